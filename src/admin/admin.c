@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Puts console and HTTP together for main.
+ *
+ * The only state is the one control thread and its HTTP server; set before
+ * workers start, cleared after they have ended.  Ticks end earlier: they may
+ * ask the connectors for servers.
+ */
+#include "admin/admin.h"
+
+#include "admin/console.h"
+#include "admin/http.h"
+#include "admin/tour.h"
+#include "admin/view.h"
+
+static struct control *admin_control;
+static struct http *admin_http;
+static atomic_bool admin_closed;
+
+void
+admin_init(struct control *c, int http)
+{
+	admin_control = c;
+	view_init(c->n_workers);
+	tour_init(c->workers, c->n_workers);
+	if (http >= 0)
+		admin_http = http_new(c, http);
+}
+
+void
+admin_close(void)
+{
+	http_free(&admin_http);
+	atomic_store(&admin_closed, true);
+}
+
+void
+admin_fini(void)
+{
+	tour_fini();
+	view_fini();
+	admin_control = NULL;
+}
+
+void
+admin_tick(struct worker *w, nsec_t now)
+{
+	if (atomic_load_explicit(&admin_closed, memory_order_acquire))
+		return;
+	session_layer_tick(w, now);
+	view_publish(w);
+}
+
+void
+admin_console(struct worker *w, uint64_t session, const char *sql,
+    bool can_admin, bool can_look)
+{
+	console_run(admin_control, w, session, sql, can_admin, can_look);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Seeing and steering a running pgsluice: console and HTTP.
+ */
+#ifndef PGSLUICE_ADMIN_ADMIN_H
+#define PGSLUICE_ADMIN_ADMIN_H
+
+#include "admin/control.h"
+
+/* Once, after control_new() and before workers start. http: listening socket
+ * of the HTTP server, taken over; -1: none. */
+void admin_init(struct control *c, int http);
+/* After the control loop has ended: no HTTP and no ticks any more. */
+void admin_close(void);
+/* After the workers have ended. */
+void admin_fini(void);
+
+/* Tick of a worker: the session layer's, and then what others may see of this
+ * worker is published. */
+void admin_tick(struct worker *w, nsec_t now);
+
+/* session_console_cb */
+void admin_console(struct worker *w, uint64_t session, const char *sql,
+    bool can_admin, bool can_look);
+
+#endif

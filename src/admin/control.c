@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The control thread's loop.
+ *
+ * Knows workers by their heartbeat and mailbox, and the session layer by its
+ * face; does no work of a client.  A stop goes through three steps: doors are
+ * closed, sessions drain until none is left or the time is over, what is left
+ * is closed.  All of it runs on the main thread, control_post() excepted.
+ */
+#include "admin/control.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "admin/setup.h"
+#include "backend/pool.h"
+#include "base/log.h"
+
+#define DRAIN_TIME (30 * NSEC_PER_SEC)
+#define FAST_TIME (5 * NSEC_PER_SEC)
+#define STALLED_AFTER (5 * NSEC_PER_SEC)
+#define LOOK_EVERY NSEC_PER_SEC
+
+static const struct timeval control_drain_look = { 0, 20 * 1000 };
+
+/* ------------------------------------------------------------ mailbox */
+
+void
+control_post(struct control *c, struct control_message *m)
+{
+	static const uint64_t one = 1;
+
+	pthread_mutex_lock(&c->lock);
+	STAILQ_INSERT_TAIL(&c->inbox, m, next);
+	pthread_mutex_unlock(&c->lock);
+	CHECK(write(c->wake_fd, &one, sizeof(one)) == sizeof(one) ||
+	    errno == EAGAIN);
+}
+
+static void
+control_take(struct control *c, struct control_messages *out)
+{
+	STAILQ_INIT(out);
+	pthread_mutex_lock(&c->lock);
+	STAILQ_CONCAT(out, &c->inbox);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
+control_on_wake(evutil_socket_t fd, short what PG_UNUSED, void *arg)
+{
+	struct control *c = arg;
+	struct control_messages todo;
+	struct control_message *m;
+	uint64_t n;
+
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	if (read(fd, &n, sizeof(n)) < 0)
+		CHECK(errno == EAGAIN || errno == EINTR);
+	/* Only what is there now: signals must get their turn, however fast
+	 * others ask. */
+	control_take(c, &todo);
+	while ((m = STAILQ_FIRST(&todo)) != NULL) {
+		STAILQ_REMOVE_HEAD(&todo, next);
+		m->run(c, m);
+	}
+}
+
+/* ------------------------------------------------------------ reload */
+
+static void
+control_log_change(void *arg PG_UNUSED, const char *line)
+{
+	log_info("conf", "msg=\"setting changed\" change=%s", log_escs(line));
+}
+
+static void
+control_apply(struct control *c, struct session_setup *fresh)
+{
+	const struct conf *conf = fresh->conf;
+	struct session_setup old = c->setup;
+
+	conf_diff(old.conf, conf, control_log_change, NULL);
+	__atomic_store_n(&log_threshold, (enum log_level)conf->log_level,
+	    __ATOMIC_RELAXED);
+	pool_configure(conf);
+	l1_set_limits(session_layer_l1(), (size_t)conf->cache_memory,
+	    (size_t)conf->cache_max_object);
+	session_layer_reload(fresh);
+	c->setup = *fresh;
+	setup_release(&old);
+}
+
+bool
+control_reload(struct control *c, struct conf_diag *d)
+{
+	struct session_setup fresh;
+	int i;
+
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	/* A service manager must not hear of readiness while stopping. */
+	if (c->state == CONTROL_SERVING)
+		c->hooks.reloading();
+	c->last_reload_ok = setup_load(c->path, &c->setup, &fresh, d);
+	if (c->last_reload_ok) {
+		control_apply(c, &fresh);
+		log_info("conf", "msg=\"configuration reloaded\" file=%s "
+		    "generation=%llu", log_escs(c->path),
+		    (unsigned long long)c->setup.conf->generation);
+	} else {
+		for (i = 0; i < d->n; i++)
+			log_error("conf", "msg=\"bad configuration\" error=%s",
+			    log_escs(d->msg[i]));
+		log_error("conf", "msg=\"reload refused, the old "
+		    "configuration stays\" errors=%d", d->n);
+	}
+	if (c->state == CONTROL_SERVING)
+		c->hooks.serving();
+	return c->last_reload_ok;
+}
+
+/* ------------------------------------------------------------ stop */
+
+struct drain_message {
+	struct message m;
+	bool now;
+};
+
+static void
+drain_run(struct worker *w, struct message *m)
+{
+	struct drain_message *dm = (struct drain_message *)(void *)m;
+
+	session_drain(w, dm->now);
+	free(dm);
+}
+
+static void
+control_drain(struct control *c, bool now)
+{
+	struct drain_message *dm;
+	unsigned i;
+
+	for (i = 0; i < c->n_workers; i++) {
+		dm = x_calloc(1, sizeof(*dm));
+		dm->m.run = drain_run;
+		dm->now = now;
+		worker_post(c->workers[i], &dm->m);
+	}
+}
+
+static void
+control_fast(struct control *c)
+{
+	if (c->fast_began != 0)
+		return;
+	c->fast_began = clock_mono();
+	control_drain(c, true);
+}
+
+static void
+control_on_drain(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
+    void *arg)
+{
+	struct control *c = arg;
+	nsec_t now = clock_mono();
+	unsigned left = session_count();
+
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	if (left == 0) {
+		event_base_loopbreak(c->base);
+	} else if (c->fast_began == 0 && now - c->drain_began > DRAIN_TIME) {
+		log_warn("main", "msg=\"clients did not finish in time, "
+		    "closing them\" clients=%u", left);
+		control_fast(c);
+	} else if (c->fast_began != 0 && now - c->fast_began > FAST_TIME) {
+		log_warn("main", "msg=\"clients left at the stop\" "
+		    "clients=%u", left);
+		event_base_loopbreak(c->base);
+	}
+}
+
+void
+control_stop(struct control *c, bool fast)
+{
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	if (c->state != CONTROL_DRAINING) {
+		log_info("main", "msg=\"stopping\" clients=%u mode=%s",
+		    session_count(), fast ? "fast" : "drain");
+		c->state = CONTROL_DRAINING;
+		c->drain_began = clock_mono();
+		c->hooks.stopping();
+		doors_close(c->doors);
+		control_drain(c, false);
+		event_add(c->on_drain, &control_drain_look);
+	}
+	if (fast)
+		control_fast(c);
+}
+
+/* ------------------------------------------------------------ signals */
+
+static const int control_signals[] = { SIGTERM, SIGINT, SIGHUP };
+
+static void
+control_mask(int how)
+{
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < ARRAY_SIZE(control_signals); i++)
+		sigaddset(&set, control_signals[i]);
+	CHECK(pthread_sigmask(how, &set, NULL) == 0);
+}
+
+void
+control_block_signals(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	control_mask(SIG_BLOCK);
+}
+
+static void
+control_on_signal(evutil_socket_t sig, short what PG_UNUSED, void *arg)
+{
+	struct control *c = arg;
+	struct conf_diag d;
+
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	if (sig == SIGHUP) {
+		/* Errors are in the log. */
+		if (!control_reload(c, &d))
+			log_debug("conf", "msg=\"reload by signal failed\"");
+		conf_diag_fini(&d);
+		return;
+	}
+	/* A second SIGTERM means: now. */
+	control_stop(c, sig == SIGINT || c->state == CONTROL_DRAINING);
+}
+
+/* ------------------------------------------------------------ heartbeat */
+
+static void
+control_look(struct control *c, nsec_t now)
+{
+	uint64_t beats;
+	unsigned i;
+
+	for (i = 0; i < c->n_workers; i++) {
+		beats = atomic_load_explicit(&c->workers[i]->beats,
+		    memory_order_relaxed);
+		if (beats == c->pulses[i].beats)
+			continue;
+		c->pulses[i].beats = beats;
+		c->pulses[i].since = now;
+	}
+}
+
+int
+control_stalled(struct control *c)
+{
+	nsec_t now = clock_mono();
+	unsigned i;
+
+	control_look(c, now);
+	for (i = 0; i < c->n_workers; i++)
+		if (now - c->pulses[i].since > STALLED_AFTER)
+			return (int)i;
+	return -1;
+}
+
+static void
+control_tell_alive(struct control *c, nsec_t now)
+{
+	unsigned i;
+
+	if (c->hooks.alive_every == 0 || now < c->alive_at)
+		return;
+	c->alive_at = now + c->hooks.alive_every;
+	for (i = 0; i < c->n_workers; i++)
+		if (c->pulses[i].beats == c->pulses[i].told) {
+			log_error("main", "msg=\"worker does not move\" "
+			    "worker=%u", i);
+			return;
+		}
+	for (i = 0; i < c->n_workers; i++)
+		c->pulses[i].told = c->pulses[i].beats;
+	c->hooks.alive();
+}
+
+static void
+control_on_look(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
+    void *arg)
+{
+	struct control *c = arg;
+	nsec_t now = clock_mono();
+
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	control_look(c, now);
+	control_tell_alive(c, now);
+}
+
+/* ------------------------------------------------------------ life */
+
+static struct event *
+control_event(struct control *c, int fd, short what, event_callback_fn fn)
+{
+	struct event *ev = event_new(c->base, fd, what | EV_PERSIST, fn, c);
+
+	CHECK(ev != NULL);
+	return ev;
+}
+
+static void
+control_make_events(struct control *c)
+{
+	c->on_term = control_event(c, SIGTERM, EV_SIGNAL, control_on_signal);
+	c->on_int = control_event(c, SIGINT, EV_SIGNAL, control_on_signal);
+	c->on_hup = control_event(c, SIGHUP, EV_SIGNAL, control_on_signal);
+	c->on_wake = control_event(c, c->wake_fd, EV_READ, control_on_wake);
+	c->on_look = control_event(c, -1, 0, control_on_look);
+	c->on_drain = control_event(c, -1, 0, control_on_drain);
+	event_add(c->on_term, NULL);
+	event_add(c->on_int, NULL);
+	event_add(c->on_hup, NULL);
+	event_add(c->on_wake, NULL);
+}
+
+struct control *
+control_new(const char *path, const struct session_setup *setup,
+    struct worker *const *workers, unsigned n_workers,
+    const struct control_hooks *hooks)
+{
+	struct control *c = x_calloc(1, sizeof(*c));
+
+	c->magic = CONTROL_MAGIC;
+	c->base = event_base_new();
+	CHECK(c->base != NULL);
+	c->path = path;
+	c->setup = *setup;
+	c->last_reload_ok = true;
+	c->started = clock_mono();
+	c->workers = workers;
+	c->n_workers = n_workers;
+	c->hooks = *hooks;
+	c->pulses = x_calloc(n_workers, sizeof(*c->pulses));
+	c->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	CHECK(c->wake_fd >= 0);
+	CHECK(pthread_mutex_init(&c->lock, NULL) == 0);
+	STAILQ_INIT(&c->inbox);
+	control_make_events(c);
+	return c;
+}
+
+/* A short watchdog wants more than one look a second. */
+static struct timeval
+control_look_every(const struct control *c)
+{
+	nsec_t every = LOOK_EVERY;
+
+	if (c->hooks.alive_every != 0 && c->hooks.alive_every / 2 < every)
+		every = c->hooks.alive_every / 2;
+	return (struct timeval){ (time_t)(every / NSEC_PER_SEC),
+		(suseconds_t)(every % NSEC_PER_SEC / NSEC_PER_USEC) };
+}
+
+void
+control_run(struct control *c, struct doors *doors)
+{
+	struct timeval look = control_look_every(c);
+	nsec_t now = clock_mono();
+	unsigned i;
+
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	for (i = 0; i < c->n_workers; i++)
+		c->pulses[i].since = now;
+	/* The first look at the watchdog comes after one whole interval. */
+	c->alive_at = now + c->hooks.alive_every;
+	c->doors = doors;
+	c->state = CONTROL_SERVING;
+	event_add(c->on_look, &look);
+	control_mask(SIG_UNBLOCK);
+	c->hooks.serving();
+	event_base_dispatch(c->base);
+}
+
+void
+control_free(struct control **cp)
+{
+	struct control *c = *cp;
+	struct control_messages left;
+	struct control_message *m;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	control_take(c, &left);
+	while ((m = STAILQ_FIRST(&left)) != NULL) {
+		STAILQ_REMOVE_HEAD(&left, next);
+		free(m);
+	}
+	event_free(c->on_term);
+	event_free(c->on_int);
+	event_free(c->on_hup);
+	event_free(c->on_wake);
+	event_free(c->on_look);
+	event_free(c->on_drain);
+	event_base_free(c->base);
+	close(c->wake_fd);
+	pthread_mutex_destroy(&c->lock);
+	setup_release(&c->setup);
+	free(c->pulses);
+	c->magic = 0;
+	free(c);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The control thread: signals, reload, drain, heartbeats.
+ *
+ *   STARTING --> SERVING --> DRAINING --> (the loop ends)
+ *
+ * One struct control for the process, on the main thread.  Others reach it by
+ * control_post() only.
+ */
+#ifndef PGSLUICE_ADMIN_CONTROL_H
+#define PGSLUICE_ADMIN_CONTROL_H
+
+#include <event2/event.h>
+
+#include "admin/doors.h"
+#include "session/layer.h"
+
+enum control_state { CONTROL_STARTING, CONTROL_SERVING, CONTROL_DRAINING };
+
+struct control;
+
+/* As struct message, for the control thread. */
+struct control_message {
+	STAILQ_ENTRY(control_message) next;
+	void (*run)(struct control *c, struct control_message *m);
+};
+STAILQ_HEAD(control_messages, control_message);
+
+/* What the layer above does when something happens; none may be NULL. */
+struct control_hooks {
+	void (*serving)(void);   /* ready, or a reload is over */
+	void (*reloading)(void);
+	void (*stopping)(void);
+	void (*alive)(void);     /* every worker has moved since the last call */
+	nsec_t alive_every;      /* 0: do not call it */
+};
+
+struct pulse { /* of one worker */
+	uint64_t beats;   /* as last seen */
+	uint64_t told;    /* as of the last hooks.alive() */
+	nsec_t since;     /* when they last changed */
+};
+
+struct control {
+	uint32_t magic;
+#define CONTROL_MAGIC 0xc0274019u
+	struct event_base *base;
+	struct worker *const *workers;
+	unsigned n_workers;
+	const char *path;           /* of the configuration */
+	struct session_setup setup; /* in force; references of our own */
+	bool last_reload_ok;
+	nsec_t started;             /* monotonic */
+	enum control_state state;
+	struct doors *doors;        /* borrowed */
+	struct control_hooks hooks;
+
+	/* private to control.c */
+	struct event *on_term, *on_int, *on_hup, *on_wake, *on_look,
+	    *on_drain;
+	int wake_fd;
+	pthread_mutex_t lock;
+	struct control_messages inbox; /* under lock */
+	struct pulse *pulses;
+	nsec_t alive_at;            /* next hooks.alive() */
+	nsec_t drain_began, fast_began;
+};
+
+/* setup: taken over. The signals must be blocked in every thread. */
+struct control *control_new(const char *path,
+    const struct session_setup *setup, struct worker *const *workers,
+    unsigned n_workers, const struct control_hooks *hooks) PG_MUST_CHECK;
+/* Serve until a stop has been asked for and clients are gone. Unblocks the
+ * signals. */
+void control_run(struct control *c, struct doors *doors);
+/* After the workers have ended. */
+void control_free(struct control **c);
+
+/* Block the signals that control_run() handles, in this thread and those it
+ * makes. SIGPIPE is ignored. */
+void control_block_signals(void);
+
+/* Any thread. */
+void control_post(struct control *c, struct control_message *m);
+
+/* The rest: control thread. */
+
+/* false: the old configuration stays, whole; diagnostics in *d, which is set
+ * up in both cases. */
+bool control_reload(struct control *c, struct conf_diag *d) PG_MUST_CHECK;
+/* fast: do not wait for transactions. */
+void control_stop(struct control *c, bool fast);
+/* Number of a worker whose loop has not moved for some seconds, or -1. */
+int control_stalled(struct control *c);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The command line.  Pure: reads argv, prints nothing.
+ */
+#include "admin/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#ifndef PGSLUICE_CONF_FILE
+#define PGSLUICE_CONF_FILE "/etc/pgsluice/pgsluice.conf"
+#endif
+
+const char options_help[] =
+    "pgsluice: caching, routing proxy for PostgreSQL\n"
+    "\n"
+    "usage: pgsluice [FILE]           run in the foreground\n"
+    "       pgsluice --check [FILE]   check the configuration and exit\n"
+    "       pgsluice --version\n"
+    "       pgsluice --help\n"
+    "\n"
+    "FILE is the configuration, by default " PGSLUICE_CONF_FILE ".\n"
+    "\n"
+    "signals: SIGHUP   read the configuration again\n"
+    "         SIGTERM  stop; clients may finish their transactions (30 s)\n"
+    "         SIGINT   stop at once\n";
+
+static const struct {
+	const char *name;
+	enum options_mode mode;
+} options_names[] = {
+	{ "--check", OPTIONS_CHECK },
+	{ "--version", OPTIONS_VERSION },
+	{ "-V", OPTIONS_VERSION },
+	{ "--help", OPTIONS_HELP },
+	{ "-h", OPTIONS_HELP },
+};
+
+static void
+options_wrong(struct options *o, const char *what, const char *arg)
+{
+	o->mode = OPTIONS_WRONG;
+	snprintf(o->wrong, sizeof(o->wrong), "%s: %.80s", what, arg);
+}
+
+static void
+options_switch(struct options *o, const char *arg)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(options_names) / sizeof(options_names[0]); i++)
+		if (strcmp(arg, options_names[i].name) == 0) {
+			o->mode = options_names[i].mode;
+			return;
+		}
+	options_wrong(o, "unknown option", arg);
+}
+
+void
+options_parse(struct options *o, int argc, char *const *argv)
+{
+	int i, files = 0;
+	int only_files = 0;
+
+	memset(o, 0, sizeof(*o));
+	o->path = PGSLUICE_CONF_FILE;
+	for (i = 1; i < argc && o->mode != OPTIONS_WRONG; i++) {
+		if (!only_files && strcmp(argv[i], "--") == 0)
+			only_files = 1;
+		else if (!only_files && argv[i][0] == '-')
+			options_switch(o, argv[i]);
+		else if (files++ == 0)
+			o->path = argv[i];
+		else
+			options_wrong(o, "more than one file", argv[i]);
+	}
+}

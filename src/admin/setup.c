@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Loading what a configuration names: users, TLS, the Redis password.
+ *
+ * Used by the start, by --check and by reloads alike, so that what --check
+ * accepts does start.  Control thread only.
+ */
+#include "admin/setup.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/tls.h"
+
+#define SECRET_MAX 1024
+
+static void
+setup_complain(struct conf_diag *d, const char *path, const char *setting,
+    const char *text)
+{
+	size_t n = strlen(path) + strlen(setting) + strlen(text) + 8;
+
+	if (d->n >= CONF_DIAG_MAX)
+		return;
+	d->msg[d->n] = x_malloc(n);
+	snprintf(d->msg[d->n++], n, "%s: %s: %s", path, setting, text);
+}
+
+/* The first line, without its end; that no other user may read the file has
+ * been checked with the configuration. NULL with text in why. */
+static char *
+setup_read_secret(const char *file, char *why, size_t why_size)
+{
+	char line[SECRET_MAX];
+	char *secret = NULL;
+	FILE *f = fopen(file, "re");
+
+	if (f == NULL) {
+		snprintf(why, why_size, "cannot read %s: %s", file,
+		    strerror(errno));
+		return NULL;
+	}
+	if (fgets(line, sizeof(line), f) == NULL) {
+		snprintf(why, why_size, "%s is empty", file);
+	} else if (strlen(line) == sizeof(line) - 1) {
+		snprintf(why, why_size, "%s: the first line is longer than "
+		    "%d bytes", file, SECRET_MAX - 2);
+	} else {
+		line[strcspn(line, "\r\n")] = '\0';
+		secret = x_strdup(line);
+	}
+	OPENSSL_cleanse(line, sizeof(line));
+	fclose(f);
+	return secret;
+}
+
+static void
+setup_load_files(struct session_setup *s, const struct session_setup *old,
+    struct conf_diag *d)
+{
+	const struct conf *c = s->conf;
+	char why[512];
+
+	s->users = userdb_load(c->users_file, old != NULL ? old->users : NULL,
+	    why, sizeof(why));
+	if (s->users == NULL)
+		setup_complain(d, c->path, "users_file", why);
+	if (c->tls_mode != TLS_MODE_DISABLE) {
+		s->tls = tls_server_ctx(c->tls_cert_file, c->tls_key_file,
+		    c->tls_ca_file, why, sizeof(why));
+		if (s->tls == NULL)
+			setup_complain(d, c->path, "tls_mode", why);
+	}
+	if (c->redis_password_file[0] != '\0') {
+		s->redis_password = setup_read_secret(c->redis_password_file,
+		    why, sizeof(why));
+		if (s->redis_password == NULL)
+			setup_complain(d, c->path, "redis_password_file",
+			    why);
+	}
+}
+
+bool
+setup_load(const char *path, const struct session_setup *old,
+    struct session_setup *out, struct conf_diag *d)
+{
+	struct session_setup s = { .conf = conf_load(path, d) };
+
+	if (s.conf == NULL)
+		return false;
+	setup_load_files(&s, old, d);
+	if (d->n > 0) {
+		setup_release(&s);
+		return false;
+	}
+	*out = s;
+	return true;
+}
+
+void
+setup_copy(struct session_setup *to, const struct session_setup *from)
+{
+	*to = *from;
+	conf_ref(to->conf);
+	userdb_ref(to->users);
+	if (to->tls != NULL)
+		SSL_CTX_up_ref(to->tls);
+	if (to->redis_password != NULL)
+		to->redis_password = x_strdup(from->redis_password);
+}
+
+void
+setup_release(struct session_setup *s)
+{
+	if (s->conf != NULL)
+		conf_unref(&s->conf);
+	if (s->users != NULL)
+		userdb_unref(&s->users);
+	SSL_CTX_free(s->tls);
+	s->tls = NULL;
+	if (s->redis_password != NULL)
+		OPENSSL_cleanse(s->redis_password, strlen(s->redis_password));
+	free(s->redis_password);
+	s->redis_password = NULL;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * A session_setup made from a configuration file: all of it, or nothing.
+ */
+#ifndef PGSLUICE_ADMIN_SETUP_H
+#define PGSLUICE_ADMIN_SETUP_H
+
+#include "session/layer.h"
+
+/* Read the configuration and every file it names. old (may be NULL): the one
+ * in force, whose derived secrets are reused. false: diagnostics in *d, *out
+ * untouched. *d is set up in both cases. Control thread only. */
+bool setup_load(const char *path, const struct session_setup *old,
+    struct session_setup *out, struct conf_diag *d) PG_MUST_CHECK;
+/* References of its own to the same things. */
+void setup_copy(struct session_setup *to, const struct session_setup *from);
+void setup_release(struct session_setup *s);
+
+#endif

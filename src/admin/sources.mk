@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/admin/admin.c \
+	src/admin/admin.h \
+	src/admin/console.c \
+	src/admin/console.h \
+	src/admin/control.c \
+	src/admin/control.h \
+	src/admin/doors.c \
+	src/admin/doors.h \
+	src/admin/ending.c \
+	src/admin/ending.h \
+	src/admin/exposition.c \
+	src/admin/exposition.h \
+	src/admin/http.c \
+	src/admin/http.h \
+	src/admin/options.c \
+	src/admin/options.h \
+	src/admin/pools.c \
+	src/admin/pools.h \
+	src/admin/prometheus.c \
+	src/admin/prometheus.h \
+	src/admin/rows.c \
+	src/admin/rows.h \
+	src/admin/setup.c \
+	src/admin/setup.h \
+	src/admin/show.c \
+	src/admin/show_conf.c \
+	src/admin/tour.c \
+	src/admin/tour.h \
+	src/admin/view.c \
+	src/admin/view.h

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Connector threads: libpq connects and logs in here, never on a worker.
+ *
+ * One PQconnectPoll() call may hold the CPU for 3 ms (SCRAM), and resolving
+ * names blocks; so each connector thread has a loop of its own that drives many
+ * attempts at once.  A finished connection has read its output-affecting
+ * settings from pg_settings before it is handed to its worker by mailbox.
+ * Cancel requests block until the server closes and have threads of their own.
+ */
+#ifndef PGSLUICE_BACKEND_CONNECTOR_H
+#define PGSLUICE_BACKEND_CONNECTOR_H
+
+#include <libpq-fe.h>
+
+#include "run/worker.h"
+
+/* One attempt. Made by the caller, owned by the connector until `done` runs on
+ * worker `w` as a mailbox message; then the receiver's. */
+struct connect_job {
+	struct message done; /* .run set by the caller */
+	struct worker *w;
+	void *arg;           /* the caller's */
+	char **keywords, **values; /* NULL-terminated, for PQconnectStartParams;
+	                              owned by the job; values are wiped */
+	nsec_t timeout;
+	/* results */
+	PGconn *conn;        /* NULL: failed */
+	char *error;         /* text for the log; may hold server text */
+	char *settings;      /* "name=value\n..." sorted by name */
+
+	/* private to the connector */
+	struct event ev, timer;
+	struct connector *c;
+	int phase;
+	STAILQ_ENTRY(connect_job) next;
+};
+
+void connector_start(unsigned threads);
+/* Stop and join, while the workers still run; attempts under way fail, and so
+ * do later ones. */
+void connector_stop(void);
+void connector_submit(struct connect_job *j);
+/* Free a job and what it still owns (not conn). */
+void connect_job_free(struct connect_job *j);
+
+/* Run PQcancel off the loop; then post m to w. */
+void connector_cancel(PGcancel *cancel, struct worker *w, struct message *m);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The ledger: which reply is legal next, and who gets it.
+ *
+ * Pure.  The one rule table below says, for each kind of entry, which message
+ * types keep it open and which complete it.  Errors are common to all kinds:
+ * in a simple query the entry goes on to its ReadyForQuery; in the extended
+ * protocol everything up to the next Sync falls away.
+ */
+#include "backend/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *stay, *done;
+} ledger_rules[OWED_COUNT] = {
+	[OWED_QUERY] = { "TDCIGHdc", "Z" },
+	[OWED_FUNCTION] = { "V", "Z" },
+	[OWED_PARSE] = { "", "1" },
+	[OWED_BIND] = { "", "2" },
+	[OWED_DESCRIBE_S] = { "t", "Tn" },
+	[OWED_DESCRIBE_P] = { "", "Tn" },
+	[OWED_EXECUTE] = { "DGHdc", "CIs" },
+	[OWED_CLOSE] = { "", "3" },
+	[OWED_SYNC] = { "", "Z" },
+	[OWED_SYNTH] = { "", "" },
+};
+
+void
+ledger_init(struct ledger *l, void (*parse_lost)(void *, struct hash128),
+    void *arg)
+{
+	memset(l, 0, sizeof(*l));
+	buf_init(&l->synth, 1024 * 1024);
+	l->parse_lost = parse_lost;
+	l->arg = arg;
+}
+
+void
+ledger_fini(struct ledger *l)
+{
+	free(l->ring);
+	buf_reset(&l->synth);
+	l->ring = NULL;
+	l->count = l->size = 0;
+}
+
+static struct ledger_entry *
+ledger_head(struct ledger *l)
+{
+	return &l->ring[l->head & (l->size - 1)];
+}
+
+static void
+ledger_pop(struct ledger *l)
+{
+	l->head++;
+	l->count--;
+}
+
+static bool
+ledger_grow(struct ledger *l)
+{
+	unsigned size = l->size == 0 ? 8 : l->size * 2;
+	struct ledger_entry *ring;
+	unsigned i;
+
+	if (size > LEDGER_MAX)
+		return false;
+	ring = malloc(size * sizeof(*ring));
+	if (ring == NULL)
+		return false;
+	for (i = 0; i < l->count; i++)
+		ring[i] = l->ring[(l->head + i) & (l->size - 1)];
+	free(l->ring);
+	l->ring = ring;
+	l->size = size;
+	l->head = 0;
+	return true;
+}
+
+static bool
+ledger_add(struct ledger *l, struct ledger_entry e)
+{
+	if (l->count == l->size && !ledger_grow(l))
+		return false;
+	l->ring[(l->head + l->count) & (l->size - 1)] = e;
+	l->count++;
+	return true;
+}
+
+bool
+ledger_push(struct ledger *l, enum owed kind, unsigned flags,
+    struct hash128 hash)
+{
+	struct ledger_entry e = { .kind = (uint8_t)kind,
+		.flags = (uint8_t)flags, .hash = hash };
+
+	if (l->skipping) {
+		if (kind == OWED_PARSE)
+			l->parse_lost(l->arg, hash);
+		if (kind != OWED_SYNC)
+			return true;
+		l->skipping = false;
+	}
+	return ledger_add(l, e);
+}
+
+bool
+ledger_push_synth(struct ledger *l, const void *p, size_t n)
+{
+	struct ledger_entry e = { .kind = OWED_SYNTH, .synth = (uint32_t)n };
+
+	if (l->skipping)
+		return true;
+	return buf_append(&l->synth, p, n) && ledger_add(l, e);
+}
+
+/* After an error in the extended protocol: drop what the server will ignore. */
+static void
+ledger_skip_to_sync(struct ledger *l)
+{
+	struct ledger_entry *e;
+
+	while (l->count > 0) {
+		e = ledger_head(l);
+		if (e->kind == OWED_SYNC)
+			return;
+		if (e->kind == OWED_PARSE)
+			l->parse_lost(l->arg, e->hash);
+		if (e->kind == OWED_SYNTH)
+			buf_consume(&l->synth, e->synth);
+		ledger_pop(l);
+	}
+	l->skipping = true;
+}
+
+static enum ledger_verdict
+ledger_error(struct ledger *l, struct ledger_entry e)
+{
+	enum ledger_verdict v = LEDGER_PASS;
+
+	if (e.flags & LEDGER_REPLACE)
+		v = LEDGER_OWN_ERROR;
+	l->copy_in = false;
+	l->failed = (enum owed)e.kind;
+	if (e.kind != OWED_QUERY && e.kind != OWED_FUNCTION &&
+	    e.kind != OWED_SYNC)
+		ledger_skip_to_sync(l);
+	return v;
+}
+
+enum ledger_verdict
+ledger_message(struct ledger *l, unsigned char type,
+    struct ledger_entry *done)
+{
+	struct ledger_entry dummy;
+	struct ledger_entry e;
+	bool stay, complete;
+
+	if (done == NULL)
+		done = &dummy;
+	done->kind = OWED_COUNT;
+	if (type == 'N' || type == 'S' || type == 'A')
+		/* What a hidden SET of ours changes is hidden too. */
+		return type == 'S' && l->count > 0 &&
+		    (ledger_head(l)->flags & LEDGER_HIDE) ? LEDGER_DROP :
+		    LEDGER_ASYNC;
+	if (l->count == 0 || type == 0)
+		return LEDGER_SURPRISE;
+	e = *ledger_head(l);
+	if (type == 'E')
+		return e.kind == OWED_SYNTH ? LEDGER_SURPRISE :
+		    ledger_error(l, e);
+	stay = strchr(ledger_rules[e.kind].stay, type) != NULL;
+	complete = strchr(ledger_rules[e.kind].done, type) != NULL;
+	if (e.kind == OWED_DESCRIBE_S && (type == 't') != (e.phase == 0))
+		return LEDGER_SURPRISE;
+	if (!stay && !complete)
+		return LEDGER_SURPRISE;
+	if (type == 't')
+		ledger_head(l)->phase = 1;
+	if (type == 'G')
+		l->copy_in = true;
+	if (type == 'C' || type == 'Z')
+		l->copy_in = false;
+	if (complete) {
+		*done = e;
+		ledger_pop(l);
+	}
+	return e.flags & LEDGER_HIDE ? LEDGER_DROP : LEDGER_PASS;
+}
+
+bool
+ledger_take_synth(struct ledger *l, struct slice *bytes)
+{
+	struct ledger_entry *e;
+
+	if (l->count == 0)
+		return false;
+	e = ledger_head(l);
+	if (e->kind != OWED_SYNTH)
+		return false;
+	*bytes = slice_make(buf_head(&l->synth), e->synth);
+	/* The bytes stay in place until the buffer grows or is freed. */
+	l->synth.start += e->synth;
+	if (buf_len(&l->synth) == 0)
+		l->synth.start = l->synth.end = 0;
+	ledger_pop(l);
+	return true;
+}

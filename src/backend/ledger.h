@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The ledger of one server: the ordered list of replies still owed.
+ *
+ * Everything sent to a server is entered here, whether the client asked for it
+ * or we did; replies that we make up ourselves (ParseComplete for a statement
+ * the server already has) take their place in the same queue.  A message from
+ * the server that is not owed is a surprise, and a surprise closes the server.
+ * Pure.  Source: PostgreSQL documentation, "Message Flow".
+ */
+#ifndef PGSLUICE_BACKEND_LEDGER_H
+#define PGSLUICE_BACKEND_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/hash.h"
+
+enum owed {
+#define OWED(sym, name) OWED_##sym,
+#include "tbl/owed.h"
+	OWED_COUNT
+};
+
+enum {
+	LEDGER_HIDE = 1 << 0,   /* the client must not see this reply */
+	LEDGER_REPLACE = 1 << 1, /* an error here is replaced by the lessee's own */
+	LEDGER_UNNAMED = 1 << 2 /* PARSE: of the unnamed statement */
+};
+
+struct ledger_entry {
+	uint8_t kind, flags, phase;
+	uint32_t synth;      /* SYNTH: bytes of it in ledger.synth */
+	struct hash128 hash; /* PARSE: content of the statement */
+};
+
+struct ledger {
+	struct ledger_entry *ring;
+	unsigned head, count, size; /* size is a power of two, or 0 */
+	bool skipping; /* after an error: everything up to the next Sync is ignored by the server */
+	enum owed failed; /* kind of the entry the last error answered */
+	bool copy_in;  /* the server waits for CopyData */
+	struct buf synth;
+	/* Called for every PARSE entry that will not be answered by success. */
+	void (*parse_lost)(void *arg, struct hash128 hash);
+	void *arg;
+};
+
+#define LEDGER_MAX 65536u
+
+void ledger_init(struct ledger *l, void (*parse_lost)(void *, struct hash128),
+    void *arg);
+void ledger_fini(struct ledger *l);
+
+static inline bool
+ledger_empty(const struct ledger *l)
+{
+	return l->count == 0 && !l->skipping;
+}
+
+/* false: full. While skipping, all but SYNC is not entered (and is true):
+ * the server ignores those messages. */
+bool ledger_push(struct ledger *l, enum owed kind, unsigned flags,
+    struct hash128 hash) PG_MUST_CHECK;
+/* A reply of our own making, n bytes copied. */
+bool ledger_push_synth(struct ledger *l, const void *p, size_t n)
+    PG_MUST_CHECK;
+
+enum ledger_verdict {
+	LEDGER_PASS,     /* owed to the client: forward */
+	LEDGER_DROP,     /* owed to us: swallow */
+	LEDGER_OWN_ERROR, /* swallow and send the lessee's own error */
+	LEDGER_ASYNC,    /* notice, parameter or notification: any time */
+	LEDGER_SURPRISE
+};
+
+/* A message of this type came. *done (may be NULL) is set to the entry it
+ * completed; kind OWED_COUNT: none. */
+enum ledger_verdict ledger_message(struct ledger *l, unsigned char type,
+    struct ledger_entry *done) PG_MUST_CHECK;
+/* If a reply of our own is next: returns true with its bytes (valid until the
+ * next push) and removes it. */
+bool ledger_take_synth(struct ledger *l, struct slice *bytes) PG_MUST_CHECK;
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Pools: limits, idle servers, waiters.
+ *
+ * Knows servers as things to hand out, not what they say.  Called from every
+ * worker.  Locks: table lock, then one pool's lock, then a connector's or a
+ * mailbox's; callbacks and server calls happen outside them.  Invariants under
+ * the pool's lock: total = idle + leased + connecting + under way between
+ * workers; a waiter is queued only if no idle server was free for it or one is
+ * being handed over; total <= limit unless the limit shrank.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/pool_priv.h"
+
+#define CHECK_QUIET_AFTER (50 * NSEC_PER_MSEC)
+
+/* ---- handing over ------------------------------------------------------ */
+
+struct grant { /* a server, or a failure, for a waiting session */
+	struct message m;
+	struct deferred here; /* instead of m: same worker, end of this turn */
+	struct worker *w;
+	struct server *s;
+	uint64_t session;
+	char text[200];
+};
+
+static void
+grant_run(struct worker *w, struct message *m)
+{
+	struct grant *g = (struct grant *)(void *)m;
+
+	if (g->s != NULL) {
+		server_attach(g->s, w);
+		pool_table.cb.granted(w, g->session, g->s);
+	} else {
+		pool_table.cb.failed(w, g->session, g->text);
+	}
+	free(g);
+}
+
+static void
+grant_here(struct deferred *d)
+{
+	struct grant *g = (struct grant *)(void *)((char *)d -
+	    offsetof(struct grant, here));
+
+	/* It may have died in the meantime; its memory is still there. */
+	if (g->s->state == SERVER_IDLE)
+		pool_table.cb.granted(g->w, g->session, g->s);
+	else
+		pool_table.cb.failed(g->w, g->session, "the server was lost");
+	free(g);
+}
+
+/* here: the worker we run on. Whoever gives a server back is in the middle of
+ * something: the next session starts when that is over. */
+static void
+pool_grant(struct worker *here, struct worker *w, uint64_t session,
+    struct server *s)
+{
+	struct grant *g = x_calloc(1, sizeof(*g));
+
+	g->s = s;
+	g->w = w;
+	g->session = session;
+	if (here == w) {
+		g->here.run = grant_here;
+		worker_defer(w, &g->here);
+		return;
+	}
+	g->m.run = grant_run;
+	server_detach(s);
+	worker_post(w, &g->m);
+}
+
+void
+pool_fail(struct worker *w, uint64_t session, const char *text)
+{
+	struct grant *g = x_calloc(1, sizeof(*g));
+
+	g->m.run = grant_run;
+	g->session = session;
+	snprintf(g->text, sizeof(g->text), "%s", text);
+	worker_post(w, &g->m);
+}
+
+struct pool_waiter *
+pool_pop_waiter(struct pool *p)
+{
+	struct pool_waiter *wt = TAILQ_FIRST(&p->waiters);
+
+	if (wt != NULL) {
+		TAILQ_REMOVE(&p->waiters, wt, link);
+		p->waiting--;
+		wt->queued = false;
+	}
+	return wt;
+}
+
+static struct server *
+pool_pop_idle(struct pool *p, unsigned worker)
+{
+	struct server *s = TAILQ_FIRST(&p->idle[worker]);
+
+	if (s != NULL) {
+		TAILQ_REMOVE(&p->idle[worker], s, idle_link);
+		p->idle_count--;
+	}
+	return s;
+}
+
+struct steal { /* ask a worker to hand one of its idle servers over */
+	struct message m;
+	struct pool *pool;
+};
+
+static void
+steal_run(struct worker *w, struct message *m)
+{
+	struct steal *st = (struct steal *)(void *)m;
+	struct pool *p = st->pool;
+	struct server *s = NULL;
+	struct pool_waiter *wt = NULL;
+	struct worker *to = NULL;
+	uint64_t session = 0;
+
+	free(st);
+	pthread_mutex_lock(&p->lock);
+	if (!TAILQ_EMPTY(&p->waiters) && !atomic_load(&pool_table.paused) &&
+	    (s = pool_pop_idle(p, w->id)) != NULL) {
+		wt = pool_pop_waiter(p);
+		to = wt->w;
+		session = wt->session;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (s != NULL)
+		pool_grant(w, to, session, s);
+	pool_unref(&p);
+}
+
+void
+pool_steal(struct pool *p, unsigned from)
+{
+	struct steal *st = x_calloc(1, sizeof(*st));
+
+	st->m.run = steal_run;
+	st->pool = pool_ref(p);
+	worker_post(pool_table.workers[from], &st->m);
+}
+
+/* ---- leasing ---------------------------------------------------------------- */
+
+static bool
+server_fit(struct server *s, nsec_t now, uint64_t epoch)
+{
+	nsec_t life = atomic_load(&pool_table.lifetime);
+
+	return !s->doomed && !s->settings_changed && s->epoch == epoch &&
+	    (life == 0 || now - s->born < life);
+}
+
+enum lease_result
+pool_lease(struct pool *p, struct pool_waiter *wt, nsec_t now,
+    struct server **out, char *why, size_t why_size)
+{
+	struct server *s;
+	unsigned i, from = pool_table.n_workers;
+	uint64_t epoch;
+
+	CHECK_MAGIC(p, POOL_MAGIC);
+again:
+	s = NULL;
+	pthread_mutex_lock(&p->lock);
+	epoch = p->epoch;
+	p->last_used = now;
+	if (TAILQ_EMPTY(&p->waiters) && !atomic_load(&pool_table.paused))
+		s = pool_pop_idle(p, wt->w->id);
+	if (s == NULL && p->total == 0 && now < p->retry_at) {
+		pthread_mutex_unlock(&p->lock);
+		snprintf(why, why_size, "could not connect to backend \"%s\" "
+		    "(server_login_retry)", p->backend);
+		return LEASE_FAILED;
+	}
+	if (s == NULL) {
+		wt->since = now;
+		wt->queued = true;
+		TAILQ_INSERT_TAIL(&p->waiters, wt, link);
+		p->waiting++;
+		for (i = 0; i < pool_table.n_workers && p->idle_count > 0; i++)
+			if (!TAILQ_EMPTY(&p->idle[i]))
+				from = i;
+		pool_grow(p, now);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (s == NULL) {
+		if (from < pool_table.n_workers)
+			pool_steal(p, from);
+		return LEASE_WAIT;
+	}
+	/* One that has rested for a while may have died unnoticed. */
+	if (!server_fit(s, now, epoch) || (now - s->used >
+	    CHECK_QUIET_AFTER && !stream_is_quiet(&s->st))) {
+		server_close(s, "retired, or gone while idle");
+		goto again;
+	}
+	*out = s;
+	return LEASE_GOT;
+}
+
+bool
+pool_leave(struct pool *p, struct pool_waiter *wt)
+{
+	bool was;
+
+	pthread_mutex_lock(&p->lock);
+	was = wt->queued;
+	if (was) {
+		TAILQ_REMOVE(&p->waiters, wt, link);
+		p->waiting--;
+		wt->queued = false;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return was;
+}
+
+void
+pool_put(struct pool *p, struct server *s)
+{
+	struct pool_waiter *wt = NULL;
+	struct worker *to = NULL;
+	uint64_t session = 0;
+	nsec_t now = clock_mono();
+	bool fit;
+
+	CHECK_MAGIC(p, POOL_MAGIC);
+	CHECK(s->state == SERVER_IDLE);
+	pthread_mutex_lock(&p->lock);
+	fit = server_fit(s, now, p->epoch) && p->total <= p->limit;
+	if (fit && !atomic_load(&pool_table.paused))
+		wt = pool_pop_waiter(p);
+	if (wt != NULL) {
+		to = wt->w;
+		session = wt->session;
+	} else if (fit) {
+		TAILQ_INSERT_HEAD(&p->idle[s->w->id], s, idle_link);
+		p->idle_count++;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (wt != NULL)
+		pool_grant(s->w, to, session, s);
+	else if (!fit)
+		server_close(s, "retired");
+}
+
+void
+pool_remove(struct pool *p, struct server *s)
+{
+	struct server *i;
+
+	pthread_mutex_lock(&p->lock);
+	TAILQ_FOREACH(i, &p->idle[s->w->id], idle_link)
+		if (i == s) {
+			TAILQ_REMOVE(&p->idle[s->w->id], s, idle_link);
+			p->idle_count--;
+			break;
+		}
+	p->total--;
+	pool_grow(p, clock_mono());
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- upkeep ------------------------------------------------------------------ */
+
+/* Take one idle server of w that has outstayed; NULL: none. */
+static struct server *
+pool_pop_outstayed(struct pool *p, struct worker *w, nsec_t now)
+{
+	nsec_t rest = atomic_load(&pool_table.idle_timeout);
+	struct server *s;
+
+	TAILQ_FOREACH(s, &p->idle[w->id], idle_link) {
+		if (!server_fit(s, now, p->epoch) || p->total > p->limit ||
+		    (rest != 0 && now - s->used > rest &&
+		    p->total > atomic_load(&pool_table.min_size))) {
+			TAILQ_REMOVE(&p->idle[w->id], s, idle_link);
+			p->idle_count--;
+			return s;
+		}
+	}
+	return NULL;
+}
+
+static void
+pool_tick_one(struct pool *p, struct worker *w, nsec_t now)
+{
+	struct server *s;
+	int64_t min = atomic_load(&pool_table.min_size);
+
+	for (;;) {
+		pthread_mutex_lock(&p->lock);
+		s = pool_pop_outstayed(p, w, now);
+		pthread_mutex_unlock(&p->lock);
+		if (s == NULL)
+			break;
+		server_close(s, "idle or old");
+	}
+	if (w->id != 0)
+		return;
+	pthread_mutex_lock(&p->lock);
+	pool_grow(p, now);
+	if (now - p->last_used < FORGET_AFTER && p->total < min && p->total < p->limit &&
+	    p->connecting == 0 && now >= p->retry_at &&
+	    !atomic_load(&pool_table.paused) &&
+	    atomic_load(&p->refs) > 1) {
+		p->total++;
+		p->connecting++;
+		pool_connect(p, w);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+pool_tick(struct worker *w, nsec_t now)
+{
+	unsigned i, n;
+	struct pool **v;
+
+	if (w->id == 0)
+		pool_forget_unused(now);
+	v = pool_snapshot(&n);
+	for (i = 0; i < n; i++) {
+		pool_tick_one(v[i], w, now);
+		pool_unref(&v[i]);
+	}
+	free(v);
+}

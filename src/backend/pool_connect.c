@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * How pools grow: connection attempts, back-off, and what a new server tells.
+ *
+ * Runs on the worker that asked for the connection; pool_grow() on any, under
+ * the pool's lock.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/connect_args.h"
+#include "backend/connector.h"
+#include "backend/pool_priv.h"
+#include "base/log.h"
+#include "pgwire/msgwrite.h"
+
+#define BACKOFF_MAX 15
+
+void
+welcome_unref(struct welcome **wp)
+{
+	struct welcome *w = *wp;
+
+	*wp = NULL;
+	if (w != NULL && atomic_fetch_sub(&w->refs, 1) == 1)
+		free(w);
+}
+
+static struct welcome *
+welcome_new(PGconn *conn, const struct scope *scope)
+{
+	static const char *const names[] = {
+#define REPORTED(name) #name,
+#include "tbl/reported.h"
+	};
+	struct welcome *w;
+	struct msgwrite mw;
+	struct buf b;
+	const char *v;
+	size_t i;
+
+	buf_init(&b, 1024 * 1024);
+	msgwrite_init(&mw, &b);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		v = PQparameterStatus(conn, names[i]);
+		if (v != NULL)
+			msgwrite_param_status(&mw, names[i], v);
+	}
+	w = x_malloc(sizeof(*w) + buf_len(&b));
+	atomic_init(&w->refs, 1);
+	w->scope = scope;
+	w->n = buf_len(&b);
+	if (w->n > 0)
+		memcpy(w->messages, buf_head(&b), w->n);
+	buf_reset(&b);
+	return w;
+}
+
+static void
+pool_connected(struct pool *p, struct worker *w, struct connect_job *j,
+    uint64_t epoch)
+{
+	const struct scope *scope = scope_intern(p->identity, j->settings);
+	struct welcome *old, *fresh = welcome_new(j->conn, scope);
+	struct server *s = server_take_over(pool_ref(p), w, j->conn, scope);
+
+	s->epoch = epoch;
+	stat_add(&w->metrics->c.server_connects, 1);
+	log_debug("pool", "msg=\"server connected\" backend=%s user=%s pid=%d",
+	    p->backend, log_escs(p->user), s->pid);
+	pthread_mutex_lock(&p->lock);
+	p->connecting--;
+	if (p->failures > 0)
+		log_info("pool", "msg=\"backend is back\" backend=%s user=%s",
+		    p->backend, log_escs(p->user));
+	p->failures = 0;
+	p->retry_at = 0;
+	p->error[0] = '\0';
+	old = p->welcome;
+	p->welcome = fresh;
+	atomic_store(&p->scope, scope);
+	pthread_mutex_unlock(&p->lock);
+	welcome_unref(&old);
+	pool_put(p, s);
+}
+
+static void
+pool_connect_failed(struct pool *p, struct worker *w, const char *error)
+{
+	TAILQ_HEAD(, pool_waiter) out = TAILQ_HEAD_INITIALIZER(out);
+	struct pool_waiter *wt;
+	char text[200];
+	unsigned factor;
+
+	stat_add(&w->metrics->c.server_connect_failures, 1);
+	log_warn("pool", "msg=\"cannot connect to backend\" backend=%s "
+	    "user=%s error=%s", p->backend, log_escs(p->user),
+	    log_escs(error));
+	snprintf(text, sizeof(text), "could not connect to backend \"%s\"",
+	    p->backend);
+	pthread_mutex_lock(&p->lock);
+	p->connecting--;
+	p->total--;
+	factor = p->failures < 4 ? 1u << p->failures : BACKOFF_MAX;
+	p->failures++;
+	p->retry_at = clock_mono() + atomic_load(&pool_table.login_retry) *
+	    (factor > BACKOFF_MAX ? BACKOFF_MAX : factor);
+	snprintf(p->error, sizeof(p->error), "%s", error);
+	/* While other servers live, waiting goes on. */
+	if (p->total == 0)
+		while ((wt = pool_pop_waiter(p)) != NULL)
+			pool_fail(wt->w, wt->session, text);
+	pthread_mutex_unlock(&p->lock);
+}
+
+struct connect_arg {
+	struct pool *pool;
+	uint64_t epoch;
+};
+
+static void
+connect_done(struct worker *w, struct message *m)
+{
+	struct connect_job *j = (struct connect_job *)(void *)m;
+	struct connect_arg *a = j->arg;
+	struct pool *p = a->pool;
+
+	if (j->conn != NULL)
+		pool_connected(p, w, j, a->epoch);
+	else
+		pool_connect_failed(p, w, j->error);
+	connect_job_free(j);
+	free(a);
+	pool_unref(&p);
+}
+
+static struct connect_job *
+pool_connect_job(struct pool *p, struct worker *w)
+{
+	struct connect_job *j = x_calloc(1, sizeof(*j));
+	struct connect_arg *a = x_calloc(1, sizeof(*a));
+
+	a->pool = pool_ref(p);
+	a->epoch = p->epoch;
+	j->done.run = connect_done;
+	j->w = w;
+	j->arg = a;
+	j->timeout = atomic_load(&pool_table.connect_timeout);
+	connect_args(p->conninfo, p->user, p->password, p->startup,
+	    p->startup_len, &j->keywords, &j->values);
+	return j;
+}
+
+void
+pool_connect(struct pool *p, struct worker *w)
+{
+	connector_submit(pool_connect_job(p, w));
+}
+
+void
+pool_grow(struct pool *p, nsec_t now)
+{
+	struct pool_waiter *wt = TAILQ_FIRST(&p->waiters);
+	unsigned want = p->waiting;
+
+	while (wt != NULL && p->connecting + p->idle_count < want &&
+	    p->total < p->limit && now >= p->retry_at &&
+	    !atomic_load(&pool_table.paused)) {
+		/* After a failure one attempt at a time. */
+		if (p->failures > 0 && p->connecting > 0)
+			break;
+		p->total++;
+		p->connecting++;
+		pool_connect(p, wt->w);
+		wt = TAILQ_NEXT(wt, link);
+	}
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * One pool and the table of them: for the pool_*.c files only.
+ */
+#ifndef PGSLUICE_BACKEND_POOL_PRIV_H
+#define PGSLUICE_BACKEND_POOL_PRIV_H
+
+#include "backend/pool.h"
+
+TAILQ_HEAD(idle_list, server);
+
+struct pool {
+	uint32_t magic;
+#define POOL_MAGIC 0x9001a3c5u
+	atomic_uint refs;
+	TAILQ_ENTRY(pool) link; /* in the table */
+	char *backend, *user, *password, *startup;
+	size_t startup_len;
+	char *identity;         /* for scopes */
+	_Atomic(const struct scope *) scope;
+
+	pthread_mutex_t lock;   /* guards all below */
+	char *conninfo;
+	uint64_t epoch;
+	int64_t limit;
+	unsigned total, connecting, idle_count;
+	struct idle_list *idle; /* per worker */
+	TAILQ_HEAD(, pool_waiter) waiters;
+	unsigned waiting;
+	struct welcome *welcome;
+	unsigned failures;
+	nsec_t retry_at;
+	char error[160];
+	nsec_t last_used;
+	struct prepared known;  /* contents that were parsed without error */
+};
+
+struct pool_table {
+	pthread_mutex_t lock;
+	TAILQ_HEAD(, pool) pools;
+	unsigned count;
+	struct worker *const *workers;
+	unsigned n_workers;
+	struct pool_callbacks cb;
+	atomic_bool paused;
+	/* times of the current configuration */
+	_Atomic int64_t pool_size, min_size;
+	_Atomic nsec_t idle_timeout, lifetime, connect_timeout, login_retry;
+};
+
+extern struct pool_table pool_table;
+
+/* ---- pool.c ---- */
+/* Take the first waiter out; under the lock. NULL: nobody waits. */
+struct pool_waiter *pool_pop_waiter(struct pool *p);
+/* Tell a waiting session that there will be no server. Any thread. */
+void pool_fail(struct worker *w, uint64_t session, const char *text);
+/* Ask a worker to hand one of its idle servers to the first waiter. */
+void pool_steal(struct pool *p, unsigned from);
+
+/* ---- pool_connect.c ---- */
+/* Under the lock: start as many connections as waiters call for. */
+void pool_grow(struct pool *p, nsec_t now);
+/* Under the lock, which has counted the server already: start one. */
+void pool_connect(struct pool *p, struct worker *w);
+
+/* ---- pool_table.c ---- */
+/* References to all pools, to be walked without the table's lock; free the
+ * array after the last unref. */
+struct pool **pool_snapshot(unsigned *n) PG_MUST_CHECK;
+/* Forget pools that nobody has used for FORGET_AFTER. */
+void pool_forget_unused(nsec_t now);
+
+/* Pools remember what clients are told, and how often connecting failed. */
+#define FORGET_AFTER (60 * NSEC_PER_SEC)
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The table of pools: finding, making and forgetting them, what concerns all
+ * of them, and questions about them.  Any thread; the table's lock comes
+ * before a pool's.
+ */
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/connect_args.h"
+#include "backend/pool_priv.h"
+
+#define POOLS_MAX 10000u
+#define KNOWN_MAX 20000u
+
+struct pool_table pool_table = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	.pools = TAILQ_HEAD_INITIALIZER(pool_table.pools) };
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void
+pool_free(struct pool *p)
+{
+	CHECK(p->total == 0 && TAILQ_EMPTY(&p->waiters));
+	welcome_unref(&p->welcome);
+	if (p->password != NULL)
+		OPENSSL_cleanse(p->password, strlen(p->password));
+	pthread_mutex_destroy(&p->lock);
+	free(p->backend);
+	free(p->user);
+	free(p->password);
+	free(p->startup);
+	free(p->identity);
+	free(p->conninfo);
+	free(p->idle);
+	prepared_clear(&p->known);
+	p->magic = 0;
+	free(p);
+}
+
+void
+pool_forget_unused(nsec_t now)
+{
+	struct pool *p, *next;
+
+	pthread_mutex_lock(&pool_table.lock);
+	for (p = TAILQ_FIRST(&pool_table.pools); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
+		/* References are only added under this lock, or by holders. */
+		if (atomic_load(&p->refs) > 1 ||
+		    now - p->last_used < FORGET_AFTER)
+			continue;
+		TAILQ_REMOVE(&pool_table.pools, p, link);
+		pool_table.count--;
+		pool_free(p);
+	}
+	pthread_mutex_unlock(&pool_table.lock);
+}
+
+struct pool **
+pool_snapshot(unsigned *n)
+{
+	struct pool **v, *p;
+
+	pthread_mutex_lock(&pool_table.lock);
+	v = x_calloc(pool_table.count + 1, sizeof(*v));
+	*n = 0;
+	TAILQ_FOREACH(p, &pool_table.pools, link)
+		v[(*n)++] = pool_ref(p);
+	pthread_mutex_unlock(&pool_table.lock);
+	return v;
+}
+
+static int64_t
+pool_limit_of(const struct conf_backend *b)
+{
+	return b->pool_size > 0 ? b->pool_size : atomic_load(&pool_table.pool_size);
+}
+
+void
+pool_configure(const struct conf *c)
+{
+	const struct conf_backend *b;
+	unsigned i, n;
+	struct pool **v;
+
+	atomic_store(&pool_table.pool_size, c->pool_size);
+	atomic_store(&pool_table.min_size, c->min_pool_size);
+	atomic_store(&pool_table.idle_timeout, c->server_idle_timeout);
+	atomic_store(&pool_table.lifetime, c->server_lifetime);
+	atomic_store(&pool_table.connect_timeout, c->server_connect_timeout);
+	atomic_store(&pool_table.login_retry, c->server_login_retry);
+	v = pool_snapshot(&n);
+	for (i = 0; i < n; i++) {
+		b = conf_find_backend(c, v[i]->backend);
+		pthread_mutex_lock(&v[i]->lock);
+		if (b == NULL) {
+			v[i]->limit = 0;
+			v[i]->epoch++;
+		} else {
+			v[i]->limit = pool_limit_of(b);
+			if (strcmp(b->conninfo, v[i]->conninfo) != 0) {
+				free(v[i]->conninfo);
+				v[i]->conninfo = x_strdup(b->conninfo);
+				v[i]->epoch++;
+				v[i]->retry_at = 0;
+				atomic_store(&v[i]->scope, NULL);
+			}
+		}
+		pthread_mutex_unlock(&v[i]->lock);
+		pool_unref(&v[i]);
+	}
+	free(v);
+}
+
+static struct pool *
+pool_new(const struct conf_backend *b, const char *user, const char *password,
+    const char *startup, size_t startup_len)
+{
+	struct pool *p = x_calloc(1, sizeof(*p));
+	unsigned i;
+
+	p->magic = POOL_MAGIC;
+	atomic_init(&p->refs, 1);
+	p->backend = x_strdup(b->name);
+	p->user = x_strdup(user);
+	p->password = password != NULL ? x_strdup(password) : NULL;
+	p->conninfo = x_strdup(b->conninfo);
+	p->startup = x_malloc(startup_len + 1);
+	memcpy(p->startup, startup, startup_len);
+	p->startup_len = startup_len;
+	p->identity = connect_identity(b->name, b->conninfo, user, startup,
+	    startup_len);
+	p->limit = pool_limit_of(b);
+	p->last_used = clock_mono();
+	CHECK(pthread_mutex_init(&p->lock, NULL) == 0);
+	TAILQ_INIT(&p->waiters);
+	prepared_init(&p->known);
+	p->idle = x_calloc(pool_table.n_workers, sizeof(*p->idle));
+	for (i = 0; i < pool_table.n_workers; i++)
+		TAILQ_INIT(&p->idle[i]);
+	return p;
+}
+
+static bool
+pool_is(const struct pool *p, const struct conf_backend *b, const char *user,
+    const char *password, const char *startup, size_t startup_len)
+{
+	if (strcmp(p->backend, b->name) != 0 || strcmp(p->user, user) != 0 ||
+	    p->startup_len != startup_len ||
+	    memcmp(p->startup, startup, startup_len) != 0)
+		return false;
+	if (p->password == NULL || password == NULL)
+		return p->password == password;
+	return strcmp(p->password, password) == 0;
+}
+
+struct pool *
+pool_get(const struct conf_backend *b, const char *user, const char *password,
+    const char *startup, size_t startup_len)
+{
+	struct pool *p;
+
+	pthread_mutex_lock(&pool_table.lock);
+	TAILQ_FOREACH(p, &pool_table.pools, link)
+		if (pool_is(p, b, user, password, startup, startup_len))
+			break;
+	if (p != NULL) {
+		pool_ref(p);
+	} else if (pool_table.count < POOLS_MAX) {
+		p = pool_new(b, user, password, startup, startup_len);
+		TAILQ_INSERT_TAIL(&pool_table.pools, p, link);
+		pool_table.count++;
+		pool_ref(p);
+	}
+	pthread_mutex_unlock(&pool_table.lock);
+	return p;
+}
+
+struct pool *
+pool_ref(struct pool *p)
+{
+	CHECK_MAGIC(p, POOL_MAGIC);
+	atomic_fetch_add(&p->refs, 1);
+	return p;
+}
+
+void
+pool_unref(struct pool **pp)
+{
+	struct pool *p = *pp;
+
+	*pp = NULL;
+	if (p == NULL)
+		return;
+	CHECK_MAGIC(p, POOL_MAGIC);
+	/* The table's own reference is the last. */
+	CHECK(atomic_fetch_sub(&p->refs, 1) > 1);
+}
+
+void
+pool_init(struct worker *const *workers, unsigned n,
+    const struct pool_callbacks *cb)
+{
+	pool_table.workers = workers;
+	pool_table.n_workers = n;
+	pool_table.cb = *cb;
+	atomic_store(&pool_table.paused, false);
+}
+
+void
+pool_fini(void)
+{
+	struct pool *p;
+
+	while ((p = TAILQ_FIRST(&pool_table.pools)) != NULL) {
+		TAILQ_REMOVE(&pool_table.pools, p, link);
+		pool_table.count--;
+		/* Servers still open at exit are not worth a goodbye. */
+		p->total = 0;
+		TAILQ_INIT(&p->waiters);
+		pool_free(p);
+	}
+	pool_table.workers = NULL;
+}
+
+/* ---- all of them ----------------------------------------------------------- */
+
+void
+pool_pause_all(bool paused)
+{
+	unsigned i, k, n;
+	struct pool **v;
+
+	atomic_store(&pool_table.paused, paused);
+	if (paused)
+		return;
+	v = pool_snapshot(&n);
+	for (i = 0; i < n; i++) {
+		pthread_mutex_lock(&v[i]->lock);
+		pool_grow(v[i], clock_mono());
+		for (k = 0; k < v[i]->idle_count; k++)
+			pool_steal(v[i], k % pool_table.n_workers);
+		pthread_mutex_unlock(&v[i]->lock);
+		/* Each worker may hold several idle ones. */
+		for (k = 0; k < pool_table.n_workers; k++)
+			pool_steal(v[i], k);
+		pool_unref(&v[i]);
+	}
+	free(v);
+}
+
+void
+pool_reconnect_all(void)
+{
+	unsigned i, n;
+	struct pool **v = pool_snapshot(&n);
+
+	for (i = 0; i < n; i++) {
+		pthread_mutex_lock(&v[i]->lock);
+		v[i]->epoch++;
+		v[i]->retry_at = 0;
+		pthread_mutex_unlock(&v[i]->lock);
+		pool_unref(&v[i]);
+	}
+	free(v);
+}
+
+/* ---- questions --------------------------------------------------------------- */
+
+void
+pool_know(struct pool *p, struct hash128 content)
+{
+	struct hash128 oldest;
+
+	pthread_mutex_lock(&p->lock);
+	prepared_add(&p->known, content);
+	(void)!prepared_evict(&p->known, KNOWN_MAX, &oldest);
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool
+pool_knows(struct pool *p, struct hash128 content)
+{
+	bool known;
+
+	pthread_mutex_lock(&p->lock);
+	known = prepared_has(&p->known, content);
+	pthread_mutex_unlock(&p->lock);
+	return known;
+}
+
+const char *
+pool_backend_name(const struct pool *p)
+{
+	return p->backend;
+}
+
+const char *
+pool_user(const struct pool *p)
+{
+	return p->user;
+}
+
+const struct scope *
+pool_scope(struct pool *p)
+{
+	return atomic_load_explicit(&p->scope, memory_order_acquire);
+}
+
+struct welcome *
+pool_welcome(struct pool *p)
+{
+	struct welcome *w;
+
+	pthread_mutex_lock(&p->lock);
+	w = p->welcome;
+	if (w != NULL)
+		atomic_fetch_add(&w->refs, 1);
+	pthread_mutex_unlock(&p->lock);
+	return w;
+}
+
+void
+pool_each(void (*fn)(const struct pool_info *i, void *arg), void *arg)
+{
+	unsigned i, n;
+	struct pool **v = pool_snapshot(&n);
+	struct pool_info info;
+	struct pool_waiter *first;
+	char error[sizeof(v[0]->error)];
+
+	for (i = 0; i < n; i++) {
+		pthread_mutex_lock(&v[i]->lock);
+		first = TAILQ_FIRST(&v[i]->waiters);
+		memcpy(error, v[i]->error, sizeof(error));
+		info = (struct pool_info){
+			.backend = v[i]->backend, .user = v[i]->user,
+			.limit = v[i]->limit, .total = v[i]->total,
+			.idle = v[i]->idle_count,
+			.connecting = v[i]->connecting,
+			.waiting = v[i]->waiting,
+			.longest_wait = first == NULL ? 0 :
+			    clock_mono() - first->since,
+			.paused = atomic_load(&pool_table.paused),
+			.last_error = error,
+		};
+		pthread_mutex_unlock(&v[i]->lock);
+		fn(&info, arg);
+		pool_unref(&v[i]);
+	}
+	free(v);
+}
+
+bool
+pool_backend_ok(const char *backend)
+{
+	unsigned i, n, bad = 0, good = 0;
+	struct pool **v = pool_snapshot(&n);
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(v[i]->backend, backend) == 0) {
+			pthread_mutex_lock(&v[i]->lock);
+			if (v[i]->failures > 0)
+				bad++;
+			else
+				good++;
+			pthread_mutex_unlock(&v[i]->lock);
+		}
+		pool_unref(&v[i]);
+	}
+	free(v);
+	return good > 0 || bad == 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Scopes: everything about a server, other than the statement, that decides
+ * what a result looks like, as one interned text with a number.
+ *
+ * The text holds backend, database, user, startup parameters and the server's
+ * output-affecting settings; equal text, equal number.  Scopes are immutable
+ * and live as long as the process; their number is capped, and past the cap
+ * servers have no scope (NULL), which means their results are never cached.
+ */
+#ifndef PGSLUICE_BACKEND_SCOPE_H
+#define PGSLUICE_BACKEND_SCOPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+
+#define SCOPES_MAX 65536u
+
+struct scope {
+	uint32_t id;         /* from 1 */
+	char *text;
+	struct hash128 settings; /* of the settings alone: equal settings, equal
+	                            output for the same rows */
+	bool read_committed; /* default_transaction_isolation */
+	bool conforming;     /* standard_conforming_strings is on */
+	bool ascii_tails;    /* client_encoding has characters whose later bytes
+	                        look like ASCII: its text cannot be lexed */
+	bool recoded;        /* client_encoding is not UTF8: the server converts */
+};
+
+/* identity: who and where; settings: "name=value\n..." as the connector read
+ * them. Any thread. */
+const struct scope *scope_intern(const char *identity, const char *settings);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * One connection to a backend, after libpq has logged in.
+ *
+ *   connector --> IDLE <--> LEASED --> RESETTING --> IDLE
+ *                             |  \--> COOLING (a cancel is under way) --> IDLE
+ *                             \-----> DRAINING (client gone) --> closed
+ *
+ * server_take_over() and server_close() hold all that is known about using
+ * libpq's socket and TLS handle behind its back: the PGconn outlives every use
+ * of them, and no PQ function that does I/O is called in between.
+ *
+ * A server belongs to one worker at a time and is touched by that worker only.
+ */
+#ifndef PGSLUICE_BACKEND_SERVER_H
+#define PGSLUICE_BACKEND_SERVER_H
+
+#include <libpq-fe.h>
+
+#include "backend/ledger.h"
+#include "backend/prepared.h"
+#include "backend/scope.h"
+#include "net/stream.h"
+
+struct pool;
+struct server;
+
+enum server_state {
+#define SERVER_STATE(sym, name) SERVER_##sym,
+#include "tbl/server_states.h"
+	SERVER_STATE_COUNT
+};
+const char *server_state_name(enum server_state st);
+
+/* What the lessee is told. Callbacks may release, abandon or discard the
+ * server; its memory stays until the end of the turn. */
+struct server_ops {
+	/* Bytes for the client, in order, whole or parts of messages. */
+	void (*forward)(void *lessee, const char *p, size_t n);
+	/* CommandComplete with this tag was seen (before it is forwarded);
+	 * hidden: the client did not ask. */
+	void (*completed)(void *lessee, const char *tag, bool hidden);
+	/* ErrorResponse. true: the lessee has sent another one instead. */
+	bool (*failed)(void *lessee, const char *body, size_t n, bool own);
+	/* CopyInResponse was seen. */
+	void (*copy_in)(void *lessee);
+	/* ParameterStatus. */
+	void (*parameter)(void *lessee, const char *name, const char *value);
+	/* ReadyForQuery, before it is forwarded. */
+	void (*synced)(void *lessee, char status);
+	/* ReadyForQuery was forwarded and nothing more is owed. */
+	void (*ready)(void *lessee, char status);
+	/* The connection is gone; the server is no longer the lessee's. */
+	void (*lost)(void *lessee, const char *why);
+	/* What was kept for sending has left. */
+	void (*drained)(void *lessee);
+};
+
+/* Something to settle when an abandoned server's fate is known. */
+struct server_orphan {
+	void (*settled)(struct server_orphan *o, struct worker *w);
+};
+
+struct server {
+	uint32_t magic;
+#define SERVER_MAGIC 0x5e24e201u
+	enum server_state state;
+	struct pool *pool;
+	struct worker *w;
+	TAILQ_ENTRY(server) idle_link; /* in the pool's idle list of w */
+	TAILQ_ENTRY(server) all_link;  /* in the list of w */
+	PGconn *conn;
+	PGcancel *cancel;
+	struct stream st;
+	struct buf in;       /* partial message */
+	size_t need;         /* bytes the partial message has in all */
+	size_t body_left;    /* of a bulk message being streamed */
+	bool body_pass;
+	bool ready;          /* nothing owed, ReadyForQuery seen in this read */
+	bool doomed;         /* close instead of going back to the pool */
+	bool settings_changed; /* ParameterStatus while nobody had set anything */
+	char tx;             /* I, T or E as last told */
+	unsigned cancels;    /* cancel requests under way */
+	int pid;
+	uint64_t epoch;      /* of the pool's conninfo */
+	nsec_t born, used;   /* connected; last returned */
+	uint64_t leases;
+	const struct scope *scope; /* may be NULL: never cache */
+	struct ledger owed;
+	struct prepared prepared;
+	struct hash128 unnamed; /* content of the unnamed statement */
+	bool has_unnamed;
+	char *app_name;         /* application_name last set by us, or NULL */
+	const struct server_ops *ops;
+	void *lessee;
+	struct server_orphan *orphan;
+	nsec_t deadline;     /* DRAINING, RESETTING: give up then */
+	struct deferred reclaim;
+};
+
+/* Make a server of a logged-in connection; attached to w, reading. */
+struct server *server_take_over(struct pool *pool, struct worker *w,
+    PGconn *conn, const struct scope *scope) PG_MUST_CHECK;
+
+/* Move between workers; only while IDLE and silent. */
+void server_detach(struct server *s);
+void server_attach(struct server *s, struct worker *w);
+
+void server_lease(struct server *s, const struct server_ops *ops,
+    void *lessee);
+/* Enter a reply in the ledger. false: the ledger is full; close. */
+bool server_owe(struct server *s, enum owed kind, unsigned flags,
+    struct hash128 hash) PG_MUST_CHECK;
+/* A reply of our own, in its place among those owed; sent at once if nothing
+ * is owed before it. */
+bool server_owe_synth(struct server *s, const void *p, size_t n)
+    PG_MUST_CHECK;
+/* Send bytes whose replies have been entered. false: the server is lost (the
+ * caller will still be told through ops->lost at the end of the turn). */
+bool server_send(struct server *s, const struct iovec *iov, int n)
+    PG_MUST_CHECK;
+/* The lessee is done: back to the pool if the server is clean, else closed.
+ * reset: run DISCARD ALL first. */
+void server_give_back(struct server *s, bool reset);
+/* The lessee is gone while replies are owed or a transaction is open: the
+ * running query is cancelled, its replies are swallowed, and the server
+ * closed; orphan (may be NULL) is settled when the outcome is decided. */
+void server_abandon(struct server *s, struct server_orphan *orphan);
+/* Ask PostgreSQL to cancel what runs. The server is not reused before the
+ * request is through. */
+void server_cancel(struct server *s);
+/* Close now. why: for the log at level info; NULL: quietly. Not told to the lessee. */
+void server_close(struct server *s, const char *why);
+/* About every second, on the owning worker: deadlines of drains and resets. */
+void server_tick(struct worker *w, nsec_t now);
+/* All servers of a worker, on its thread. */
+void server_each(struct worker *w, void (*fn)(struct server *s, void *arg),
+    void *arg);
+/* Once, before workers start. */
+void server_init(unsigned n_workers);
+void server_fini(void);
+
+#endif

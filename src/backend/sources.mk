@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/backend/connect_args.c \
+	src/backend/connect_args.h \
+	src/backend/connector.c \
+	src/backend/connector.h \
+	src/backend/ledger.c \
+	src/backend/ledger.h \
+	src/backend/pool.c \
+	src/backend/pool.h \
+	src/backend/pool_connect.c \
+	src/backend/pool_priv.h \
+	src/backend/pool_table.c \
+	src/backend/prepared.c \
+	src/backend/prepared.h \
+	src/backend/scope.c \
+	src/backend/scope.h \
+	src/backend/server.c \
+	src/backend/server.h

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * L1: the in-process store of results.
+ *
+ * A key's hash chooses a stripe; a stripe is a lock, a table of entries, the
+ * eviction queues (l1_fifo.c) and the fills that run (l1_fill.c).  Knows
+ * nothing of sessions, Redis or the wire.  Any thread; one stripe lock at a
+ * time, never held over a callback, and objects are freed after it is dropped.
+ *
+ * Invariants: an entry is in the table while it has an object or a fill; at
+ * most one fill per key; an object is handed out only if its key is equal, its
+ * tags have not moved and it is fresh, or in grace while its key is filled.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "cache/l1_priv.h"
+
+#define L1_STRIPES_MAX 64
+/* Fewer stripes rather than shares that one object could fill. */
+#define L1_SHARE_OBJECTS 4
+
+struct l1_stripe {
+	pthread_mutex_t lock;
+	struct htab table;
+	struct l1_fifo fifo;
+	size_t max_object;
+	uint64_t busy, inserts, evictions, expired, stale;
+} __attribute__((aligned(128)));
+
+struct l1 {
+	struct l1_stripe *stripes;
+	unsigned n; /* a power of two */
+	l1_wake_cb wake;
+	void *arg;
+};
+
+/* Objects to be freed once the lock is dropped. */
+struct l1_trash {
+	unsigned n;
+	struct object *obj[32];
+};
+
+static void
+l1_trash_put(struct l1_trash *t, struct object *o)
+{
+	if (t->n < ARRAY_SIZE(t->obj))
+		t->obj[t->n++] = o;
+	else
+		object_unref(&o);
+}
+
+static void
+l1_trash_empty(struct l1_trash *t)
+{
+	while (t->n > 0)
+		object_unref(&t->obj[--t->n]);
+}
+
+static struct l1_stripe *
+l1_stripe_lock(struct l1 *l, const struct cache_key *k)
+{
+	struct l1_stripe *s = &l->stripes[(k->hash.hi >> 58) & (l->n - 1)];
+
+	pthread_mutex_lock(&s->lock);
+	return s;
+}
+
+/* --- entries ----------------------------------------------------------- */
+
+static struct l1_entry *
+l1_entry_find(const struct l1_stripe *s, const struct cache_key *k)
+{
+	struct htab_node *n;
+
+	for (n = htab_find(&s->table, k->hash.lo); n != NULL;
+	     n = htab_next(n)) {
+		struct l1_entry *e = htab_entry(n, struct l1_entry, node);
+
+		if (cache_key_eq(e->obj != NULL ? &e->obj->key :
+			&e->fill->key, k))
+			return e;
+	}
+	return NULL;
+}
+
+/* Forget an entry that has nothing left. */
+static void
+l1_entry_settle(struct l1_stripe *s, struct l1_entry *e)
+{
+	if (e->obj != NULL || e->fill != NULL)
+		return;
+	htab_remove(&s->table, &e->node);
+	free(e);
+}
+
+/* Take the object away from an entry and out of its queue. */
+static struct object *
+l1_entry_take(struct l1_stripe *s, struct l1_entry *e)
+{
+	struct object *o = e->obj;
+
+	l1_fifo_remove(&s->fifo, e);
+	e->obj = NULL;
+	return o;
+}
+
+enum l1_state { L1_ABSENT, L1_FRESH, L1_GRACE, L1_DEAD };
+
+static enum l1_state
+l1_entry_state(struct l1_stripe *s, const struct l1_entry *e, nsec_t now)
+{
+	if (e == NULL || e->obj == NULL)
+		return L1_ABSENT;
+	if (unlikely(!object_current(e->obj))) {
+		s->stale++;
+		return L1_DEAD;
+	}
+	if (likely(now < e->obj->l1_until))
+		return L1_FRESH;
+	if (now < e->obj->grace_until)
+		return L1_GRACE;
+	s->expired++;
+	return L1_DEAD;
+}
+
+/* Drop a dead object. What was in use comes back to the main queue when it is
+ * filled again. Returns the entry if it is still there. */
+static struct l1_entry *
+l1_entry_bury(struct l1_stripe *s, struct l1_entry *e, struct object **dead)
+{
+	bool stays = e->fill != NULL;
+
+	if (e->queue == L1_MAIN || e->freq > 0)
+		l1_fifo_remember(&s->fifo, &e->obj->key.hash);
+	*dead = l1_entry_take(s, e);
+	l1_entry_settle(s, e);
+	return stays ? e : NULL;
+}
+
+static struct object *
+l1_entry_use(struct l1_entry *e)
+{
+	if (e->freq < L1_FREQ_MAX)
+		e->freq++;
+	return object_ref(e->obj);
+}
+
+static void
+l1_make_room(struct l1_stripe *s, size_t need, nsec_t now, struct l1_trash *t)
+{
+	while (need > s->fifo.share ||
+	    l1_fifo_bytes(&s->fifo) > s->fifo.share - need) {
+		struct l1_entry *e = l1_fifo_victim(&s->fifo, now);
+
+		if (e == NULL)
+			return;
+		l1_trash_put(t, e->obj);
+		e->obj = NULL;
+		s->evictions++;
+		l1_entry_settle(s, e);
+	}
+}
+
+/* --- store ------------------------------------------------------------- */
+
+struct l1 *
+l1_new(size_t budget, size_t max_object, l1_wake_cb wake, void *arg)
+{
+	struct l1 *l = x_calloc(1, sizeof(*l));
+	pthread_mutexattr_t attr;
+	unsigned i;
+
+	l->n = L1_STRIPES_MAX;
+	while (l->n > 1 && budget / l->n / L1_SHARE_OBJECTS < max_object)
+		l->n /= 2;
+	l->wake = wake;
+	l->arg = arg;
+	CHECK(posix_memalign((void **)&l->stripes, 128,
+	    l->n * sizeof(*l->stripes)) == 0);
+	memset(l->stripes, 0, l->n * sizeof(*l->stripes));
+	/* Held for well under a microsecond: spinning a little is cheaper than
+	 * sleeping. */
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	for (i = 0; i < l->n; i++) {
+		struct l1_stripe *s = &l->stripes[i];
+
+		pthread_mutex_init(&s->lock, &attr);
+		htab_init(&s->table);
+		l1_fifo_init(&s->fifo, budget / l->n);
+		s->max_object = max_object;
+	}
+	pthread_mutexattr_destroy(&attr);
+	return l;
+}
+
+static void
+l1_entry_free(struct htab_node *n, void *arg)
+{
+	struct l1_entry *e = htab_entry(n, struct l1_entry, node);
+	struct l1_stripe *s = arg;
+	struct object *o;
+
+	if (e->obj != NULL) {
+		o = l1_entry_take(s, e);
+		object_unref(&o);
+	}
+	if (e->fill != NULL)
+		l1_fill_finish(e->fill, NULL, NULL, NULL);
+	free(e);
+}
+
+void
+l1_free(struct l1 **l)
+{
+	struct l1 *old = *l;
+	unsigned i;
+
+	if (old == NULL)
+		return;
+	*l = NULL;
+	for (i = 0; i < old->n; i++) {
+		struct l1_stripe *s = &old->stripes[i];
+
+		htab_each(&s->table, l1_entry_free, s);
+		htab_fini(&s->table);
+		l1_fifo_fini(&s->fifo);
+		pthread_mutex_destroy(&s->lock);
+	}
+	free(old->stripes);
+	free(old);
+}
+
+void
+l1_set_limits(struct l1 *l, size_t budget, size_t max_object)
+{
+	struct l1_trash trash = { .n = 0 };
+	unsigned i;
+
+	for (i = 0; i < l->n; i++) {
+		struct l1_stripe *s = &l->stripes[i];
+
+		pthread_mutex_lock(&s->lock);
+		l1_fifo_set_share(&s->fifo, budget / l->n);
+		s->max_object = max_object;
+		l1_make_room(s, 0, 0, &trash);
+		pthread_mutex_unlock(&s->lock);
+		l1_trash_empty(&trash);
+	}
+}
+
+struct object *
+l1_get(struct l1 *l, const struct cache_key *k, nsec_t now)
+{
+	struct l1_stripe *s = l1_stripe_lock(l, k);
+	struct l1_entry *e = l1_entry_find(s, k);
+	enum l1_state state = l1_entry_state(s, e, now);
+	struct object *found = NULL, *dead = NULL;
+
+	if (likely(state == L1_FRESH) ||
+	    (state == L1_GRACE && e->fill != NULL))
+		found = l1_entry_use(e);
+	else if (state == L1_DEAD)
+		l1_entry_bury(s, e, &dead);
+	pthread_mutex_unlock(&s->lock);
+	object_unref(&dead);
+	return found;
+}
+
+/* --- fills ------------------------------------------------------------- */
+
+/* Make the caller the leader for k; e is its entry or NULL. */
+static enum l1_claim
+l1_fill_start(struct l1_stripe *s, struct l1_entry *e,
+    const struct cache_key *k)
+{
+	struct l1_fill *f = l1_fill_new(k);
+
+	if (f == NULL)
+		return L1_ALONE;
+	if (e == NULL) {
+		e = x_calloc(1, sizeof(*e));
+		htab_insert(&s->table, &e->node, k->hash.lo);
+	}
+	e->fill = f;
+	s->busy++;
+	return L1_LEAD;
+}
+
+/* The fill of k has ended: take it. */
+static struct l1_fill *
+l1_fill_end(struct l1_stripe *s, struct l1_entry *e)
+{
+	struct l1_fill *f;
+
+	CHECK(e != NULL && e->fill != NULL);
+	f = e->fill;
+	e->fill = NULL;
+	s->busy--;
+	return f;
+}
+
+enum l1_claim
+l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
+    struct l1_waiter w, struct object **obj)
+{
+	struct l1_stripe *s = l1_stripe_lock(l, k);
+	struct l1_entry *e = l1_entry_find(s, k);
+	enum l1_state state = l1_entry_state(s, e, now);
+	struct object *dead = NULL;
+	enum l1_claim claim;
+
+	*obj = NULL;
+	if (state == L1_DEAD)
+		e = l1_entry_bury(s, e, &dead);
+	if (state == L1_FRESH || (state == L1_GRACE && e->fill != NULL)) {
+		*obj = l1_entry_use(e);
+		claim = L1_HIT;
+	} else if (e == NULL || e->fill == NULL) {
+		claim = l1_fill_start(s, e, k);
+	} else {
+		claim = l1_fill_wait(e->fill, w) ? L1_WAIT : L1_ALONE;
+	}
+	pthread_mutex_unlock(&s->lock);
+	object_unref(&dead);
+	return claim;
+}
+
+/* Put o in the place of what the entry had. */
+static void
+l1_entry_store(struct l1_stripe *s, struct l1_entry *e, struct object *o,
+    nsec_t now, struct l1_trash *t)
+{
+	size_t cost = l1_cost(o);
+
+	if (o->l1_until <= now || o->frames.n > s->max_object ||
+	    cost > s->fifo.share)
+		return;
+	l1_make_room(s, cost, now, t);
+	e->obj = object_ref(o);
+	l1_fifo_add(&s->fifo, e, e->queue == L1_MAIN);
+	s->inserts++;
+}
+
+void
+l1_publish(struct l1 *l, struct object *o, nsec_t now)
+{
+	struct l1_stripe *s = l1_stripe_lock(l, &o->key);
+	struct l1_entry *e = l1_entry_find(s, &o->key);
+	struct l1_fill *f = l1_fill_end(s, e);
+	struct l1_trash trash = { .n = 0 };
+	bool current = object_current(o);
+
+	/* The key's old object goes in any case: there is newer data. */
+	if (e->obj != NULL)
+		l1_trash_put(&trash, l1_entry_take(s, e));
+	if (current && f->epoch == 0)
+		l1_entry_store(s, e, o, now, &trash);
+	l1_entry_settle(s, e);
+	pthread_mutex_unlock(&s->lock);
+	l1_trash_empty(&trash);
+	l1_fill_finish(f, current ? o : NULL, l->wake, l->arg);
+}
+
+void
+l1_abandon(struct l1 *l, const struct cache_key *k)
+{
+	struct l1_stripe *s = l1_stripe_lock(l, k);
+	struct l1_entry *e = l1_entry_find(s, k);
+	struct l1_fill *f = l1_fill_end(s, e);
+
+	l1_entry_settle(s, e);
+	pthread_mutex_unlock(&s->lock);
+	l1_fill_finish(f, NULL, l->wake, l->arg);
+}
+
+bool
+l1_forget(struct l1 *l, const struct cache_key *k, struct l1_waiter w)
+{
+	struct l1_stripe *s = l1_stripe_lock(l, k);
+	struct l1_entry *e = l1_entry_find(s, k);
+	bool removed = e != NULL && e->fill != NULL &&
+	    l1_fill_forget(e->fill, w);
+
+	pthread_mutex_unlock(&s->lock);
+	return removed;
+}
+
+static void
+l1_entry_flush(struct htab_node *n, void *arg)
+{
+	struct l1_entry *e = htab_entry(n, struct l1_entry, node);
+	struct l1_stripe *s = arg;
+	struct object *o;
+
+	if (e->fill != NULL)
+		e->fill->epoch++;
+	if (e->obj != NULL) {
+		o = l1_entry_take(s, e);
+		object_unref(&o);
+	}
+	l1_entry_settle(s, e);
+}
+
+void
+l1_flush(struct l1 *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->n; i++) {
+		struct l1_stripe *s = &l->stripes[i];
+
+		pthread_mutex_lock(&s->lock);
+		htab_each(&s->table, l1_entry_flush, s);
+		pthread_mutex_unlock(&s->lock);
+	}
+}
+
+void
+l1_stats(struct l1 *l, struct l1_stats *st)
+{
+	unsigned i;
+
+	*st = (struct l1_stats){ .objects = 0 };
+	for (i = 0; i < l->n; i++) {
+		struct l1_stripe *s = &l->stripes[i];
+
+		pthread_mutex_lock(&s->lock);
+		st->objects += s->fifo.objects[L1_SMALL] +
+		    s->fifo.objects[L1_MAIN];
+		st->bytes += l1_fifo_bytes(&s->fifo);
+		st->busy += s->busy;
+		st->inserts += s->inserts;
+		st->evictions += s->evictions;
+		st->expired += s->expired;
+		st->stale += s->stale;
+		pthread_mutex_unlock(&s->lock);
+	}
+}

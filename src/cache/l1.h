@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * L1: the in-process store.  Striped locks, each stripe a hash table with S3-FIFO
+ * eviction under its share of the byte budget; objects are shared by
+ * reference.  At most one fill per key runs at a time: the first to claim a
+ * missing key leads, others wait and are woken with the object or with NULL
+ * (then each decides anew).  Any thread.  Locks are never held over a callback.
+ */
+#ifndef PGSLUICE_CACHE_L1_H
+#define PGSLUICE_CACHE_L1_H
+
+#include "cache/object.h"
+
+struct l1;
+
+struct l1_waiter { /* who waits: opaque to us */
+	unsigned worker;
+	uint64_t session;
+};
+
+/* wake: called outside locks, on the thread that publishes or abandons; obj
+ * (may be NULL) comes with a reference of its own. */
+typedef void (*l1_wake_cb)(void *arg, struct l1_waiter w, struct object *obj);
+
+struct l1 *l1_new(size_t budget, size_t max_object, l1_wake_cb wake,
+    void *arg) PG_MUST_CHECK;
+void l1_free(struct l1 **l);
+void l1_set_limits(struct l1 *l, size_t budget, size_t max_object);
+
+/* Hot path: a live object (fresh, tags unmoved, key equal) with a reference,
+ * or NULL. Takes one stripe lock, allocates nothing. An object in grace is
+ * returned only while its key is being filled. */
+struct object *l1_get(struct l1 *l, const struct cache_key *k, nsec_t now);
+
+enum l1_claim {
+	L1_HIT,
+	L1_LEAD,
+	L1_WAIT,
+	L1_ALONE /* no room to wait or lead: run it, do not publish or abandon */
+};
+/* After a miss: look again and, if still missing, lead or wait. On L1_HIT
+ * *obj has a reference. On L1_WAIT the waiter is queued and will be woken
+ * exactly once, unless l1_forget() removes it first. An object in grace makes
+ * the first caller lead and the others hit. A leader must end with
+ * l1_publish() or l1_abandon(). */
+enum l1_claim l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
+    struct l1_waiter w, struct object **obj) PG_MUST_CHECK;
+/* Store (if o->l1_until > now, it is current, and not larger than the limits) and wake. Takes
+ * no reference from the caller. Waiters get the object even if it was not stored. */
+void l1_publish(struct l1 *l, struct object *o, nsec_t now);
+/* The fill came to nothing: waiters are woken with NULL. */
+void l1_abandon(struct l1 *l, const struct cache_key *k);
+/* The waiter went away (or timed out). true: it was removed and will not be woken. */
+bool l1_forget(struct l1 *l, const struct cache_key *k, struct l1_waiter w);
+/* Drop everything (FLUSH CACHE); fills in flight will not be stored (they are published to their waiters only). */
+void l1_flush(struct l1 *l);
+
+struct l1_stats {
+	uint64_t objects, bytes, busy, inserts, evictions, expired, stale;
+};
+void l1_stats(struct l1 *l, struct l1_stats *st);
+
+#endif

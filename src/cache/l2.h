@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * L2: results in Redis, through hiredis' reader and formatter on the worker's
+ * event loop.  One connection a worker.
+ *
+ * An entry is found with one MGET: the entry and, per tag, Redis' own tag
+ * token.  An entry is valid only if the tokens it carries equal those read
+ * with it; a write replaces the tokens (l2_bump) by fresh random ones.  A
+ * missing token is created (SET NX) and counts as a miss.  While a bump of a
+ * tag has not been acknowledged, this process does not use L2 for that tag;
+ * bumps that were lost with a connection are replayed before anything else.
+ * Every answer has a time budget; an overdue one closes the connection (a late
+ * reply can never meet another question) and opens the circuit breaker.
+ * Entries carry their full key, fill time and a checksum; anything that does
+ * not fit exactly is a miss.  Runs on one worker; the pending-bump counters
+ * are shared by all.
+ */
+#ifndef PGSLUICE_CACHE_L2_H
+#define PGSLUICE_CACHE_L2_H
+
+#include <event2/event.h>
+
+#include "cache/object.h"
+
+struct l2;
+
+struct l2_options { /* copied */
+	const char *host;  /* or NULL */
+	int port;
+	const char *unix_socket; /* or NULL */
+	const char *user, *password; /* or NULL */
+	int database;
+	const char *prefix;
+	nsec_t timeout, retry;
+	size_t max_object; /* larger results stay out; 0: 1 MiB */
+};
+
+/* Tokens read by a lookup, to be stored with the fill that follows it. */
+struct l2_tokens {
+	bool valid;
+	uint64_t token[TAGSET_MAX];
+};
+
+struct l2_found {
+	struct slice desc, data; /* borrowed during the callback */
+	nsec_t fetched_wall;
+};
+/* found: NULL on a miss, timeout or error. tokens: to be given to l2_put;
+ * !tokens->valid: do not store. Called exactly once unless l2_cancel()ed;
+ * never from inside l2_get(). */
+typedef void (*l2_get_cb)(void *arg, const struct l2_found *found,
+    const struct l2_tokens *tokens);
+
+/* Resolves a host name, which may block; never afterwards. SIGPIPE must be
+ * ignored. */
+struct l2 *l2_new(struct event_base *base, const struct l2_options *o)
+    PG_MUST_CHECK;
+/* Callbacks still owed are called with a miss. Not from inside a callback. */
+void l2_free(struct l2 **l);
+void l2_set_times(struct l2 *l, nsec_t timeout, nsec_t retry);
+/* Usable now: connected, circuit closed, no pending bump for these tags. */
+bool l2_usable(const struct l2 *l, const struct tagset *tags);
+
+/* scope_text: the full text of the fingerprint (stable over processes); db and
+ * rule: the database and the cache rule's name, for the readable part of the
+ * Redis key. tags: recorded before this call; if one moves before the answer,
+ * it is a miss. All is copied. Returns a handle for l2_cancel, or NULL if L2
+ * is not usable or the question is over 64 KiB (then no callback). */
+struct l2_request *l2_get(struct l2 *l, const struct cache_key *k,
+    struct slice scope_text, const char *db, const char *rule,
+    const struct tagset *tags, nsec_t max_age, l2_get_cb cb, void *arg);
+void l2_cancel(struct l2_request *r); /* cb will not be called */
+/* Fire and forget. Stored with SET .. PX ttl. */
+void l2_put(struct l2 *l, const struct object *o, struct slice scope_text,
+    const char *db, const char *rule, const struct l2_tokens *tokens);
+/* A write committed: call before the client may see it. n tags; TAG_ALL
+ * invalidates everything. Works (queues) also while disconnected. */
+void l2_bump(struct l2 *l, const tag_t *tags, unsigned n);
+
+struct l2_stats {
+	bool connected;
+	uint64_t gets, hits, misses, timeouts, errors, puts, bumps, corrupt, breaker_opens;
+};
+void l2_stats(const struct l2 *l, struct l2_stats *st); /* any thread; relaxed */
+
+/* Pure part, for tests and the fuzz target: entry <-> bytes. */
+bool l2_entry_encode(const struct object *o, struct slice scope_text,
+    const struct l2_tokens *tokens, char **out, size_t *n) PG_MUST_CHECK;
+bool l2_entry_decode(const void *p, size_t n, const struct cache_key *k,
+    struct slice scope_text, const struct tagset *tags,
+    const struct l2_tokens *now, struct l2_found *found) PG_MUST_CHECK;
+
+#endif

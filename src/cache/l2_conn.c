@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * One connection to Redis: connect, log in, send, match answers to questions,
+ * and the circuit breaker.
+ *
+ * Knows the RESP protocol through hiredis' reader and formatter only, nothing
+ * of what is asked.  Not hiredis' asynchronous context: that one asserts when
+ * a reply arrives that nobody asked for, and a peer must not be able to end
+ * this process.  Runs on one worker's event loop; SIGPIPE must be ignored.
+ *
+ * PAUSE -> CONNECTING   l2_conn_connect(), by timer
+ * CONNECTING -> LOGIN   l2_conn_login(), the socket is connected
+ * LOGIN -> OPEN         l2_conn_logged_in(), PONG
+ * any -> PAUSE          l2_conn_lose(): error, overdue answer, wrong answer
+ *
+ * Invariants: answers come in the order of questions, and so do deadlines, so
+ * one timer watches the oldest; every question is answered once, with NULL if
+ * the connection is lost; a connection with an overdue answer is closed, so
+ * that a late one never meets another question.  What Redis can make us
+ * allocate is bounded: the unread input, the elements of an array, the length
+ * of all strings but the first of an array.
+ */
+#include <errno.h>
+#include <event2/event_struct.h>
+#include <fcntl.h>
+#include <hiredis/sds.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "cache/l2_priv.h"
+#include "stats/metrics.h"
+
+#define L2_ADDRS 8
+#define L2_ADDR_LEN 64
+/* Connecting delays nobody's query. */
+#define L2_LOGIN_TIMEOUT (1 * NSEC_PER_SEC)
+#define L2_LOG_PAUSE (60 * NSEC_PER_SEC)
+#define L2_OWED_MAX 10000
+#define L2_READS 64         /* of 16 KiB each, then it is others' turn */
+#define L2_READ_SLACK 32768 /* one read, and what hiredis keeps before it */
+#define L2_STRING_MAX 64    /* tokens and the like */
+
+enum l2_phase { L2_PAUSE, L2_CONNECTING, L2_LOGIN, L2_OPEN };
+
+struct l2_conn {
+	uint32_t magic;
+#define L2_CONN_MAGIC 0x12c0e3a5u
+	enum l2_phase phase;
+	struct event_base *base;
+	redisContext *ctx;         /* NULL in PAUSE */
+	const redisReplyObjectFunctions *plain; /* hiredis' own */
+	redisReplyObjectFunctions bounded;
+	struct event read_ev, write_ev, timer;
+	STAILQ_HEAD(l2_cmds, l2_cmd) owed;
+	unsigned n_owed;
+	nsec_t deadline;           /* of CONNECTING and LOGIN */
+	struct l2_cmd login[3];
+	bool in_callback;
+	nsec_t quiet_until;        /* no further log line about losses */
+	bool told;                 /* the log knows of the present outage */
+	char fault[128];           /* why to close; "": no reason */
+
+	char *host, *unix_socket, *user, *password;
+	int port, database;
+	nsec_t timeout, retry;
+	size_t max_reply;
+	char addr[L2_ADDRS][L2_ADDR_LEN];
+	unsigned n_addrs, next_addr;
+
+	void (*up)(void *arg);
+	void *up_arg;
+	struct l2_conn_stats stats;
+};
+
+static void
+l2_conn_arm(struct l2_conn *c, nsec_t delay)
+{
+	struct timeval tv;
+
+	delay += NSEC_PER_USEC; /* never too early by rounding */
+	tv.tv_sec = (time_t)(delay / NSEC_PER_SEC);
+	tv.tv_usec = (suseconds_t)(delay % NSEC_PER_SEC / NSEC_PER_USEC);
+	event_add(&c->timer, &tv);
+}
+
+static nsec_t
+l2_conn_login_timeout(const struct l2_conn *c)
+{
+	return c->timeout > L2_LOGIN_TIMEOUT ? c->timeout : L2_LOGIN_TIMEOUT;
+}
+
+/* --- closing ----------------------------------------------------------- */
+
+static void
+l2_conn_lose(struct l2_conn *c, const char *why)
+{
+	struct l2_cmds lost = STAILQ_HEAD_INITIALIZER(lost);
+	bool was_open = c->phase == L2_OPEN;
+	bool more = c->phase == L2_CONNECTING && c->next_addr < c->n_addrs;
+	struct l2_cmd *cmd;
+
+	if ((was_open || !more) && clock_mono() >= c->quiet_until) {
+		log_warn("l2", "msg=\"redis lost\" why=%s retry_ms=%llu",
+		    log_escs(why),
+		    (unsigned long long)(c->retry / NSEC_PER_MSEC));
+		c->quiet_until = clock_mono() + L2_LOG_PAUSE;
+		c->told = true;
+	}
+	c->phase = L2_PAUSE;
+	c->fault[0] = '\0';
+	atomic_store_explicit(&c->stats.open, false, memory_order_relaxed);
+	stat_add(&c->stats.losses, was_open);
+	if (c->ctx != NULL) {
+		event_del(&c->read_ev);
+		event_del(&c->write_ev);
+		redisFree(c->ctx);
+		c->ctx = NULL;
+	}
+	l2_conn_arm(c, more ? 0 : c->retry);
+	STAILQ_CONCAT(&lost, &c->owed);
+	c->n_owed = 0;
+	c->in_callback = true;
+	while ((cmd = STAILQ_FIRST(&lost)) != NULL) {
+		STAILQ_REMOVE_HEAD(&lost, link);
+		cmd->done(cmd, NULL);
+	}
+	c->in_callback = false;
+}
+
+void
+l2_conn_fail(struct l2_conn *c, const char *why)
+{
+	CHECK(c->in_callback);
+	if (c->phase != L2_PAUSE)
+		snprintf(c->fault, sizeof(c->fault), "%s",
+		    why[0] != '\0' ? why : "an error without words");
+}
+
+/* --- reading ----------------------------------------------------------- */
+
+/* Returned to hiredis, it ends the connection. */
+static void *
+l2_conn_refuse(struct l2_conn *c)
+{
+	snprintf(c->fault, sizeof(c->fault), "oversize reply");
+	return NULL;
+}
+
+static void *
+l2_conn_new_array(const redisReadTask *t, int elements)
+{
+	struct l2_conn *c = t->privdata;
+
+	if (t->parent != NULL || elements > (int)TAGSET_MAX + 1)
+		return l2_conn_refuse(c);
+	return c->plain->createArray(t, elements);
+}
+
+static void *
+l2_conn_new_string(const redisReadTask *t, char *str, size_t len)
+{
+	struct l2_conn *c = t->privdata;
+
+	if (t->parent != NULL && t->idx > 0 && len > L2_STRING_MAX)
+		return l2_conn_refuse(c);
+	return c->plain->createString(t, str, len);
+}
+
+/* Hand out all replies that are complete. false: the connection is gone. */
+static bool
+l2_conn_dispatch(struct l2_conn *c)
+{
+	struct l2_cmd *cmd;
+	void *reply;
+
+	for (;;) {
+		if (redisGetReplyFromReader(c->ctx, &reply) != REDIS_OK) {
+			l2_conn_lose(c, c->fault[0] != '\0' ? c->fault :
+			    c->ctx->errstr);
+			return false;
+		}
+		if (reply == NULL)
+			return true;
+		cmd = STAILQ_FIRST(&c->owed);
+		if (cmd == NULL) {
+			freeReplyObject(reply);
+			l2_conn_lose(c, "a reply that nobody asked for");
+			return false;
+		}
+		STAILQ_REMOVE_HEAD(&c->owed, link);
+		c->n_owed--;
+		c->in_callback = true;
+		cmd->done(cmd, reply);
+		c->in_callback = false;
+		freeReplyObject(reply);
+		if (c->fault[0] != '\0') {
+			l2_conn_lose(c, c->fault);
+			return false;
+		}
+	}
+}
+
+static void
+l2_conn_read(struct l2_conn *c)
+{
+	unsigned i;
+
+	for (i = 0; i < L2_READS; i++) {
+		const redisReader *r = c->ctx->reader;
+		size_t before = r->len;
+
+		if (redisBufferRead(c->ctx) != REDIS_OK) {
+			l2_conn_lose(c, c->ctx->errstr);
+			return;
+		}
+		if (r->len == before)
+			return; /* nothing there */
+		if (!l2_conn_dispatch(c))
+			return;
+		if (r->len - r->pos > c->max_reply + L2_READ_SLACK) {
+			l2_conn_lose(c, "oversize reply");
+			return;
+		}
+	}
+}
+
+static void
+l2_conn_on_read(evutil_socket_t fd, short what, void *arg)
+{
+	struct l2_conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	CHECK_MAGIC(c, L2_CONN_MAGIC);
+	l2_conn_read(c);
+}
+
+/* --- sending ----------------------------------------------------------- */
+
+static bool
+l2_conn_queue(struct l2_conn *c, struct l2_cmd *cmd, int argc,
+    const char **argv, const size_t *len, nsec_t deadline)
+{
+	if (redisAppendCommandArgv(c->ctx, argc, argv, len) != REDIS_OK)
+		return false;
+	cmd->deadline = deadline;
+	STAILQ_INSERT_TAIL(&c->owed, cmd, link);
+	c->n_owed++;
+	if (!event_pending(&c->write_ev, EV_WRITE, NULL))
+		event_add(&c->write_ev, NULL);
+	return true;
+}
+
+bool
+l2_conn_send(struct l2_conn *c, struct l2_cmd *cmd, int argc,
+    const char **argv, const size_t *len)
+{
+	if (c->phase != L2_OPEN || c->n_owed >= L2_OWED_MAX ||
+	    sdslen(c->ctx->obuf) > 2 * c->max_reply)
+		return false;
+	if (!l2_conn_queue(c, cmd, argc, argv, len, clock_mono() + c->timeout))
+		return false;
+	if (!event_pending(&c->timer, EV_TIMEOUT, NULL))
+		l2_conn_arm(c, c->timeout);
+	return true;
+}
+
+/* --- opening ----------------------------------------------------------- */
+
+static void
+l2_conn_logged_in(struct l2_cmd *cmd, const redisReply *reply)
+{
+	struct l2_conn *c = cmd->arg;
+
+	if (reply == NULL)
+		return;
+	if (reply->type != REDIS_REPLY_STATUS) {
+		l2_conn_fail(c, reply->type == REDIS_REPLY_ERROR ?
+		    reply->str : "login: not a status");
+		return;
+	}
+	if (STAILQ_FIRST(&c->owed) != NULL)
+		return; /* PING is last */
+	if (strcmp(reply->str, "PONG") != 0) {
+		l2_conn_fail(c, "login: no PONG");
+		return;
+	}
+	if (c->told || c->stats.opens == 0)
+		log_info("l2", "msg=\"redis connected\"");
+	c->told = false;
+	c->phase = L2_OPEN;
+	c->next_addr = 0;
+	event_del(&c->timer);
+	atomic_store_explicit(&c->stats.open, true, memory_order_relaxed);
+	stat_add(&c->stats.opens, 1);
+	c->up(c->up_arg);
+}
+
+static bool
+l2_conn_login_cmd(struct l2_conn *c, unsigned i, int argc, const char **argv)
+{
+	struct l2_cmd *cmd = &c->login[i];
+	size_t len[3];
+	int a;
+
+	for (a = 0; a < argc; a++)
+		len[a] = strlen(argv[a]);
+	cmd->arg = c;
+	cmd->done = l2_conn_logged_in;
+	return l2_conn_queue(c, cmd, argc, argv, len, c->deadline);
+}
+
+static bool
+l2_conn_login(struct l2_conn *c)
+{
+	const char *auth[] = { "AUTH", c->user, c->password };
+	const char *auth_old[] = { "AUTH", c->password };
+	const char *select_db[] = { "SELECT", NULL };
+	const char *ping[] = { "PING" };
+	char database[16];
+	bool ok = true;
+
+	c->phase = L2_LOGIN;
+	event_add(&c->read_ev, NULL);
+	if (c->password != NULL)
+		ok = c->user != NULL ? l2_conn_login_cmd(c, 0, 3, auth) :
+		    l2_conn_login_cmd(c, 0, 2, auth_old);
+	snprintf(database, sizeof(database), "%d", c->database);
+	select_db[1] = database;
+	if (ok && c->database != 0)
+		ok = l2_conn_login_cmd(c, 1, 2, select_db);
+	return ok && l2_conn_login_cmd(c, 2, 1, ping);
+}
+
+static void
+l2_conn_on_write(evutil_socket_t fd, short what, void *arg)
+{
+	struct l2_conn *c = arg;
+	socklen_t n = sizeof(int);
+	int err = 0, done = 0;
+
+	(void)what;
+	CHECK_MAGIC(c, L2_CONN_MAGIC);
+	if (c->phase == L2_CONNECTING) {
+		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) != 0)
+			err = errno;
+		if (err != 0) {
+			l2_conn_lose(c, strerror(err));
+			return;
+		}
+		if (!l2_conn_login(c)) {
+			l2_conn_lose(c, "out of memory");
+			return;
+		}
+	}
+	if (redisBufferWrite(c->ctx, &done) != REDIS_OK)
+		l2_conn_lose(c, c->ctx->errstr);
+	else if (!done)
+		event_add(&c->write_ev, NULL);
+}
+
+/* Blocks for as long as the system's resolver does, which is why it runs once
+ * and its answer is kept: reconnecting asks nobody. */
+static bool
+l2_conn_resolve(struct l2_conn *c)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list, *a;
+
+	if (getaddrinfo(c->host, NULL, &hints, &list) != 0)
+		return false;
+	for (a = list; a != NULL && c->n_addrs < L2_ADDRS; a = a->ai_next)
+		if (getnameinfo(a->ai_addr, a->ai_addrlen,
+			c->addr[c->n_addrs], L2_ADDR_LEN, NULL, 0,
+			NI_NUMERICHOST) == 0)
+			c->n_addrs++;
+	freeaddrinfo(list);
+	return c->n_addrs > 0;
+}
+
+static redisContext *
+l2_conn_dial(struct l2_conn *c)
+{
+	if (c->unix_socket != NULL)
+		return redisConnectUnixNonBlock(c->unix_socket);
+	if (c->next_addr >= c->n_addrs)
+		c->next_addr = 0;
+	return redisConnectNonBlock(c->addr[c->next_addr++], c->port);
+}
+
+static void
+l2_conn_connect(struct l2_conn *c)
+{
+	c->phase = L2_CONNECTING;
+	if (c->unix_socket == NULL && c->n_addrs == 0 && !l2_conn_resolve(c)) {
+		l2_conn_lose(c, "cannot resolve the host name");
+		return;
+	}
+	c->ctx = l2_conn_dial(c);
+	if (c->ctx == NULL || c->ctx->err != 0) {
+		char why[128];
+
+		snprintf(why, sizeof(why), "%s", c->ctx == NULL ?
+		    "out of memory" : c->ctx->errstr);
+		/* Its events are not set up yet. */
+		if (c->ctx != NULL)
+			redisFree(c->ctx);
+		c->ctx = NULL;
+		l2_conn_lose(c, why);
+		return;
+	}
+	fcntl(c->ctx->fd, F_SETFD, FD_CLOEXEC);
+	c->plain = c->ctx->reader->fn;
+	c->bounded = *c->plain;
+	c->bounded.createArray = l2_conn_new_array;
+	c->bounded.createString = l2_conn_new_string;
+	c->ctx->reader->fn = &c->bounded;
+	c->ctx->reader->privdata = c;
+	event_assign(&c->read_ev, c->base, c->ctx->fd, EV_READ | EV_PERSIST,
+	    l2_conn_on_read, c);
+	event_assign(&c->write_ev, c->base, c->ctx->fd, EV_WRITE,
+	    l2_conn_on_write, c);
+	event_add(&c->write_ev, NULL);
+	c->deadline = clock_mono() + l2_conn_login_timeout(c);
+	l2_conn_arm(c, l2_conn_login_timeout(c));
+}
+
+/* --- the timer --------------------------------------------------------- */
+
+/* Time until the connection is overdue; 0: it is; UINT64_MAX: nothing owed. */
+static nsec_t
+l2_conn_time_left(const struct l2_conn *c)
+{
+	const struct l2_cmd *oldest = STAILQ_FIRST(&c->owed);
+	nsec_t now = clock_mono(), deadline = c->deadline;
+
+	if (c->phase == L2_OPEN) {
+		if (oldest == NULL)
+			return UINT64_MAX;
+		deadline = oldest->deadline;
+	}
+	return deadline > now ? deadline - now : 0;
+}
+
+static void
+l2_conn_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct l2_conn *c = arg;
+	nsec_t left;
+
+	(void)fd;
+	(void)what;
+	CHECK_MAGIC(c, L2_CONN_MAGIC);
+	if (c->phase == L2_PAUSE) {
+		l2_conn_connect(c);
+		return;
+	}
+	left = l2_conn_time_left(c);
+	if (left == 0 && c->phase == L2_OPEN) {
+		/* If it was this loop that was late, the answer is there. */
+		l2_conn_read(c);
+		if (c->phase != L2_OPEN)
+			return;
+		left = l2_conn_time_left(c);
+	}
+	if (left == 0) {
+		stat_add(&c->stats.timeouts, 1);
+		l2_conn_lose(c, "timeout");
+	} else if (left != UINT64_MAX) {
+		l2_conn_arm(c, left);
+	}
+}
+
+/* --- life -------------------------------------------------------------- */
+
+static char *
+l2_conn_copy(const char *s)
+{
+	return s != NULL && s[0] != '\0' ? x_strdup(s) : NULL;
+}
+
+struct l2_conn *
+l2_conn_new(struct event_base *base, const struct l2_options *o,
+    size_t max_reply, void (*up)(void *arg), void *arg)
+{
+	struct l2_conn *c = x_calloc(1, sizeof(*c));
+
+	c->magic = L2_CONN_MAGIC;
+	c->base = base;
+	c->host = l2_conn_copy(o->host);
+	c->unix_socket = l2_conn_copy(o->unix_socket);
+	c->user = l2_conn_copy(o->user);
+	c->password = l2_conn_copy(o->password);
+	c->port = o->port;
+	c->database = o->database;
+	c->timeout = o->timeout;
+	c->retry = o->retry;
+	c->max_reply = max_reply;
+	c->up = up;
+	c->up_arg = arg;
+	CHECK(c->host != NULL || c->unix_socket != NULL);
+	STAILQ_INIT(&c->owed);
+	evtimer_assign(&c->timer, base, l2_conn_on_timer, c);
+	l2_conn_connect(c);
+	return c;
+}
+
+void
+l2_conn_free(struct l2_conn **conn)
+{
+	struct l2_conn *c = *conn;
+
+	if (c == NULL)
+		return;
+	CHECK(!c->in_callback);
+	c->quiet_until = UINT64_MAX; /* it is meant to end */
+	l2_conn_lose(c, "closed");
+	event_del(&c->timer);
+	*conn = NULL;
+	free(c->host);
+	free(c->unix_socket);
+	free(c->user);
+	if (c->password != NULL)
+		explicit_bzero(c->password, strlen(c->password));
+	free(c->password);
+	c->magic = 0;
+	free(c);
+}
+
+void
+l2_conn_set_times(struct l2_conn *c, nsec_t timeout, nsec_t retry)
+{
+	c->timeout = timeout;
+	c->retry = retry;
+}
+
+bool
+l2_conn_is_open(const struct l2_conn *c)
+{
+	return c->phase == L2_OPEN;
+}
+
+const struct l2_conn_stats *
+l2_conn_stats(const struct l2_conn *c)
+{
+	return &c->stats;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Names of keys in Redis, and tokens as text.
+ *
+ * Pure; any thread.  Every process must find the same name, so the digest in
+ * it is not keyed; what is found under a name is compared in full.  A name can
+ * be read by an operator: prefix:database:rule:digest, prefix:tag:slot.
+ */
+#include <stdio.h>
+#include <xxhash.h>
+
+#include "cache/l2_priv.h"
+
+/* At most 64 bytes of s and a colon, with what an operator could trip over
+ * replaced.  The digest tells apart what looks the same after that. */
+static void
+l2_name_part(char **at, const char *s)
+{
+	unsigned n;
+
+	for (n = 0; s[n] != '\0' && n < 64; n++) {
+		char c = s[n];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+
+		*(*at)++ = plain ? c : '_';
+	}
+	*(*at)++ = ':';
+}
+
+static void
+l2_digest_part(XXH3_state_t *x, struct slice s)
+{
+	unsigned char len[8];
+	unsigned i;
+
+	for (i = 0; i < sizeof(len); i++)
+		len[i] = (unsigned char)((uint64_t)s.n >> (8 * i));
+	CHECK(XXH3_128bits_update(x, len, sizeof(len)) == XXH_OK);
+	CHECK(s.n == 0 || XXH3_128bits_update(x, s.p, s.n) == XXH_OK);
+}
+
+size_t
+l2_name_entry(char out[L2_NAME_MAX], const char *prefix,
+    const struct cache_key *k, struct slice scope_text, const char *db,
+    const char *rule)
+{
+	const char form = (char)k->form;
+	XXH3_state_t *x = XXH3_createState();
+	XXH128_hash_t h;
+	char *at = out;
+
+	CHECK(x != NULL && XXH3_128bits_reset(x) == XXH_OK);
+	l2_digest_part(x, scope_text);
+	l2_digest_part(x, slice_make(&form, 1));
+	l2_digest_part(x, k->sql);
+	l2_digest_part(x, k->types);
+	l2_digest_part(x, k->bind);
+	h = XXH3_128bits_digest(x);
+	XXH3_freeState(x);
+	l2_name_part(&at, prefix);
+	l2_name_part(&at, db);
+	l2_name_part(&at, rule);
+	return (size_t)(at - out) + (size_t)snprintf(at, 33, "%016llx%016llx",
+	    (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
+size_t
+l2_name_tag(char out[L2_NAME_MAX], const char *prefix, tag_t t)
+{
+	char *at = out;
+
+	l2_name_part(&at, prefix);
+	return (size_t)(at - out) + (size_t)snprintf(at, 16, "tag:%u", t);
+}
+
+void
+l2_token_format(char out[L2_TOKEN_LEN + 1], uint64_t token)
+{
+	snprintf(out, L2_TOKEN_LEN + 1, "%016llx", (unsigned long long)token);
+}
+
+bool
+l2_token_parse(const char *p, size_t n, uint64_t *token)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	if (n != L2_TOKEN_LEN)
+		return false;
+	for (i = 0; i < n; i++) {
+		if (p[i] >= '0' && p[i] <= '9')
+			v = v << 4 | (uint64_t)(p[i] - '0');
+		else if (p[i] >= 'a' && p[i] <= 'f')
+			v = v << 4 | (uint64_t)(p[i] - 'a' + 10);
+		else
+			return false;
+	}
+	*token = v;
+	return true;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * What l2.c shares with its parts: the connection (l2_conn.c), entries
+ * (l2_entry.c), names (l2_name.c) and the bumps that Redis has not
+ * acknowledged (l2_pending.c).
+ */
+#ifndef PGSLUICE_CACHE_L2_PRIV_H
+#define PGSLUICE_CACHE_L2_PRIV_H
+
+#include <hiredis/hiredis.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "cache/l2.h"
+
+/* --- l2_conn.c: one connection with its circuit breaker ---------------- */
+
+struct l2_conn;
+
+struct l2_cmd { /* an answer that is owed; first member of its owner */
+	STAILQ_ENTRY(l2_cmd) link;
+	nsec_t deadline;
+	void *arg;
+	/* Called exactly once, never from inside l2_conn_send(). NULL: the
+	 * connection was lost. The reply is the connection's. */
+	void (*done)(struct l2_cmd *cmd, const redisReply *reply);
+};
+
+struct l2_conn_stats {
+	_Atomic uint64_t timeouts, losses, opens;
+	atomic_bool open;
+};
+
+/* up: logged in; what it sends goes first. Replies with a string of more than
+ * max_reply bytes, or not of the shape a lookup can have, end the connection. */
+struct l2_conn *l2_conn_new(struct event_base *base,
+    const struct l2_options *o, size_t max_reply, void (*up)(void *arg),
+    void *arg) PG_MUST_CHECK;
+/* Fails what is owed. Not from inside a callback. */
+void l2_conn_free(struct l2_conn **c);
+void l2_conn_set_times(struct l2_conn *c, nsec_t timeout, nsec_t retry);
+bool l2_conn_is_open(const struct l2_conn *c);
+const struct l2_conn_stats *l2_conn_stats(const struct l2_conn *c);
+/* false: not open, or too much is queued; cmd is still the caller's. */
+bool l2_conn_send(struct l2_conn *c, struct l2_cmd *cmd, int argc,
+    const char **argv, const size_t *len) PG_MUST_CHECK;
+/* For done(): the reply was wrong; close once the callback has returned. */
+void l2_conn_fail(struct l2_conn *c, const char *why);
+
+/* --- l2_entry.c: entries, pure ----------------------------------------- */
+
+enum l2_verdict {
+	L2_ENTRY_VALID,
+	L2_ENTRY_STALE, /* sound, but a tag was bumped since */
+	L2_ENTRY_BAD    /* damaged, foreign, or of another question */
+};
+enum l2_verdict l2_entry_read(const void *p, size_t n,
+    const struct cache_key *k, struct slice scope_text,
+    const struct tagset *tags, const struct l2_tokens *now,
+    struct l2_found *found) PG_MUST_CHECK;
+
+/* --- l2_name.c: names and tokens, pure --------------------------------- */
+
+#define L2_NAME_MAX 320
+size_t l2_name_entry(char out[L2_NAME_MAX], const char *prefix,
+    const struct cache_key *k, struct slice scope_text, const char *db,
+    const char *rule);
+size_t l2_name_tag(char out[L2_NAME_MAX], const char *prefix, tag_t t);
+
+#define L2_TOKEN_LEN 16
+void l2_token_format(char out[L2_TOKEN_LEN + 1], uint64_t token);
+bool l2_token_parse(const char *p, size_t n, uint64_t *token) PG_MUST_CHECK;
+
+/* --- l2_pending.c: bumps without acknowledgement ----------------------- */
+
+#define L2_REPLAY_MAX 64
+
+struct l2_replay { /* to be sent again; each holds one pending count */
+	unsigned n;
+	tag_t tag[L2_REPLAY_MAX];
+};
+
+void l2_pending_add(tag_t t);
+void l2_pending_remove(tag_t t);
+bool l2_pending_any(const struct tagset *tags);
+/* Takes over one pending count of t. */
+void l2_replay_add(struct l2_replay *r, tag_t t);
+/* The connection's owner ends: keep L2 closed until somebody adopts. */
+void l2_replay_abandon(struct l2_replay *r);
+void l2_replay_adopt(struct l2_replay *r);
+
+#endif

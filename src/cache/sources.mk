@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/cache/key.c \
+	src/cache/key.h \
+	src/cache/l1.c \
+	src/cache/l1.h \
+	src/cache/l1_fifo.c \
+	src/cache/l1_fill.c \
+	src/cache/l1_priv.h \
+	src/cache/l2.c \
+	src/cache/l2.h \
+	src/cache/l2_conn.c \
+	src/cache/l2_entry.c \
+	src/cache/l2_name.c \
+	src/cache/l2_pending.c \
+	src/cache/l2_priv.h \
+	src/cache/object.c \
+	src/cache/object.h \
+	src/cache/tags.c \
+	src/cache/tags.h

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Tags and their generations.
+ *
+ * Knows names of tables and counters, nothing of objects.  Any thread, no
+ * lock.  Invariants: a name maps to the same slot in every process and never
+ * to slot 0; two spellings that PostgreSQL could take for the same table map
+ * to the same slot, whatever the client's encoding; generations only grow.
+ */
+#include <stdatomic.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/check.h"
+#include "cache/tags.h"
+
+/* PostgreSQL cuts identifiers at 63 bytes; what lies beyond this many must
+ * not tell two names apart. */
+#define TAG_NAME_MAX 60
+/* Member of a set that had no room: not a slot, never current. */
+#define TAG_NEVER UINT32_MAX
+
+static _Atomic uint64_t tag_counters[TAG_SLOTS];
+
+tag_t
+tag_of_table(const char *bare_name)
+{
+	char folded[TAG_NAME_MAX];
+	size_t n;
+
+	for (n = 0; n < TAG_NAME_MAX && bare_name[n] != '\0'; n++) {
+		unsigned char c = (unsigned char)bare_name[n];
+
+		/* Case folding, cutting and the bytes themselves depend on
+		 * encodings here: all such names share one slot. */
+		if (c >= 0x80) {
+			n = 0;
+			break;
+		}
+		folded[n] = (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
+	}
+	return 1 + (tag_t)(XXH3_64bits(folded, n) % (TAG_SLOTS - 1));
+}
+
+uint64_t
+tag_generation(tag_t t)
+{
+	CHECK(t < TAG_SLOTS);
+	return atomic_load_explicit(&tag_counters[t], memory_order_acquire);
+}
+
+void
+tag_bump(tag_t t)
+{
+	CHECK(t < TAG_SLOTS);
+	atomic_fetch_add(&tag_counters[t], 1);
+}
+
+void
+tagset_init(struct tagset *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->n = 1;
+	s->tag[0] = TAG_ALL;
+}
+
+void
+tagset_add(struct tagset *s, tag_t t)
+{
+	unsigned i;
+
+	CHECK(t < TAG_SLOTS);
+	for (i = 0; i < s->n; i++)
+		if (s->tag[i] == t)
+			return;
+	if (s->n < TAGSET_MAX)
+		s->tag[s->n++] = t;
+	else
+		s->tag[TAGSET_MAX - 1] = TAG_NEVER;
+}
+
+void
+tagset_record(struct tagset *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n; i++)
+		s->gen[i] = s->tag[i] < TAG_SLOTS ?
+		    tag_generation(s->tag[i]) : 0;
+}
+
+bool
+tagset_current(const struct tagset *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n; i++) {
+		if (unlikely(s->tag[i] >= TAG_SLOTS))
+			return false;
+		if (tag_generation(s->tag[i]) != s->gen[i])
+			return false;
+	}
+	return true;
+}

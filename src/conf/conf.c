@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The life of a configuration: load, share, find in it, free.
+ *
+ * A struct conf is built by one thread (control), never changed afterwards,
+ * and then read and referenced from any.  conf_load() either yields all of it
+ * or nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/conf_priv.h"
+
+static atomic_uint_fast64_t conf_generations;
+
+/* ---- free ---- */
+
+static void
+conf_free_secret(char *s)
+{
+	if (s != NULL)
+		explicit_bzero(s, strlen(s));
+	free(s);
+}
+
+static void
+conf_free_table(struct conf_table *t)
+{
+	struct conf_variant *v;
+
+	for (v = t->variants; v < t->variants + t->n_variants; v++) {
+		free(v->name);
+		free(v->relation);
+		free(v->shard_relation);
+		free(v->shards);
+		free(v->spans);
+	}
+	free(t->variants);
+	free(t->name);
+	free(t->schema);
+	free(t->rel);
+	free(t->databases);
+	free(t->key_column);
+	free(t->time_column);
+}
+
+static void
+conf_free_settings(struct conf *c)
+{
+#define SETTING_STR(name, def, reload, doc) free(c->name);
+#define SETTING_LIST(name, def, reload, doc) conf_strings_fini(&c->name);
+#include "tbl/settings.h"
+}
+
+static void
+conf_free(struct conf *c)
+{
+	size_t i;
+
+	conf_free_settings(c);
+	for (i = 0; i < c->n_backends; i++) {
+		free(c->backends[i].name);
+		conf_free_secret(c->backends[i].conninfo);
+		free(c->backends[i].user);
+	}
+	for (i = 0; i < c->n_databases; i++) {
+		free(c->databases[i].name);
+		free(c->databases[i].tables);
+		free(c->databases[i].rules);
+	}
+	for (i = 0; i < c->n_tables; i++)
+		conf_free_table(&c->tables[i]);
+	for (i = 0; i < c->n_rules; i++) {
+		free(c->rules[i].name);
+		free(c->rules[i].databases);
+		conf_strings_fini(&c->rules[i].tables);
+	}
+	for (i = 0; i < c->n_user_map; i++) {
+		free(c->user_map[i].from);
+		free(c->user_map[i].to);
+	}
+	free(c->backends);
+	free(c->databases);
+	free(c->tables);
+	free(c->rules);
+	free(c->user_map);
+	free(c->path);
+	c->magic = 0;
+	free(c);
+}
+
+/* ---- load ---- */
+
+/* The tree of a text, or NULL. */
+static struct conf_sec *
+conf_read_tree(struct conf_parse *p, const char *text, size_t len)
+{
+	struct conf_sec *root;
+	char *clean = conf_scan(p, text, len);
+
+	if (clean == NULL)
+		return NULL;
+	root = conf_tree_parse(p, clean);
+	explicit_bzero(clean, strlen(clean));
+	free(clean);
+	return root;
+}
+
+struct conf *
+conf_load_buffer(const char *name, const char *text, size_t len,
+    struct conf_diag *d)
+{
+	struct conf_parse p = { .path = name, .diag = d };
+
+	d->n = 0;
+	p.root = conf_read_tree(&p, text, len);
+	if (p.root != NULL) {
+		p.conf = x_calloc(1, sizeof(*p.conf));
+		p.conf->magic = CONF_MAGIC;
+		atomic_init(&p.conf->refs, 1);
+		p.conf->path = x_strdup(name);
+		conf_take_settings(&p);
+		conf_take_backends(&p);
+		conf_take_databases(&p);
+		conf_take_tables(&p);
+		conf_take_rules(&p);
+		conf_take_user_map(&p);
+		conf_tree_free(p.root);
+	}
+	conf_diag_sort(&p);
+	if (d->n == 0) {
+		CHECK(p.conf != NULL);
+		p.conf->generation =
+		    atomic_fetch_add(&conf_generations, 1) + 1;
+		return p.conf;
+	}
+	if (p.conf != NULL)
+		conf_free(p.conf);
+	return NULL;
+}
+
+/* The whole file, malloc'ed, *len counted up from 0; NULL with errno. Never
+ * waits, nor opens what is not a file. */
+static char *
+conf_read_file(const char *path, size_t *len)
+{
+	char *text;
+	ssize_t got;
+	struct stat st;
+	int fd, err;
+
+	if (stat(path, &st) != 0)
+		return NULL;
+	if (!S_ISREG(st.st_mode)) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+		return NULL;
+	}
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	/* One byte over the cap is enough to be refused for it. */
+	text = x_malloc(CONF_TEXT_MAX + 1);
+	do {
+		got = read(fd, text + *len, CONF_TEXT_MAX + 1 - *len);
+		if (got > 0)
+			*len += (size_t)got;
+	} while (got > 0 || (got < 0 && errno == EINTR));
+	err = errno;
+	(void)close(fd);
+	if (got == 0)
+		return text;
+	free(text);
+	errno = err;
+	return NULL;
+}
+
+struct conf *
+conf_load(const char *path, struct conf_diag *d)
+{
+	struct conf_parse p = { .path = path, .diag = d };
+	struct conf *c;
+	size_t len = 0;
+	char *text;
+
+	d->n = 0;
+	text = conf_read_file(path, &len);
+	if (text == NULL) {
+		conf_complain(&p, 1, "cannot read it: %s, "
+		    "expected a configuration file", strerror(errno));
+		return NULL;
+	}
+	c = conf_load_buffer(path, text, len, d);
+	explicit_bzero(text, len);
+	free(text);
+	return c;
+}
+
+/* ---- share ---- */
+
+void
+conf_ref(struct conf *c)
+{
+	unsigned before;
+
+	CHECK_MAGIC(c, CONF_MAGIC);
+	before = atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	CHECK(before > 0);
+}
+
+void
+conf_unref(struct conf **cp)
+{
+	struct conf *c = *cp;
+	unsigned before;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	CHECK_MAGIC(c, CONF_MAGIC);
+	before = atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel);
+	CHECK(before > 0);
+	if (before == 1)
+		conf_free(c);
+}
+
+/* ---- find ---- */
+
+struct conf_database *
+conf_find_database(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_databases; i++)
+		if (strcmp(c->databases[i].name, name) == 0)
+			return &c->databases[i];
+	return NULL;
+}
+
+struct conf_backend *
+conf_find_backend(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_backends; i++)
+		if (strcmp(c->backends[i].name, name) == 0)
+			return &c->backends[i];
+	return NULL;
+}
+
+const char *
+conf_backend_user(const struct conf *c, const struct conf_backend *b,
+    const char *client_user)
+{
+	size_t i;
+
+	if (b->user != NULL)
+		return b->user;
+	for (i = 0; i < c->n_user_map; i++)
+		if (strcmp(c->user_map[i].from, client_user) == 0)
+			return c->user_map[i].to;
+	return client_user;
+}

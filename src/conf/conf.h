@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The configuration: one immutable, reference-counted struct per generation.
+ *
+ * conf_load() reads a file (libconfuse syntax) and either returns a complete,
+ * validated configuration or a list of diagnostics "file:line: what, expected
+ * what".  Settings stand in tbl/settings.h; nothing here is listed twice.
+ * Names are resolved to pointers inside the struct; arrays are in file order.
+ * All durations are in nanoseconds, all sizes in bytes.
+ */
+#ifndef PGSLUICE_CONF_CONF_H
+#define PGSLUICE_CONF_CONF_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+
+enum conf_pool_mode { POOL_MODE_TRANSACTION, POOL_MODE_SESSION };
+enum conf_auth { CONF_AUTH_SCRAM, CONF_AUTH_TRUST };
+enum conf_tls_mode { TLS_MODE_DISABLE, TLS_MODE_ALLOW, TLS_MODE_REQUIRE };
+enum conf_variant_kind { VARIANT_PLAIN, VARIANT_MONTHLY, VARIANT_SHARDED };
+enum conf_key_type {
+	KEY_TYPE_NONE, KEY_TYPE_UUID, KEY_TYPE_INT4, KEY_TYPE_INT8, KEY_TYPE_TEXT
+};
+
+struct conf_strings {
+	char **v;
+	size_t n;
+};
+
+/* One configured PostgreSQL endpoint. */
+struct conf_backend {
+	char *name;
+	char *conninfo;    /* libpq; may hold user, password, passfile, TLS */
+	char *user;        /* user of conninfo, forced for every client; or NULL */
+	unsigned id;       /* index in conf.backends */
+	int64_t pool_size; /* servers per (backend, user); 0: conf.pool_size */
+};
+
+struct conf_month_span { /* part of a monthly variant over several backends */
+	struct conf_backend *backend;
+	int64_t from;  /* months since 1970-01; inclusive; INT64_MIN: open */
+	int64_t until; /* exclusive; INT64_MAX: open */
+};
+
+struct conf_variant {
+	char *name;
+	enum conf_variant_kind kind;
+	struct conf_backend *backend; /* plain: it; monthly: the one that sees
+	                                 all months; sharded: coordinator */
+	char *relation;               /* physical name there, maybe qualified */
+	char *shard_relation;         /* sharded: name on every shard */
+	struct conf_backend **shards; /* sharded: index is the remainder */
+	size_t n_shards;              /* the modulus */
+	struct conf_month_span *spans; /* monthly: optional */
+	size_t n_spans;
+};
+
+/* A logical table. */
+struct conf_table {
+	char *name;   /* as configured, "app.events" */
+	char *schema; /* "app", or NULL when the name has no dot */
+	char *rel;    /* "events" */
+	struct conf_database **databases;
+	size_t n_databases;
+	char *key_column;  /* tenant; or NULL */
+	enum conf_key_type key_type;
+	char *time_column; /* or NULL */
+	struct conf_variant *variants;
+	size_t n_variants;
+	struct conf_variant *use; /* the variant that serves it */
+	unsigned id;
+};
+
+/* A cache rule. */
+struct conf_rule {
+	char *name;
+	struct conf_database **databases; /* rule applies to these */
+	size_t n_databases;
+	struct conf_strings tables; /* a statement may read only these */
+	nsec_t ttl;        /* L2, and L1 unless l1_ttl is given */
+	nsec_t l1_ttl;     /* 0: not kept in L1 */
+	nsec_t grace;
+	nsec_t ttl_closed_month; /* 0: not special */
+	bool allow_stable; /* now() and the like may be cached */
+	bool l2;           /* may go to Redis */
+	unsigned id;
+};
+
+/* A database that clients can connect to. */
+struct conf_database {
+	char *name;
+	struct conf_backend *backend; /* where unrouted statements go */
+	enum conf_pool_mode pool_mode;
+	bool cache;                   /* false: never any cache */
+	struct conf_table **tables;   /* routed tables of this database */
+	size_t n_tables;
+	struct conf_rule **rules;
+	size_t n_rules;
+	unsigned id;
+};
+
+struct conf_user_map { /* client user -> backend user */
+	char *from, *to;
+};
+
+struct conf {
+	uint32_t magic;
+#define CONF_MAGIC 0x0c0f19a7u
+	atomic_uint refs;
+	uint64_t generation; /* 1, 2, ... one per successful load */
+	char *path;
+
+	/* settings: one field a row of tbl/settings.h */
+#define SETTING_BOOL(name, def, reload, doc) bool name;
+#define SETTING_INT(name, def, lo, hi, reload, doc) int64_t name;
+#define SETTING_SIZE(name, def, lo, hi, reload, doc) int64_t name;
+#define SETTING_TIME(name, def, lo, hi, reload, doc) nsec_t name;
+#define SETTING_STR(name, def, reload, doc) char *name;
+#define SETTING_ENUM(name, type, def, words, reload, doc) type name;
+#define SETTING_LIST(name, def, reload, doc) struct conf_strings name;
+#include "tbl/settings.h"
+
+	struct conf_backend *backends;
+	size_t n_backends;
+	struct conf_database *databases;
+	size_t n_databases;
+	struct conf_table *tables;
+	size_t n_tables;
+	struct conf_rule *rules;
+	size_t n_rules;
+	struct conf_user_map *user_map;
+	size_t n_user_map;
+};
+
+#define CONF_DIAG_MAX 32
+struct conf_diag {
+	int n; /* messages kept, at most CONF_DIAG_MAX */
+	char *msg[CONF_DIAG_MAX]; /* "path:line: text" */
+};
+void conf_diag_fini(struct conf_diag *d);
+
+/* Read and validate. Returns a configuration with one reference, or NULL with
+ * at least one message in *d. Opens the file and, for checks, the users and
+ * TLS files it names. */
+struct conf *conf_load(const char *path, struct conf_diag *d) PG_MUST_CHECK;
+/* The same for text in memory; name stands for the file in diagnostics. *d is
+ * set up by both. libconfuse keeps its lexer in globals: control thread only. */
+struct conf *conf_load_buffer(const char *name, const char *text, size_t len,
+    struct conf_diag *d) PG_MUST_CHECK;
+void conf_ref(struct conf *c);
+void conf_unref(struct conf **c); /* nulls the caller's pointer */
+
+/* Compare: one line a difference, "name: old -> new", handed to fn. Returns
+ * the number of settings that changed but only take effect after a restart
+ * (these lines say so). */
+int conf_diff(const struct conf *from, const struct conf *to,
+    void (*fn)(void *arg, const char *line), void *arg);
+
+struct conf_database *conf_find_database(const struct conf *c, const char *name);
+struct conf_backend *conf_find_backend(const struct conf *c, const char *name);
+/* The backend user for a client user: the backend's forced user, else the
+ * mapped name, else the client's own. */
+const char *conf_backend_user(const struct conf *c,
+    const struct conf_backend *b, const char *client_user);
+
+/* Rows for SHOW CONFIG and for the documentation: every setting as text;
+ * secrets (conninfo passwords, redis_password) are shown as "***". */
+void conf_each_setting(const struct conf *c,
+    void (*fn)(void *arg, const char *name, const char *value,
+	const char *def, bool reloadable, const char *doc),
+    void *arg);
+
+#endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * A configuration as rows of text: for SHOW CONFIG and to compare two.
+ *
+ * Every setting and every option of every block gives one row, in the order
+ * of the tables and of the file.  Passwords are hidden here, so that no reader
+ * of rows has to think of it.  Any thread.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_priv.h"
+#include "conf/units.h"
+
+#define ROWS_WORD_MAX 64
+#define ROWS_WHERE_MAX 512 /* three titles, their kinds and quotes */
+
+struct rows {
+	const struct conf *c;
+	conf_value_cb *fn;
+	void *arg;
+	enum conf_block block;
+	const char *parent;
+	char where[ROWS_WHERE_MAX];
+};
+
+/* "a, b, c", malloc'ed. */
+static char *
+rows_join(char *const *v, size_t n)
+{
+	size_t size = 1, i;
+	char *text, *at;
+
+	for (i = 0; i < n; i++)
+		size += strlen(v[i]) + 2;
+	at = text = x_malloc(size);
+	for (i = 0; i < n; i++)
+		at = stpcpy(stpcpy(at, i > 0 ? ", " : ""), v[i]);
+	*at = '\0';
+	return text;
+}
+
+/* ---- settings ---- */
+
+static void
+rows_setting(struct rows *r, const char *name, const char *value,
+    const char *def, bool reload, const char *doc)
+{
+	struct conf_value_row row = { .where = "", .parent = "", .name = name,
+		.value = value, .exact = value, .def = def,
+		.reloadable = reload, .doc = doc };
+
+	r->fn(r->arg, &row);
+}
+
+static void
+rows_int(struct rows *r, const char *name, int64_t v, int64_t def, bool reload,
+    const char *doc)
+{
+	char value[UNITS_TEXT], dflt[UNITS_TEXT];
+
+	if (conf_value_is_mode(name))
+		rows_setting(r, name, units_print_mode(value, v),
+		    units_print_mode(dflt, def), reload, doc);
+	else
+		rows_setting(r, name, units_print_int(value, v),
+		    units_print_int(dflt, def), reload, doc);
+}
+
+static void
+rows_word(struct rows *r, const char *name, int v, int def, const char *words,
+    bool reload, const char *doc)
+{
+	char value[ROWS_WORD_MAX], dflt[ROWS_WORD_MAX];
+
+	rows_setting(r, name,
+	    units_print_word(value, sizeof(value), words, v),
+	    units_print_word(dflt, sizeof(dflt), words, def), reload, doc);
+}
+
+static void
+rows_list(struct rows *r, const char *name, const struct conf_strings *l,
+    const char *def, bool reload, const char *doc)
+{
+	char *value = rows_join(l->v, l->n);
+
+	rows_setting(r, name, value, def, reload, doc);
+	free(value);
+}
+
+static void
+rows_settings(struct rows *r)
+{
+	const struct conf *c = r->c;
+	char value[UNITS_TEXT], dflt[UNITS_TEXT];
+
+#define SETTING_BOOL(name, def, reload, doc) \
+	rows_word(r, #name, c->name, def, "false|true", reload, doc);
+#define SETTING_INT(name, def, lo, hi, reload, doc) \
+	rows_int(r, #name, c->name, def, reload, doc);
+#define SETTING_SIZE(name, def, lo, hi, reload, doc) \
+	rows_setting(r, #name, units_print_size(value, c->name), \
+	    units_print_size(dflt, def), reload, doc);
+#define SETTING_TIME(name, def, lo, hi, reload, doc) \
+	rows_setting(r, #name, units_print_time(value, c->name), \
+	    units_print_time(dflt, def), reload, doc);
+#define SETTING_STR(name, def, reload, doc) \
+	rows_setting(r, #name, c->name, def, reload, doc);
+#define SETTING_ENUM(name, type, def, words, reload, doc) \
+	rows_word(r, #name, (int)c->name, def, words, reload, doc);
+#define SETTING_LIST(name, def, reload, doc) \
+	rows_list(r, #name, &c->name, def, reload, doc);
+#include "tbl/settings.h"
+}
+
+/* ---- blocks ---- */
+
+static void
+rows_option_secret(struct rows *r, const char *name, const char *value,
+    const char *exact)
+{
+	const struct conf_row *o = conf_row_find(r->block, name);
+	struct conf_value_row row = { .where = r->where, .parent = r->parent,
+		.name = name, .value = value != NULL ? value : "",
+		.reloadable = true, .def = "", .doc = "" };
+
+	row.exact = exact != NULL ? exact : row.value;
+	if (o != NULL) {
+		row.def = o->def;
+		row.doc = o->doc;
+	}
+	r->fn(r->arg, &row);
+}
+
+static void
+rows_option(struct rows *r, const char *name, const char *value)
+{
+	rows_option_secret(r, name, value, NULL);
+}
+
+static void
+rows_option_time(struct rows *r, const char *name, nsec_t v)
+{
+	char text[UNITS_TEXT];
+
+	rows_option(r, name, units_print_time(text, v));
+}
+
+static void
+rows_option_word(struct rows *r, const char *name, int v)
+{
+	char text[ROWS_WORD_MAX];
+
+	rows_option(r, name, units_print_word(text, sizeof(text),
+	    conf_row_find(r->block, name)->accepts, v));
+}
+
+static void
+rows_option_bool(struct rows *r, const char *name, bool v)
+{
+	rows_option(r, name, v ? "true" : "false");
+}
+
+/* Start a block. nth: how often the title came before in the file. */
+static void
+rows_block(struct rows *r, enum conf_block b, const char *parent,
+    const char *title, unsigned nth)
+{
+	char again[16] = "";
+
+	if (nth > 0)
+		(void)snprintf(again, sizeof(again), " #%u", nth + 1);
+	r->block = b;
+	r->parent = parent;
+	(void)snprintf(r->where, sizeof(r->where), "%s%s%s \"%s\"%s",
+	    parent, parent[0] != '\0' ? " " : "", conf_block_name(b), title,
+	    again);
+	rows_option(r, "", "");
+}
+
+static void
+rows_databases(struct rows *r, struct conf_database *const *v, size_t n)
+{
+	char **names = x_calloc(n, sizeof(*names)), *value;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		names[i] = v[i]->name;
+	value = rows_join(names, n);
+	rows_option(r, "databases", value);
+	free(value);
+	free(names);
+}
+
+static void
+rows_backend(struct rows *r, const struct conf_backend *b)
+{
+	char size[UNITS_TEXT], *shown = conf_hide_conninfo(b->conninfo);
+
+	rows_block(r, BLOCK_BACKEND, "", b->name, 0);
+	rows_option_secret(r, "conninfo", shown, b->conninfo);
+	rows_option(r, "pool_size", units_print_int(size, b->pool_size));
+	free(shown);
+}
+
+static void
+rows_database(struct rows *r, const struct conf_database *db)
+{
+	rows_block(r, BLOCK_DATABASE, "", db->name, 0);
+	rows_option(r, "backend", db->backend->name);
+	rows_option_word(r, "pool_mode", (int)db->pool_mode);
+	rows_option_bool(r, "cache", db->cache);
+}
+
+static void
+rows_spans(struct rows *r, const struct conf_variant *v, const char *parent)
+{
+	const struct conf_month_span *s;
+	char title[UNITS_TEXT], text[UNITS_TEXT];
+	size_t i;
+
+	for (i = 0; i < v->n_spans; i++) {
+		s = &v->spans[i];
+		rows_block(r, BLOCK_SPAN, parent,
+		    units_print_int(title, (int64_t)i + 1), 0);
+		rows_option(r, "backend", s->backend->name);
+		rows_option(r, "from", s->from == INT64_MIN ? "" :
+		    units_print_month(text, s->from));
+		rows_option(r, "until", s->until == INT64_MAX ? "" :
+		    units_print_month(text, s->until));
+	}
+}
+
+static void
+rows_variant(struct rows *r, const struct conf_variant *v, const char *parent)
+{
+	char where[sizeof(r->where)], **names, *value;
+	size_t i;
+
+	rows_block(r, BLOCK_VARIANT, parent, v->name, 0);
+	rows_option_word(r, "kind", (int)v->kind);
+	rows_option(r, "backend", v->backend->name);
+	rows_option(r, "relation", v->relation);
+	rows_option(r, "shard_relation", v->shard_relation);
+	names = x_calloc(v->n_shards, sizeof(*names));
+	for (i = 0; i < v->n_shards; i++)
+		names[i] = v->shards[i]->name;
+	value = rows_join(names, v->n_shards);
+	rows_option(r, "shards", value);
+	free(value);
+	free(names);
+	memcpy(where, r->where, sizeof(where));
+	rows_spans(r, v, where);
+}
+
+static void
+rows_table(struct rows *r, const struct conf_table *t)
+{
+	char where[sizeof(r->where)];
+	unsigned nth = 0, i;
+
+	for (i = 0; i < t->id; i++)
+		nth += strcmp(r->c->tables[i].name, t->name) == 0;
+	rows_block(r, BLOCK_TABLE, "", t->name, nth);
+	rows_databases(r, t->databases, t->n_databases);
+	rows_option(r, "key_column", t->key_column);
+	rows_option_word(r, "key_type", (int)t->key_type - 1);
+	rows_option(r, "time_column", t->time_column);
+	rows_option(r, "use", t->use->name);
+	memcpy(where, r->where, sizeof(where));
+	for (i = 0; i < t->n_variants; i++)
+		rows_variant(r, &t->variants[i], where);
+}
+
+static void
+rows_rule(struct rows *r, const struct conf_rule *rule)
+{
+	unsigned nth = 0, i;
+	char *tables;
+
+	for (i = 0; i < rule->id; i++)
+		nth += strcmp(r->c->rules[i].name, rule->name) == 0;
+	rows_block(r, BLOCK_CACHE, "", rule->name, nth);
+	rows_databases(r, rule->databases, rule->n_databases);
+	tables = rows_join(rule->tables.v, rule->tables.n);
+	rows_option(r, "tables", tables);
+	free(tables);
+	rows_option_time(r, "ttl", rule->ttl);
+	rows_option_time(r, "l1_ttl", rule->l1_ttl);
+	rows_option_time(r, "grace", rule->grace);
+	rows_option_time(r, "ttl_closed_month", rule->ttl_closed_month);
+	rows_option_bool(r, "allow_stable", rule->allow_stable);
+	rows_option_bool(r, "l2", rule->l2);
+}
+
+void
+conf_each_value(const struct conf *c, conf_value_cb *fn, void *arg)
+{
+	struct rows r = { .c = c, .fn = fn, .arg = arg, .parent = "" };
+	size_t i;
+
+	rows_settings(&r);
+	for (i = 0; i < c->n_backends; i++)
+		rows_backend(&r, &c->backends[i]);
+	for (i = 0; i < c->n_databases; i++)
+		rows_database(&r, &c->databases[i]);
+	for (i = 0; i < c->n_tables; i++)
+		rows_table(&r, &c->tables[i]);
+	for (i = 0; i < c->n_rules; i++)
+		rows_rule(&r, &c->rules[i]);
+	for (i = 0; i < c->n_user_map; i++) {
+		rows_block(&r, BLOCK_USER_MAP, "", c->user_map[i].from, 0);
+		rows_option(&r, "to", c->user_map[i].to);
+	}
+}
+
+/* ---- for SHOW CONFIG ---- */
+
+struct rows_each {
+	void (*fn)(void *, const char *, const char *, const char *, bool,
+	    const char *);
+	void *arg;
+};
+
+static void
+rows_each_setting(void *arg, const struct conf_value_row *row)
+{
+	const struct rows_each *e = arg;
+	char name[ROWS_WHERE_MAX + 64];
+
+	if (row->name[0] == '\0')
+		return;
+	(void)snprintf(name, sizeof(name), "%s%s%s", row->where,
+	    row->where[0] != '\0' ? " " : "", row->name);
+	e->fn(e->arg, name, row->value, row->def, row->reloadable, row->doc);
+}
+
+void
+conf_each_setting(const struct conf *c,
+    void (*fn)(void *arg, const char *name, const char *value,
+	const char *def, bool reloadable, const char *doc),
+    void *arg)
+{
+	struct rows_each e = { fn, arg };
+
+	CHECK_MAGIC(c, CONF_MAGIC);
+	conf_each_value(c, rows_each_setting, &e);
+}

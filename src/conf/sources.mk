@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/conf/conf.c \
+	src/conf/conf.h \
+	src/conf/conf_priv.h \
+	src/conf/diag.c \
+	src/conf/diff.c \
+	src/conf/names.c \
+	src/conf/parse_scan.c \
+	src/conf/parse_tree.c \
+	src/conf/parse_value.c \
+	src/conf/rows.c \
+	src/conf/schema.c \
+	src/conf/secret.c \
+	src/conf/units.c \
+	src/conf/units.h \
+	src/conf/validate_backend.c \
+	src/conf/validate_cache.c \
+	src/conf/validate_settings.c \
+	src/conf/validate_table.c

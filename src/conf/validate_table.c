@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The block table with its variants and spans.
+ *
+ * After it every struct conf_table is complete: at least one variant, one of
+ * them in use, spans in order of months, shards in order of remainders, and
+ * every database has at most one table of a name.  Control thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_priv.h"
+#include "conf/units.h"
+
+/* Options that mean something for one kind only. */
+static void
+table_check_kind(struct conf_parse *p, const struct conf_sec *s,
+    enum conf_variant_kind kind)
+{
+	static const char *const sharded[] = { "shard_relation", "shards" };
+	const struct conf_sec *span = conf_sec_next(s->subs, BLOCK_SPAN);
+	const struct conf_opt *o;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sharded); i++) {
+		o = conf_sec_opt(s, sharded[i]);
+		if (kind != VARIANT_SHARDED && o != NULL)
+			conf_complain(p, o->line, "%s: variant \"%s\" is not "
+			    "sharded, expected kind = \"sharded\"", o->name,
+			    s->title);
+		if (kind == VARIANT_SHARDED && o == NULL)
+			conf_complain(p, s->line, "sharded variant \"%s\" has "
+			    "no %s, expected one", s->title, sharded[i]);
+	}
+	if (kind != VARIANT_MONTHLY && span != NULL)
+		conf_complain(p, span->line, "span \"%s\": variant \"%s\" is "
+		    "not monthly, expected kind = \"monthly\"", span->title,
+		    s->title);
+}
+
+static int
+table_span_order(const void *a, const void *b)
+{
+	const struct conf_month_span *x = a, *y = b;
+
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/* Sorted spans must touch: the end of one is the start of the next. */
+static void
+table_check_spans(struct conf_parse *p, const struct conf_sec *s,
+    const struct conf_variant *v)
+{
+	char a[UNITS_TEXT], b[UNITS_TEXT];
+	size_t i;
+
+	for (i = 1; i < v->n_spans; i++) {
+		if (v->spans[i].from == v->spans[i - 1].until)
+			continue;
+		if (v->spans[i].from == INT64_MIN ||
+		    v->spans[i - 1].until == INT64_MAX)
+			conf_complain(p, s->line, "spans of variant \"%s\" "
+			    "overlap: two have no %s, expected each month "
+			    "once", s->title, v->spans[i].from == INT64_MIN ?
+			    "from" : "upper end before the next from");
+		else
+			conf_complain(p, s->line, "spans of variant \"%s\" "
+			    "%s: one ends %s, the next starts %s, expected "
+			    "the same month", s->title,
+			    v->spans[i].from < v->spans[i - 1].until ?
+			    "overlap" : "leave a gap",
+			    units_print_month(a, v->spans[i - 1].until),
+			    units_print_month(b, v->spans[i].from));
+	}
+}
+
+static void
+table_take_spans(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_variant *v)
+{
+	size_t n = conf_sec_count(s, BLOCK_SPAN);
+	const struct conf_sec *sub;
+	struct conf_month_span *span;
+	int before = p->diag->n;
+
+	conf_check_titles(p, s->subs, BLOCK_SPAN);
+	v->spans = x_calloc(n, sizeof(*span));
+	for (sub = conf_sec_next(s->subs, BLOCK_SPAN); sub != NULL;
+	     sub = conf_sec_next(sub->next, BLOCK_SPAN)) {
+		span = &v->spans[v->n_spans++];
+		span->from = INT64_MIN;
+		span->until = INT64_MAX;
+		conf_check_sec(p, sub);
+		span->backend = conf_take_backend(p, sub, "backend");
+		conf_take_month(p, sub, "from", &span->from);
+		conf_take_month(p, sub, "until", &span->until);
+		if (span->from >= span->until)
+			conf_complain(p, sub->line, "span \"%s\" holds no "
+			    "month, expected from before until", sub->title);
+	}
+	if (v->n_spans > 1)
+		qsort(v->spans, v->n_spans, sizeof(*v->spans),
+		    table_span_order);
+	/* A month that could not be read would show up as a gap. */
+	if (p->diag->n == before)
+		table_check_spans(p, s, v);
+}
+
+static void
+table_take_variant(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_variant *v)
+{
+	int kind = -1;
+
+	v->name = x_strdup(s->title);
+	conf_check_sec(p, s);
+	conf_take_word(p, s, "kind", &kind);
+	v->backend = conf_take_backend(p, s, "backend");
+	conf_take_str(p, s, "relation", &v->relation);
+	conf_take_str(p, s, "shard_relation", &v->shard_relation);
+	v->shards = conf_take_backend_list(p, s, "shards", &v->n_shards);
+	table_take_spans(p, s, v);
+	if (kind < 0)
+		return;
+	v->kind = (enum conf_variant_kind)kind;
+	table_check_kind(p, s, v->kind);
+}
+
+/* What a variant needs of its table. */
+static void
+table_check_columns(struct conf_parse *p, const struct conf_sec *s,
+    const struct conf_table *t)
+{
+	const struct conf_opt *o;
+	const struct conf_sec *sub;
+	size_t i = 0;
+
+	o = conf_sec_opt(s, "key_column");
+	if (o != NULL && conf_sec_opt(s, "key_type") == NULL)
+		conf_complain(p, o->line, "key_column: without key_type, "
+		    "expected one of uuid, int4, int8, text");
+	o = conf_sec_opt(s, "key_type");
+	if (o != NULL && conf_sec_opt(s, "key_column") == NULL)
+		conf_complain(p, o->line,
+		    "key_type: without key_column, expected its name");
+	for (sub = conf_sec_next(s->subs, BLOCK_VARIANT); sub != NULL;
+	     sub = conf_sec_next(sub->next, BLOCK_VARIANT), i++) {
+		if (t->variants[i].kind == VARIANT_SHARDED &&
+		    conf_sec_opt(s, "key_column") == NULL)
+			conf_complain(p, sub->line, "sharded variant \"%s\": "
+			    "table has no key_column, expected one",
+			    sub->title);
+		if (t->variants[i].n_spans > 0 &&
+		    conf_sec_opt(s, "time_column") == NULL)
+			conf_complain(p, sub->line, "variant \"%s\" has spans: "
+			    "table has no time_column, expected one",
+			    sub->title);
+	}
+}
+
+static void
+table_take_variants(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_table *t)
+{
+	size_t n = conf_sec_count(s, BLOCK_VARIANT), i;
+	const struct conf_opt *use = conf_sec_opt(s, "use");
+	const struct conf_sec *sub;
+
+	if (n == 0)
+		conf_complain(p, s->line, "table \"%s\" has no variant, "
+		    "expected at least one", s->title);
+	conf_check_titles(p, s->subs, BLOCK_VARIANT);
+	t->variants = x_calloc(n, sizeof(*t->variants));
+	for (sub = conf_sec_next(s->subs, BLOCK_VARIANT); sub != NULL;
+	     sub = conf_sec_next(sub->next, BLOCK_VARIANT))
+		table_take_variant(p, sub, &t->variants[t->n_variants++]);
+	t->use = n > 0 ? &t->variants[0] : NULL;
+	if (use == NULL)
+		return;
+	for (i = 0; i < n; i++)
+		if (strcmp(t->variants[i].name, use->values.v[0]) == 0)
+			break;
+	if (i < n)
+		t->use = &t->variants[i];
+	else
+		conf_complain(p, use->line, "use: unknown variant '%.64s', "
+		    "expected the title of a variant of this table",
+		    use->values.v[0]);
+}
+
+static void
+table_take_name(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_table *t)
+{
+	const char *dot = strchr(s->title, '.');
+
+	t->name = x_strdup(s->title);
+	if (dot == NULL) {
+		t->rel = x_strdup(s->title);
+		return;
+	}
+	t->schema = x_strndup(s->title, (size_t)(dot - s->title));
+	t->rel = x_strdup(dot + 1);
+	if (dot == s->title || dot[1] == '\0' || strchr(dot + 1, '.') != NULL)
+		conf_complain(p, s->line, "table \"%s\": not a table's name, "
+		    "expected schema.table or table", s->title);
+}
+
+static void
+table_take(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_table *t)
+{
+	int type = -1;
+
+	table_take_name(p, s, t);
+	conf_check_sec(p, s);
+	t->databases = conf_take_databases_of(p, s, &t->n_databases);
+	conf_take_str(p, s, "key_column", &t->key_column);
+	conf_take_word(p, s, "key_type", &type);
+	t->key_type = (enum conf_key_type)(type + 1);
+	conf_take_str(p, s, "time_column", &t->time_column);
+	table_take_variants(p, s, t);
+	table_check_columns(p, s, t);
+}
+
+/* Give t to a database, unless it has one of that name. */
+static void
+table_give(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_database *db, struct conf_table *t)
+{
+	size_t i;
+
+	for (i = 0; i < db->n_tables; i++)
+		if (strcmp(db->tables[i]->name, t->name) == 0) {
+			conf_complain(p, s->line, "table \"%s\" is defined "
+			    "twice for database \"%s\", expected once",
+			    t->name, db->name);
+			return;
+		}
+	db->tables[db->n_tables++] = t;
+}
+
+void
+conf_take_tables(struct conf_parse *p)
+{
+	size_t n = conf_sec_count(p->root, BLOCK_TABLE), i;
+	const struct conf_sec *s;
+	struct conf *c = p->conf;
+	struct conf_table *t;
+
+	c->tables = x_calloc(n, sizeof(*t));
+	for (i = 0; i < c->n_databases; i++)
+		c->databases[i].tables = x_calloc(n, sizeof(t));
+	for (s = conf_sec_next(p->root->subs, BLOCK_TABLE); s != NULL;
+	     s = conf_sec_next(s->next, BLOCK_TABLE)) {
+		t = &c->tables[c->n_tables];
+		t->id = (unsigned)c->n_tables++;
+		table_take(p, s, t);
+		for (i = 0; i < t->n_databases; i++)
+			table_give(p, s, t->databases[i], t);
+	}
+}

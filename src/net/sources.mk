@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/net/addr.c \
+	src/net/addr.h \
+	src/net/listener.c \
+	src/net/listener.h \
+	src/net/stream.c \
+	src/net/stream.h \
+	src/net/tls.c \
+	src/net/tls.h

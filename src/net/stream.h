@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * A non-blocking byte stream over a plain socket or TLS on one worker's loop.
+ *
+ * Embedded in its owner; three callbacks go up.  Reading goes into memory the
+ * owner chooses, so an idle stream holds no buffer.  Sending tries the socket
+ * at once and keeps only what the kernel did not take.  One persistent read
+ * event and a write event that is added only when the kernel is full: the
+ * steady state makes no epoll_ctl call.
+ *
+ * The stream does not close the owner: after an error it stays inert, and the
+ * owner decides.  Callbacks may call stream_close(), but must not free the
+ * owner before the turn ends (worker_defer).
+ */
+#ifndef PGSLUICE_NET_STREAM_H
+#define PGSLUICE_NET_STREAM_H
+
+#include <openssl/ssl.h>
+#include <sys/uio.h>
+
+#include "base/buf.h"
+#include "run/worker.h"
+
+struct stream;
+
+struct stream_ops {
+	/* Bytes or an end may be waiting: call stream_recv(). */
+	void (*readable)(struct stream *st);
+	/* All that was kept has been sent. */
+	void (*drained)(struct stream *st);
+	/* Sending failed for good (peer gone). */
+	void (*broken)(struct stream *st);
+};
+
+struct stream {
+	const struct stream_ops *ops;
+	struct worker *w;
+	SSL *ssl;      /* NULL: plain */
+	int fd;        /* -1: closed */
+	bool borrowed; /* fd and ssl belong to someone else (libpq) */
+	bool reading;
+	bool write_armed;
+	bool failed;
+	struct buf out;
+	struct event rd, wr;
+};
+
+#define STREAM_OUT_MAX ((size_t)1 << 30)
+#define STREAM_HIGH_WATER (256 * 1024)
+
+/* Take fd (already non-blocking) and, if not NULL, an established or
+ * to-be-established SSL. Reading starts paused. */
+void stream_init(struct stream *st, struct worker *w, int fd, SSL *ssl,
+    bool borrowed, const struct stream_ops *ops);
+/* Stop events; close what is owned. Idempotent. */
+void stream_close(struct stream *st);
+bool stream_is_open(const struct stream *st);
+
+/* Move to another worker's loop: detach here, attach on the new thread. The
+ * stream must have nothing left to send. */
+void stream_detach(struct stream *st);
+void stream_attach(struct stream *st, struct worker *w);
+
+void stream_read_start(struct stream *st);
+void stream_read_stop(struct stream *st);
+
+enum stream_status { STREAM_OK, STREAM_AGAIN, STREAM_EOF, STREAM_ERROR };
+/* Read up to size bytes. STREAM_OK: *n > 0. */
+enum stream_status stream_recv(struct stream *st, void *p, size_t size,
+    size_t *n) PG_MUST_CHECK;
+/* More bytes sit inside TLS although the socket may stay silent. */
+bool stream_has_pending(const struct stream *st);
+/* Have readable() called again this turn although the socket may be silent. */
+void stream_read_again(struct stream *st);
+
+/* Send all pieces, in order, keeping what the kernel does not take. false:
+ * the stream has failed (broken() will not be called for it), or more than
+ * STREAM_OUT_MAX would be kept. */
+bool stream_sendv(struct stream *st, const struct iovec *iov, int n)
+    PG_MUST_CHECK;
+bool stream_send(struct stream *st, const void *p, size_t n) PG_MUST_CHECK;
+/* Keep without trying to send; stream_flush() sends. */
+bool stream_queue(struct stream *st, const void *p, size_t n) PG_MUST_CHECK;
+bool stream_flush(struct stream *st) PG_MUST_CHECK;
+/* Bytes kept. */
+static inline size_t
+stream_backlog(const struct stream *st)
+{
+	return buf_len(&st->out);
+}
+
+/* TLS server handshake step: 1 done, 0 wait for an event, -1 failed (text in
+ * why). Leaves the needed event armed. */
+int stream_tls_accept(struct stream *st, const char **why) PG_MUST_CHECK;
+
+/* Whether the peer is still there as far as the kernel knows without reading
+ * data away: false when an end or error is pending, or when data is. */
+bool stream_is_quiet(const struct stream *st);
+
+#endif

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * What a shape alone says: routed tables, the backend that can serve them,
+ * the places to rewrite, the static part of the cache verdict.
+ *
+ * A plan borrows from the configuration and from the shape's analysis and
+ * must not outlive either.  Statements that no single backend can serve get
+ * an error instead of a guess.  Pure; used by one worker.
+ */
+#include "route/route_priv.h"
+
+#include <stdlib.h>
+
+/* Room for a configured name with every byte doubled and quotes around. */
+#define PLAN_QUOTED(name) (2 * strlen(name) + 16)
+#define PLAN_NAMES_MAX 4096 /* bytes of table names in an error message */
+
+static void
+plan_error(struct route_plan *p, const char *sqlstate, char *message,
+    char *hint)
+{
+	p->err_sqlstate = sqlstate;
+	p->err_message = message;
+	p->err_hint = hint;
+	p->why = "no backend can run this statement";
+}
+
+/* A terminated copy of what is in b; the buffer is emptied. */
+static char *
+plan_take(struct buf *b)
+{
+	char *s = buf_len(b) > 0 ? x_strndup(buf_head(b), buf_len(b)) :
+	                           x_strdup("");
+
+	buf_reset(b);
+	return s;
+}
+
+/* Texts of errors are cut at the buffer's cap, which is no failure. */
+static void
+plan_put(struct buf *b, const char *s)
+{
+	if (!buf_append(b, s, strlen(s)))
+		return;
+}
+
+/* ------------------------------------------------------------------- edits */
+
+static int
+plan_compare_edits(const void *a, const void *b)
+{
+	const struct route_edit *x = a, *y = b;
+
+	if (x->pos.cut != y->pos.cut)
+		return x->pos.cut < y->pos.cut ? -1 : 1;
+	return x->pos.off < y->pos.off ? -1 : x->pos.off > y->pos.off;
+}
+
+static struct route_edit *
+plan_add_edit(struct route_plan *p, struct textpos pos, uint32_t len,
+    unsigned an_table, const struct conf_table *table)
+{
+	struct route_edit *e = &p->edits[p->n_edits++];
+
+	e->pos = pos;
+	e->len = len;
+	e->an_table = an_table;
+	e->table = table;
+	return e;
+}
+
+static char *
+plan_name_sql(const char *name)
+{
+	struct buf b;
+
+	buf_init(&b, PLAN_QUOTED(name));
+	CHECK(ident_append_name(&b, slice_str(name)));
+	return plan_take(&b);
+}
+
+static void
+plan_table_edit(struct route_plan *p, unsigned i, const struct an_table *t,
+    const struct conf_table *table)
+{
+	struct route_edit *e = plan_add_edit(p, t->pos, t->len, i, table);
+	const char *physical[FORM_COUNT] = { NULL, table->use->relation,
+		table->use->shard_relation };
+
+	for (int f = 0; f < FORM_COUNT; f++) {
+		struct buf b;
+
+		if (physical[f] == NULL)
+			continue;
+		buf_init(&b, PLAN_QUOTED(physical[f]));
+		CHECK(ident_append_qualified(&b, physical[f]));
+		e->text[f] = plan_take(&b);
+		if (t->takes_alias && !t->has_alias &&
+		    !ident_bare_is(physical[f], t->name))
+			e->alias[f] = plan_name_sql(t->name);
+	}
+}
+
+static void
+plan_qualref_edit(struct route_plan *p, const struct an_qualref *q,
+    const struct an_table *t, const struct conf_table *table)
+{
+	struct route_edit *e = plan_add_edit(p, q->pos, q->len, q->table,
+	    table);
+
+	for (int f = FORM_RELATION; f < FORM_COUNT; f++)
+		e->text[f] = plan_name_sql(t->name);
+}
+
+/* ------------------------------------------------------------------ tables */
+
+/* What the statement's tables add up to. */
+struct plan_tables {
+	const struct conf_table **routed; /* per an_table; NULL: not routed */
+	size_t n_routed;
+	const struct an_table *unrouted;  /* the first one */
+	bool several;                     /* different routed tables */
+};
+
+static char *
+plan_ambiguous(const struct an_table *t, const struct conf_table *a,
+    const struct conf_table *b)
+{
+	struct buf m;
+
+	buf_init(&m, PLAN_NAMES_MAX);
+	plan_put(&m, "table name \"");
+	plan_put(&m, t->name);
+	plan_put(&m, "\" fits several routed tables: ");
+	plan_put(&m, a->name);
+	plan_put(&m, ", ");
+	plan_put(&m, b->name);
+	return plan_take(&m);
+}
+
+static bool
+plan_find_tables(struct route_plan *p, const struct analysis *a,
+    struct plan_tables *pt)
+{
+	for (size_t i = 0; i < a->n_tables; i++) {
+		const struct an_table *t = &a->tables[i];
+		const struct conf_table *second;
+		const struct conf_table *c = route_table_find(p->db, t,
+		    &second);
+
+		if (second != NULL) {
+			plan_error(p, "0A000", plan_ambiguous(t, c, second),
+			    x_strdup("Qualify the name with its schema."));
+			return false;
+		}
+		pt->routed[i] = c;
+		if (c == NULL) {
+			if (pt->unrouted == NULL)
+				pt->unrouted = t;
+			continue;
+		}
+		if (pt->n_routed++ == 0) {
+			p->table = c;
+			p->variant = c->use;
+			p->backend = c->use->backend;
+			p->an_table = (unsigned)i;
+		} else if (c != p->table) {
+			pt->several = true;
+		}
+	}
+	return true;
+}
+
+static bool
+plan_make_edits(struct route_plan *p, const struct analysis *a,
+    const struct plan_tables *pt)
+{
+	size_t n = pt->n_routed;
+
+	for (size_t i = 0; i < a->n_qualrefs; i++)
+		n += pt->routed[a->qualrefs[i].table] != NULL;
+	if (n > ROUTE_MAX_EDITS) {
+		plan_error(p, "54000",
+		    x_strdup("statement names routed tables too often"),
+		    x_strdup("Use aliases, or run it on a backend database "
+			     "directly."));
+		return false;
+	}
+	p->edits = x_calloc(n, sizeof(*p->edits));
+	for (size_t i = 0; i < a->n_tables; i++) {
+		if (pt->routed[i] != NULL && a->tables[i].len > 0)
+			plan_table_edit(p, (unsigned)i, &a->tables[i],
+			    pt->routed[i]);
+	}
+	for (size_t i = 0; i < a->n_qualrefs; i++) {
+		unsigned k = a->qualrefs[i].table;
+
+		if (pt->routed[k] != NULL)
+			plan_qualref_edit(p, &a->qualrefs[i], &a->tables[k],
+			    pt->routed[k]);
+	}
+	qsort(p->edits, p->n_edits, sizeof(*p->edits), plan_compare_edits);
+	return true;
+}
+
+/* ------------------------------------------------------------------ errors */
+
+static void
+plan_put_backend(struct buf *m, const struct conf_backend *b)
+{
+	plan_put(m, " (backend ");
+	plan_put(m, b->name);
+	plan_put(m, ")");
+}
+
+static void
+plan_put_table(struct buf *m, const struct an_table *t,
+    const struct conf_table *c, const struct conf_database *db)
+{
+	if (buf_len(m) > 0)
+		plan_put(m, ", ");
+	if (c != NULL) {
+		plan_put(m, c->name);
+	} else {
+		if (t->schema != NULL) {
+			plan_put(m, t->schema);
+			plan_put(m, ".");
+		}
+		plan_put(m, t->name);
+	}
+	plan_put_backend(m, c != NULL ? c->use->backend : db->backend);
+}
+
+/* Every table once, with the backend that would serve it. */
+static void
+plan_no_common_backend(struct route_plan *p, const struct analysis *a,
+    const struct plan_tables *pt)
+{
+	static const char intro[] =
+	    "no single backend serves all tables of the statement: ";
+	struct buf names, m;
+	char *list;
+
+	buf_init(&names, PLAN_NAMES_MAX);
+	for (size_t i = 0; i < a->n_tables && i < ROUTE_MAX_DEPS; i++) {
+		bool seen = false;
+
+		for (size_t k = 0; k < i; k++) {
+			if (pt->routed[i] != NULL)
+				seen |= pt->routed[k] == pt->routed[i];
+			else
+				seen |= pt->routed[k] == NULL &&
+				    strcmp(a->tables[k].name,
+					a->tables[i].name) == 0;
+		}
+		if (!seen)
+			plan_put_table(&names, &a->tables[i], pt->routed[i],
+			    p->db);
+	}
+	list = plan_take(&names);
+	buf_init(&m, PLAN_NAMES_MAX + sizeof(intro));
+	plan_put(&m, intro);
+	plan_put(&m, list);
+	free(list);
+	plan_error(p, "0A000", plan_take(&m),
+	    x_strdup("Split the statement, or let the tables use variants on "
+		     "one backend."));
+}
+
+static void
+plan_ddl_error(struct route_plan *p)
+{
+	const struct conf_table *t = p->table;
+	struct buf m;
+
+	buf_init(&m, PLAN_NAMES_MAX);
+	plan_put(&m, "cannot change the definition of routed table ");
+	plan_put(&m, t->name);
+	plan_put(&m, ": it has the variants ");
+	for (size_t i = 0; i < t->n_variants; i++) {
+		if (i > 0)
+			plan_put(&m, ", ");
+		plan_put(&m, t->variants[i].name);
+		plan_put_backend(&m, t->variants[i].backend);
+	}
+	plan_error(p, "0A000", plan_take(&m),
+	    x_strdup("Run it on a backend database directly."));
+}
+
+/* ----------------------------------------------------------------- backend */
+
+static bool
+plan_names_column(char *const *names, size_t n, const char *column)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(names[i], column) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+plan_key_pred(const struct route_plan *p, const struct analysis *a)
+{
+	if (p->table->key_column == NULL)
+		return -1;
+	for (size_t i = 0; i < a->n_preds; i++) {
+		const struct an_pred *d = &a->preds[i];
+
+		if (d->table == p->an_table && d->n_values > 0 &&
+		    (d->op == AN_EQ || d->op == AN_IN || d->op == AN_ROWS) &&
+		    strcmp(d->column, p->table->key_column) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+/* Statements whose rows a predicate can confine to one shard or span.  What
+ * may touch more than its one table (unknown functions), leaves state on the
+ * session's server or is several statements stays with the backend that
+ * sees everything. */
+static bool
+plan_is_confinable(const struct analysis *a)
+{
+	switch (a->kind) {
+	case STMT_SELECT:
+	case STMT_INSERT:
+	case STMT_UPDATE:
+	case STMT_DELETE:
+	case STMT_EXPLAIN:
+	case STMT_CURSOR:
+		return a->n_tables == 1 && a->pin == PIN_NONE &&
+		    !(a->flags &
+			(AN_MULTI | AN_UNKNOWN_FN | AN_WRITES_ALL |
+			    AN_CATALOG));
+	default:
+		return false;
+	}
+}
+
+static void
+plan_single(struct route_plan *p, const struct analysis *a)
+{
+	const struct conf_table *t = p->table;
+	bool confinable = plan_is_confinable(a);
+
+	p->key_pred = plan_key_pred(p, a);
+	switch (p->variant->kind) {
+	case VARIANT_PLAIN:
+		p->why = "the plain table";
+		break;
+	case VARIANT_MONTHLY:
+		p->why = "the backend that sees all months";
+		p->may_span = confinable && p->variant->n_spans > 0 &&
+		    t->time_column != NULL &&
+		    !plan_names_column(a->assigned, a->n_assigned,
+			t->time_column);
+		break;
+	case VARIANT_SHARDED:
+		p->why = "the coordinator, which sees all shards";
+		if (plan_names_column(a->assigned, a->n_assigned,
+			t->key_column)) {
+			p->why = "the coordinator: the key column is assigned, "
+				 "rows may move";
+			break;
+		}
+		p->may_shard = confinable && p->key_pred >= 0;
+		break;
+	}
+}
+
+static void
+plan_choose(struct route_plan *p, const struct analysis *a,
+    const struct plan_tables *pt)
+{
+	bool placed = true;
+	bool common = pt->unrouted == NULL || p->backend == p->db->backend;
+
+	for (size_t i = 0; i < a->n_tables; i++) {
+		if (pt->routed[i] != NULL &&
+		    pt->routed[i]->use->backend != p->backend)
+			common = false;
+		if (pt->routed[i] != NULL && a->tables[i].len == 0)
+			placed = false; /* DROP: cannot be rewritten */
+	}
+	if (!placed ||
+	    (a->kind == STMT_DDL &&
+		(p->table->n_variants > 1 ||
+		    p->variant->kind == VARIANT_SHARDED)))
+		plan_ddl_error(p);
+	else if (!common)
+		plan_no_common_backend(p, a, pt);
+	else if (pt->several || pt->unrouted != NULL)
+		p->why = "the one backend that serves all tables named";
+	else
+		plan_single(p, a);
+}
+
+/* -------------------------------------------------------------------- life */
+
+struct route_plan *
+route_plan_new(const struct conf *c, const struct conf_database *db,
+    const struct shape *s)
+{
+	const struct analysis *a = s->an;
+	struct route_plan *p = x_calloc(1, sizeof(*p));
+	struct plan_tables pt = { .n_routed = 0 };
+
+	p->generation = c->generation;
+	p->db = db;
+	p->backend = db->backend;
+	p->key_pred = -1;
+	p->relaxed = true;
+	p->why = a->kind == STMT_UNPARSED ?
+	    "the default backend: the statement cannot be parsed" :
+	    "the default backend: no routed table is named";
+	route_plan_verdict(p, a);
+	if (a->n_tables == 0 || db->n_tables == 0)
+		return p;
+	pt.routed = calloc(a->n_tables, sizeof(*pt.routed));
+	if (pt.routed == NULL) {
+		plan_error(p, "53200", x_strdup("out of memory"), NULL);
+		return p;
+	}
+	if (plan_find_tables(p, a, &pt) && pt.n_routed > 0) {
+		p->relaxed = false;
+		if (plan_make_edits(p, a, &pt))
+			plan_choose(p, a, &pt);
+	}
+	free(pt.routed);
+	return p;
+}
+
+void
+route_plan_free(struct route_plan **pp)
+{
+	struct route_plan *p = *pp;
+
+	*pp = NULL;
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->n_edits; i++) {
+		for (int f = 0; f < FORM_COUNT; f++) {
+			free(p->edits[i].text[f]);
+			free(p->edits[i].alias[f]);
+		}
+	}
+	free(p->edits);
+	free(p->err_message);
+	free(p->err_hint);
+	free(p->derived);
+	free(p);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The physical text of a statement, and positions in it.
+ *
+ * One walk over the plan's edits serves both: it hands out pieces that are
+ * either copied from the client's text or put in its place.  Nothing is
+ * printed from a tree, so all that is not a routed table's name stays as the
+ * client wrote it, byte for byte.  Pure.
+ */
+#include "route/route_priv.h"
+
+struct rewriter {
+	const struct route_values *v;
+	enum route_form form;
+	size_t at;        /* client's text is dealt with up to here */
+	struct buf *out;  /* NULL: only positions are wanted */
+	/* Position wanted: characters still to pass, 0: found or not wanted */
+	unsigned left;
+	size_t found;     /* byte of the client's text */
+};
+
+/* First byte of a UTF-8 character. */
+static bool
+rewrite_is_start(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static bool
+rewrite_emit(struct rewriter *r, const char *p, size_t n, bool copied)
+{
+	for (size_t i = 0; i < n && r->left > 0; i++) {
+		if (rewrite_is_start(p[i]) && --r->left == 0)
+			r->found = copied ? r->at + i : r->at;
+	}
+	return r->out == NULL || buf_append(r->out, p, n);
+}
+
+static bool
+rewrite_copy(struct rewriter *r, size_t until)
+{
+	size_t from = r->at;
+
+	CHECK(until >= from && until <= r->v->sql.n);
+	if (!rewrite_emit(r, r->v->sql.p + from, until - from, true))
+		return false;
+	r->at = until;
+	return true;
+}
+
+static bool
+rewrite_put(struct rewriter *r, const char *s)
+{
+	return rewrite_emit(r, s, strlen(s), false);
+}
+
+/* Where an alias may stand: behind the token, or behind the closing bracket
+ * of "ONLY (name)". */
+static size_t
+rewrite_alias_pos(const struct route_values *v, size_t pos, size_t end)
+{
+	size_t next = gap_forward(v, end);
+	bool open;
+
+	if (next < v->sql.n && v->sql.p[next] == ')' &&
+	    gap_is_only(v, pos, &open) && open)
+		return next + 1;
+	return end;
+}
+
+static bool
+rewrite_edit(struct rewriter *r, const struct route_edit *e)
+{
+	size_t pos = lex_pos(r->v->lx, e->pos);
+	const char *alias = e->alias[r->form];
+	size_t end;
+
+	CHECK(pos >= r->at && pos <= r->v->sql.n &&
+	    e->len <= r->v->sql.n - pos);
+	end = pos + e->len;
+	if (!rewrite_copy(r, pos) || !rewrite_put(r, e->text[r->form]))
+		return false;
+	r->at = end;
+	if (alias == NULL)
+		return true;
+	return rewrite_copy(r, rewrite_alias_pos(r->v, pos, end)) &&
+	    rewrite_put(r, " AS ") && rewrite_put(r, alias);
+}
+
+static bool
+rewrite_walk(const struct route_plan *p, struct rewriter *r)
+{
+	for (size_t i = 0; r->form != FORM_ASIS && i < p->n_edits; i++) {
+		if (!rewrite_edit(r, &p->edits[i]))
+			return false;
+	}
+	return rewrite_copy(r, r->v->sql.n);
+}
+
+bool
+route_rewrite(const struct route_plan *p, const struct shape *s PG_UNUSED,
+    const struct route_values *v, enum route_form form, struct buf *out)
+{
+	struct rewriter r = { .v = v, .form = form, .out = out };
+
+	return rewrite_walk(p, &r);
+}
+
+unsigned
+route_unmap_position(const struct route_plan *p,
+    const struct shape *s PG_UNUSED, const struct route_values *v,
+    enum route_form form, unsigned pos)
+{
+	struct rewriter r = { .v = v, .form = form, .left = pos };
+	unsigned chars = 0;
+
+	if (pos == 0)
+		return 0;
+	CHECK(rewrite_walk(p, &r));
+	if (r.left > 0) /* the end of the statement, or behind it */
+		r.found = v->sql.n;
+	for (size_t i = 0; i < r.found; i++)
+		chars += rewrite_is_start(v->sql.p[i]);
+	return chars + 1;
+}

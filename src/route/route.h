@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Where does a statement run, with which SQL text, cached how, and why.
+ *
+ * Two steps.  A *plan* is what the shape alone says for one database of one
+ * configuration generation: computed once, kept with the shape.  A *decision*
+ * adds the literal or parameter values: shard, months, cache life.  EXPLAIN
+ * (ROUTE) prints a decision made by the very same code.
+ *
+ * Pure: no I/O, no clock (time is an argument), no globals.  What is not
+ * proven goes to the variant's backend (the coordinator, the plain server).
+ */
+#ifndef PGSLUICE_ROUTE_ROUTE_H
+#define PGSLUICE_ROUTE_ROUTE_H
+
+#include "base/buf.h"
+#include "conf/conf.h"
+#include "pgwire/msgread.h"
+#include "sql/shape.h"
+
+enum bypass_reason {
+	BYPASS_NONE,
+#define BYPASS_REASON(sym, name, doc) BYPASS_##sym,
+#include "tbl/bypass_reasons.h"
+	BYPASS_REASON_COUNT
+};
+const char *bypass_reason_name(enum bypass_reason r);
+const char *bypass_reason_doc(enum bypass_reason r);
+
+/* Which physical text: as the client wrote it, with the variant's relation,
+ * or with the relation on its shards. */
+enum route_form { FORM_ASIS, FORM_RELATION, FORM_SHARD, FORM_COUNT };
+
+#define ROUTE_MAX_DEPS 16
+#define ROUTE_MAX_EDITS 1000
+
+/* One place of the client's text that names a routed table: its relation
+ * token, or the "schema.rel" of a column reference. text and alias belong to
+ * the plan; alias is put behind the token, NULL: none. */
+struct route_edit {
+	struct textpos pos;
+	uint32_t len;
+	unsigned an_table;               /* index in analysis.tables */
+	const struct conf_table *table;
+	char *text[FORM_COUNT];          /* FORM_ASIS: NULL */
+	char *alias[FORM_COUNT];
+};
+
+struct route_plan {
+	uint64_t generation;              /* of the configuration */
+	const struct conf_database *db;
+	const struct conf_table *table;   /* the routed table; NULL: none */
+	const struct conf_variant *variant;
+	const struct conf_backend *backend; /* unless values prove a better one */
+	unsigned an_table;                /* its index in the analysis */
+	struct route_edit *edits;         /* ascending by position; cover every
+	                                     routed table of the statement */
+	size_t n_edits;
+	bool may_shard, may_span;         /* values may prove a better backend */
+	int key_pred;                     /* index in analysis.preds, or -1 */
+	const struct conf_rule *rule;     /* NULL: bypass says why */
+	enum bypass_reason bypass;        /* static part of the verdict */
+	/* Names of the tables a cached result depends on (rule.tables and
+	 * those read), and of those written: bare relation names, borrowed
+	 * from configuration or analysis. Physical names of routed tables are
+	 * given as the logical table's. */
+	const char *reads[ROUTE_MAX_DEPS];
+	size_t n_reads;
+	const char *writes[ROUTE_MAX_DEPS];
+	size_t n_writes;
+	bool writes_all;
+	bool relaxed;   /* touches no routed table: inside a transaction it may run
+	                   on whatever backend the transaction is on */
+	/* Set when the statement cannot run: several routed tables without a
+	 * common backend and the like. SQLSTATE and text, plan-owned. */
+	const char *err_sqlstate;
+	char *err_message, *err_hint;
+	const char *why; /* static text: why this variant and backend */
+	/* For the layer above; zeroed at birth, freed with free(). */
+	void *derived;
+};
+
+/* Values of one execution. */
+struct route_values {
+	struct slice sql;
+	const struct lexer *lx;        /* its cuts; literals */
+	const struct wire_bind *bind;  /* NULL: simple protocol */
+	const char *oids;              /* parameter types of Parse, n_oids x 4 bytes */
+	unsigned n_oids;
+	nsec_t now_wall;               /* for closed months */
+	bool other_encoding;           /* client_encoding is not the server's: text
+	                                  beyond ASCII proves no shard */
+};
+
+struct route_decision {
+	const struct conf_backend *backend;
+	const struct conf_variant *variant;  /* NULL: not a routed table */
+	int shard;               /* remainder, -1: not on a shard */
+	enum route_form form;
+	/* Months the statement is confined to, [from, until) in months since
+	 * 1970-01, widened by the uncertainty of time zones; both INT64_MIN: not confined. */
+	int64_t month_from, month_until;
+	bool closed;             /* all of them lie wholly in the past */
+	nsec_t ttl, l1_ttl, grace; /* valid if the plan has a rule */
+	enum bypass_reason bypass; /* what only values tell: STABLE for 'now' and
+	                              the like; BYPASS_NONE: see the plan */
+	const char *why;         /* static text */
+};
+
+/* Make the plan of a shape for db. Never NULL.
+ *
+ * search_path is not known here: a name without schema in the statement means
+ * the routed table whose relation has that name (an error if there are two),
+ * and a table configured without schema is also meant by "public.name". */
+struct route_plan *route_plan_new(const struct conf *c,
+    const struct conf_database *db, const struct shape *s) PG_MUST_CHECK;
+void route_plan_free(struct route_plan **p);
+void route_decide(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, struct route_decision *d);
+
+/* Write the physical text of form into out (appended, no NUL). false: out is
+ * over its cap. With FORM_ASIS the text is copied. */
+bool route_rewrite(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, enum route_form form, struct buf *out)
+    PG_MUST_CHECK;
+/* Map a 1-based character position in the physical text (UTF-8 counted by characters) back to the client's text. */
+unsigned route_unmap_position(const struct route_plan *p,
+    const struct shape *s, const struct route_values *v, enum route_form form,
+    unsigned pos);
+
+/* The lines of EXPLAIN (ROUTE), handed to fn one by one. */
+void route_explain(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, const struct route_decision *d,
+    void (*fn)(void *arg, const char *line), void *arg);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * What the files of src/route share among themselves.
+ */
+#ifndef PGSLUICE_ROUTE_ROUTE_PRIV_H
+#define PGSLUICE_ROUTE_ROUTE_PRIV_H
+
+#include "route/route.h"
+
+/* ident.c: names as they stand in the configuration ("app.events",
+ * "\"My App\".events"; case counts, quotes or not). */
+
+/* The name without schema is name. */
+bool ident_bare_is(const char *text, const char *name);
+/* text means the table schema.name; a schema missing on either side fits. */
+bool ident_is_table(const char *text, const char *schema, const char *name);
+/* Append as SQL, quoted where needed. */
+bool ident_append_qualified(struct buf *b, const char *text) PG_MUST_CHECK;
+bool ident_append_name(struct buf *b, struct slice name) PG_MUST_CHECK;
+
+/* value.c */
+enum route_value_kind {
+	ROUTE_VALUE_NONE,   /* not known to us: NULL, now(), an expression */
+	ROUTE_VALUE_NUMBER, /* a bare number literal, sign included */
+	ROUTE_VALUE_TEXT,   /* a quoted literal or a text parameter */
+	ROUTE_VALUE_BINARY
+};
+struct route_value {
+	enum route_value_kind kind;
+	struct slice s;
+	uint32_t oid;   /* a parameter's declared type, 0: none */
+	bool param;
+	bool repeated;  /* an untyped parameter that stands in several places: its
+	                   type may come from another one */
+	char scratch[512];
+};
+void route_value_get(const struct shape *s, const struct route_values *v,
+    const struct an_value *val, struct route_value *out);
+/* A parameter of this execution holds a word that means another instant each
+ * time ('now', 'today'). */
+bool route_values_special(const struct route_values *v);
+
+/* gap.c: the blanks and comments between tokens of the client's text. */
+
+/* First byte at or after pos that is neither. */
+size_t gap_forward(const struct route_values *v, size_t pos);
+/* One past the last byte before pos that is neither. */
+size_t gap_backward(const struct route_values *v, size_t pos);
+/* The relation token at [pos, pos + len) stands behind ONLY. *open: in
+ * brackets. */
+bool gap_is_only(const struct route_values *v, size_t pos, bool *open);
+
+/* table.c */
+
+/* The routed table that t names in db, or NULL. *second is set to another one
+ * that the name fits as well, NULL: none. */
+const struct conf_table *route_table_find(const struct conf_database *db,
+    const struct an_table *t, const struct conf_table **second);
+/* Name by which results depend on t: the logical one for a routed table and
+ * for any of its physical relations. */
+const char *route_table_dep(const struct conf_database *db,
+    const struct an_table *t);
+
+/* verdict.c: fills reads, writes, writes_all, rule and bypass. */
+void route_plan_verdict(struct route_plan *p, const struct analysis *a);
+
+#endif

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/route/decide.c \
+	src/route/explain.c \
+	src/route/gap.c \
+	src/route/ident.c \
+	src/route/month.c \
+	src/route/month.h \
+	src/route/plan.c \
+	src/route/reasons.c \
+	src/route/rewrite.c \
+	src/route/route.h \
+	src/route/route_priv.h \
+	src/route/table.c \
+	src/route/tenant.c \
+	src/route/tenant.h \
+	src/route/value.c \
+	src/route/verdict.c

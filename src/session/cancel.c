@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Cancel keys: our own, unguessable, one per session, process-wide.
+ *
+ * A CancelRequest may arrive on any worker; it is passed to the session's own
+ * worker, which alone knows what runs there.  It reaches a server only while
+ * that session's statement is running on it, and the server is not given to
+ * anybody else before the request is through.  The table's lock is held for a
+ * lookup only.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "session/fill.h"
+#include "session/session_priv.h"
+
+struct cancel_key {
+	struct htab_node node;
+	int32_t pid;
+	uint32_t secret;
+	unsigned worker;
+	uint64_t session;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct htab keys;
+	struct worker *const *workers;
+} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+void
+cancel_init(struct worker *const *workers)
+{
+	htab_init(&table.keys);
+	table.workers = workers;
+}
+
+static struct cancel_key *
+cancel_find(uint32_t pid)
+{
+	struct htab_node *n = htab_find(&table.keys, pid);
+
+	return n != NULL ? htab_entry(n, struct cancel_key, node) : NULL;
+}
+
+void
+cancel_register(struct session *s)
+{
+	struct cancel_key *k = x_calloc(1, sizeof(*k));
+	uint32_t draw[2];
+
+	k->worker = s->sw->w->id;
+	k->session = s->id;
+	pthread_mutex_lock(&table.lock);
+	do {
+		hash_random(draw, sizeof(draw));
+		draw[0] &= 0x7fffffff;
+	} while (draw[0] == 0 || cancel_find(draw[0]) != NULL);
+	k->pid = (int32_t)draw[0];
+	k->secret = draw[1];
+	htab_insert(&table.keys, &k->node, draw[0]);
+	pthread_mutex_unlock(&table.lock);
+	s->cancel_pid = k->pid;
+	s->cancel_secret = k->secret;
+}
+
+void
+cancel_forget(struct session *s)
+{
+	struct cancel_key *k;
+
+	pthread_mutex_lock(&table.lock);
+	k = cancel_find((uint32_t)s->cancel_pid);
+	CHECK(k != NULL && k->session == s->id);
+	htab_remove(&table.keys, &k->node);
+	pthread_mutex_unlock(&table.lock);
+	free(k);
+	s->cancel_pid = 0;
+}
+
+struct cancel_message {
+	struct message m;
+	uint64_t session;
+};
+
+static void
+cancel_run(struct worker *w, struct message *m)
+{
+	struct session *s = session_find(w->sessions,
+	    ((struct cancel_message *)(void *)m)->session);
+
+	free(m);
+	if (s != NULL)
+		session_cancel(s);
+}
+
+void
+cancel_request(struct session_worker *sw, uint32_t pid, const char *key,
+    size_t key_len)
+{
+	struct cancel_message *cm;
+	struct cancel_key *k;
+	uint64_t session = 0;
+	unsigned worker = 0;
+
+	if (key_len == 4) {
+		pthread_mutex_lock(&table.lock);
+		k = cancel_find(pid);
+		if (k != NULL && k->secret == wire_u32(key)) {
+			session = k->session;
+			worker = k->worker;
+		}
+		pthread_mutex_unlock(&table.lock);
+	}
+	if (session == 0) {
+		stat_add(&sw->w->metrics->c.cancels_ignored, 1);
+		return;
+	}
+	cm = x_calloc(1, sizeof(*cm));
+	cm->m.run = cancel_run;
+	cm->session = session;
+	worker_post(table.workers[worker], &cm->m);
+}
+
+void
+session_cancel(struct session *s)
+{
+	struct metrics *m = session_metrics(s);
+
+	switch (s->state) {
+	case SESSION_RELAY:
+		stat_add(&m->c.cancels, 1);
+		server_cancel(s->server);
+		return;
+	case SESSION_SERVER_WAIT:
+		/* A grant that is on its way finds nobody waiting. */
+		(void)!pool_leave(s->waiting, &s->waiter);
+		s->waiting = NULL;
+		break;
+	case SESSION_LOOKUP:
+	case SESSION_FILL_WAIT:
+		break;
+	default:
+		stat_add(&m->c.cancels_ignored, 1);
+		return;
+	}
+	stat_add(&m->c.cancels, 1);
+	session_waiting_error(s, "57014",
+	    "canceling statement due to user request");
+}

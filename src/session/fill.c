@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The cache from a session's point of view.
+ *
+ *   hit ------------------------------> answered
+ *   miss -> claim -> lead -> L2? -> hit -> publish, answered
+ *                 |              \-> server, record -> publish (or abandon)
+ *                 \-> wait -> woken with the object -> answered
+ *                                   or with nothing -> claim again
+ *
+ * Tag generations are recorded before L2 or a server is asked, so a write that
+ * overtakes the fill leaves it dead on arrival.  A struct fill owns copies of
+ * its key's bytes, since it outlives the input it was made from.  One
+ * worker's thread; waking crosses threads by mailbox.
+ */
+#include "session/fill.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum fill_phase { FILL_P_WAITING, FILL_P_LEADING };
+
+struct fill {
+	uint32_t magic;
+#define FILL_MAGIC 0xf1117a3bu
+	enum fill_phase phase;
+	struct cache_key key;    /* slices point behind the struct */
+	struct tagset tags;
+	nsec_t mono, wall;       /* before anything was asked */
+	nsec_t ttl, l1_ttl, grace;
+	const struct conf_rule *rule; /* inside the session's conf */
+	const char *db;
+	bool use_l2, asked_l2;
+	struct l2_request *request;
+	struct l2_tokens tokens;
+	const struct scope *scope;
+	unsigned series_l1, series_l2;
+	struct buf rec;
+	bool recording;
+	bool has_parse;
+	uint64_t session;        /* for callbacks */
+	struct session_worker *sw;
+};
+
+/* ---- keys ------------------------------------------------------------------ */
+
+/* Two databases of one backend may route the same text differently, and a
+ * reload may change what it means. */
+static uint64_t
+fill_scope(const struct session *s, const struct scope *scope)
+{
+	return (uint64_t)scope->id << 32 |
+	    (uint32_t)(s->conf->generation << 12 | (s->db->id & 0xfff));
+}
+
+bool
+fill_key(struct session *s, const struct unit *u, struct slice sql,
+    const struct statement *stmt, struct cache_key *k,
+    enum bypass_reason *why)
+{
+	const struct scope *scope;
+
+	*why = BYPASS_DISABLED;
+	if (!s->db->cache || s->db->n_rules == 0 ||
+	    session_layer_l1() == NULL)
+		return false;
+	*why = BYPASS_PROTOCOL;
+	if (stmt != NULL && !u->canonical)
+		return false;
+	*why = BYPASS_SESSION_STATE;
+	if (session_is_pinned(s) || s->no_cache)
+		return false;
+	scope = pool_scope(s->home);
+	if (scope == NULL)
+		return false;
+	*why = BYPASS_IN_TRANSACTION;
+	if (!scope->read_committed || s->tx == 'E' ||
+	    (s->tx == 'T' && s->tx_dirty))
+		return false;
+	*why = BYPASS_NONE;
+	k->scope = fill_scope(s, scope);
+	k->sql = sql;
+	if (stmt == NULL) {
+		k->form = KEY_SIMPLE;
+		k->types = k->bind = slice_make(NULL, 0);
+		cache_key_hash(k, NULL);
+	} else {
+		k->form = u->described ? KEY_EXT_PORTAL : KEY_EXT_NODESC;
+		k->types = stmt->types;
+		k->bind = u->bind.rest;
+		cache_key_hash(k, &stmt->sql_hash);
+	}
+	return true;
+}
+
+/* ---- answering from an object ------------------------------------------------ */
+
+static void
+fill_deliver(struct session *s, const struct unit *u, struct object *o,
+    bool l2, unsigned series)
+{
+	static const char bound[] = "1\0\0\0\0042\0\0\0\004";
+	char ready[6] = { 'Z', 0, 0, 0, 5, s->tx };
+	struct iovec iov[3];
+	int n = 0;
+
+	if (o->key.form != KEY_SIMPLE) {
+		/* ParseComplete only where there was a Parse. */
+		iov[n].iov_base = (char *)(uintptr_t)bound +
+		    (u->has_parse ? 0 : 5);
+		iov[n++].iov_len = u->has_parse ? 10 : 5;
+	}
+	iov[n].iov_base = (char *)(uintptr_t)o->frames.p;
+	iov[n++].iov_len = o->frames.n;
+	iov[n].iov_base = ready;
+	iov[n++].iov_len = sizeof(ready);
+	session_sendv(s, iov, n);
+	stat_add(l2 ? &session_metrics(s)->c.cache_hits_l2 :
+	    &session_metrics(s)->c.cache_hits_l1, 1);
+	metrics_time(session_metrics(s), series, clock_mono() - s->started);
+}
+
+bool
+fill_hit(struct session *s, const struct unit *u, const struct cache_key *k)
+{
+	struct object *o = l1_get(session_layer_l1(), k, s->started);
+
+	if (o == NULL)
+		return false;
+	fill_deliver(s, u, o, false, o->series);
+	object_unref(&o);
+	return true;
+}
+
+/* The unit that waits at the head of the input gets its answer. */
+static void
+fill_answer_waiting(struct session *s, struct object *o, bool l2,
+    unsigned series)
+{
+	size_t n = s->unit_len;
+	struct unit u;
+
+	CHECK(n > 0 && unit_read(&u, buf_head(&s->in), n));
+	s->unit_len = 0;
+	fill_deliver(s, &u, o, l2, series);
+	if (s->state == SESSION_CLOSED)
+		return;
+	buf_consume(&s->in, n);
+	session_pump(s);
+}
+
+/* ---- making and dropping --------------------------------------------------------- */
+
+static struct fill *
+fill_new(struct session *s, const struct query *q, const struct cache_key *k)
+{
+	size_t n = k->sql.n + k->types.n + k->bind.n;
+	struct fill *f = calloc(1, sizeof(*f) + n);
+	char *p;
+	size_t i;
+
+	if (f == NULL)
+		return NULL;
+	f->magic = FILL_MAGIC;
+	p = (char *)(f + 1);
+	f->key = *k;
+	if (k->sql.n > 0)
+		memcpy(p, k->sql.p, k->sql.n);
+	f->key.sql.p = p;
+	p += k->sql.n;
+	if (k->types.n > 0)
+		memcpy(p, k->types.p, k->types.n);
+	f->key.types.p = p;
+	p += k->types.n;
+	if (k->bind.n > 0)
+		memcpy(p, k->bind.p, k->bind.n);
+	f->key.bind.p = p;
+	f->rule = q->plan->rule;
+	f->db = s->db->name;
+	f->ttl = q->where.ttl;
+	f->l1_ttl = q->where.l1_ttl;
+	f->grace = q->where.grace;
+	f->scope = pool_scope(s->home);
+	f->sw = s->sw;
+	f->session = s->id;
+	f->series_l1 = query_series(s, q, q->where.backend, OUT_L1);
+	f->series_l2 = query_series(s, q, q->where.backend, OUT_L2);
+	buf_init(&f->rec, (size_t)s->conf->cache_max_object);
+	tagset_init(&f->tags);
+	for (i = 0; i < q->plan->n_reads; i++)
+		tagset_add(&f->tags, tag_of_table(q->plan->reads[i]));
+	return f;
+}
+
+static void
+fill_free(struct session *s)
+{
+	struct fill *f = s->fill;
+
+	s->fill = NULL;
+	buf_reset(&f->rec);
+	f->magic = 0;
+	free(f);
+}
+
+void
+fill_drop(struct session *s)
+{
+	struct fill *f = s->fill;
+	struct l1_waiter w = { s->sw->w->id, s->id };
+
+	if (f == NULL)
+		return;
+	CHECK_MAGIC(f, FILL_MAGIC);
+	if (f->request != NULL)
+		l2_cancel(f->request);
+	f->request = NULL;
+	if (f->phase == FILL_P_LEADING)
+		l1_abandon(session_layer_l1(), &f->key);
+	else
+		(void)l1_forget(session_layer_l1(), &f->key, w);
+	fill_free(s);
+}
+
+void
+fill_spoil(struct session *s, enum bypass_reason why)
+{
+	if (s->fill == NULL)
+		return;
+	stat_add(&session_metrics(s)->bypass[why], 1);
+	fill_drop(s);
+}
+
+/* ---- L2 ------------------------------------------------------------------------------ */
+
+/* Ages count from before the query was sent, in L1 too. */
+static void
+fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
+{
+	o->fetched_mono = mono;
+	o->fetched_wall = wall;
+	o->ttl = f->ttl;
+	/* However long L1 may keep it, it is never older than the TTL. */
+	o->l1_until = mono + (f->l1_ttl < f->ttl ? f->l1_ttl : f->ttl);
+	o->grace_until = o->l1_until + f->grace;
+	o->rule = f->rule->id;
+	o->series = f->series_l1;
+}
+
+static void
+fill_on_l2(void *arg, const struct l2_found *found,
+    const struct l2_tokens *tokens)
+{
+	struct fill *f = arg;
+	struct session *s = session_find(f->sw, f->session);
+	struct object *o = NULL;
+	unsigned series;
+	nsec_t age;
+
+	CHECK_MAGIC(f, FILL_MAGIC);
+	CHECK(s != NULL && s->fill == f && s->state == SESSION_LOOKUP);
+	f->request = NULL;
+	f->asked_l2 = true;
+	f->tokens = *tokens;
+	if (found != NULL)
+		o = object_new(&f->key, found->desc, found->data, &f->tags);
+	if (o == NULL) {
+		session_enter(s, SESSION_IDLE);
+		session_pump(s);
+		return;
+	}
+	age = f->wall > found->fetched_wall ?
+	    f->wall - found->fetched_wall : 0;
+	fill_date(o, f, f->mono > age ? f->mono - age : 0,
+	    found->fetched_wall);
+	o->from_l2 = true;
+	l1_publish(session_layer_l1(), o, clock_mono());
+	series = f->series_l2;
+	fill_free(s);
+	session_enter(s, SESSION_IDLE);
+	fill_answer_waiting(s, o, true, series);
+	object_unref(&o);
+}
+
+static enum fill_result
+fill_ask_l2(struct session *s, struct fill *f)
+{
+	struct l2 *l2 = s->sw->l2;
+
+	if (!f->rule->l2 || l2 == NULL || !l2_usable(l2, &f->tags))
+		return FILL_RUN;
+	f->request = l2_get(l2, &f->key, slice_str(f->scope->text), f->db,
+	    f->rule->name, &f->tags, f->ttl, fill_on_l2, f);
+	if (f->request == NULL)
+		return FILL_RUN;
+	session_enter(s, SESSION_LOOKUP);
+	return FILL_WAIT;
+}
+
+/* ---- claiming -------------------------------------------------------------------------- */
+
+enum fill_result
+fill_begin(struct session *s, const struct unit *u, const struct query *q,
+    const struct cache_key *k)
+{
+	struct l1_waiter w = { s->sw->w->id, s->id };
+	struct object *o = NULL;
+	struct fill *f = s->fill;
+
+	if (f != NULL)
+		return FILL_RUN; /* leading, and L2 had nothing */
+	f = fill_new(s, q, k);
+	if (f == NULL)
+		return FILL_RUN;
+	tagset_record(&f->tags);
+	f->mono = s->started;
+	f->wall = clock_wall();
+	s->fill = f;
+	switch (l1_claim(session_layer_l1(), &f->key, s->started, w, &o)) {
+	case L1_HIT:
+		fill_free(s);
+		fill_deliver(s, u, o, false, o->series);
+		object_unref(&o);
+		return FILL_ANSWERED;
+	case L1_WAIT:
+		f->phase = FILL_P_WAITING;
+		stat_add(&session_metrics(s)->c.cache_waits, 1);
+		session_enter(s, SESSION_FILL_WAIT);
+		return FILL_WAIT;
+	case L1_ALONE:
+		fill_free(s);
+		return FILL_RUN;
+	default:
+		f->phase = FILL_P_LEADING;
+		f->has_parse = u->has_parse;
+		f->mono = clock_mono();
+		return fill_ask_l2(s, f);
+	}
+}
+
+/* ---- waking: from the publisher's thread to the waiter's ---------------------------------- */
+
+struct wake {
+	struct message m;
+	uint64_t session;
+	struct object *obj;
+};
+
+static void
+fill_wake_run(struct worker *w, struct message *m)
+{
+	struct wake *wk = (struct wake *)(void *)m;
+	struct session *s = session_find(w->sessions, wk->session);
+
+	if (s != NULL && s->state == SESSION_FILL_WAIT) {
+		CHECK(s->fill->phase == FILL_P_WAITING);
+		fill_free(s);
+		session_enter(s, SESSION_IDLE);
+		if (wk->obj != NULL)
+			fill_answer_waiting(s, wk->obj, false, wk->obj->series);
+		else {
+			/* Its leader may just have died: try to lead once;
+			 * then it is better not to queue again. */
+			s->no_cache = ++s->fill_tries > 1;
+			session_pump(s);
+		}
+	}
+	object_unref(&wk->obj);
+	free(wk);
+}
+
+void
+session_cache_wake(void *arg, struct l1_waiter w, struct object *obj)
+{
+	struct worker *const *workers = arg;
+	struct wake *wk = x_calloc(1, sizeof(*wk));
+
+	wk->m.run = fill_wake_run;
+	wk->session = w.session;
+	wk->obj = obj;
+	worker_post(workers[w.worker], &wk->m);
+}
+
+void
+fill_wait_over(struct session *s)
+{
+	struct l1_waiter w = { s->sw->w->id, s->id };
+
+	if (!l1_forget(session_layer_l1(), &s->fill->key, w))
+		return; /* woken this very moment */
+	fill_free(s);
+	stat_add(&session_metrics(s)->bypass[BYPASS_FILL_WAIT], 1);
+	s->no_cache = true;
+	session_enter(s, SESSION_IDLE);
+	session_pump(s);
+}
+
+/* ---- recording --------------------------------------------------------------------------------- */
+
+void
+fill_server(struct session *s, const struct server *srv)
+{
+	struct fill *f = s->fill;
+
+	if (f == NULL)
+		return;
+	stat_add(&session_metrics(s)->c.cache_misses, 1);
+	if (srv->scope == NULL || f->scope == NULL ||
+	    !hash_eq(srv->scope->settings, f->scope->settings) ||
+	    srv->settings_changed) {
+		fill_spoil(s, BYPASS_SETTINGS_DIFFER);
+		return;
+	}
+	f->recording = true;
+}
+
+void
+fill_record(struct session *s, const char *p, size_t n)
+{
+	struct fill *f = s->fill;
+
+	if (!f->recording)
+		return;
+	if (!buf_append(&f->rec, p, n))
+		fill_spoil(s, BYPASS_TOO_LARGE);
+}
+
+/* Split a recorded reply. false: it is not exactly one good result. */
+static bool
+fill_split(const struct fill *f, struct slice *desc, struct slice *data,
+    enum bypass_reason *why)
+{
+	const char *p = buf_head(&f->rec), *end = p + buf_len(&f->rec);
+	const char *start = NULL;
+	struct frame fr;
+	char want = f->key.form == KEY_SIMPLE ? 'T' :
+	    f->has_parse ? '1' : '2';
+
+	*desc = *data = slice_make(NULL, 0);
+	*why = BYPASS_NOTICE;
+	for (; p < end; p += fr.size) {
+		if (frame_next(p, (size_t)(end - p), UINT32_MAX, &fr) !=
+		    FRAME_WHOLE)
+			return false;
+		if (fr.type == 'E')
+			*why = BYPASS_FAILED;
+		if (fr.type == 'D' && want == 'C')
+			continue;
+		if (fr.type != (unsigned char)want)
+			return false;
+		switch (want) {
+		case '1':
+			want = '2';
+			break;
+		case '2':
+			want = f->key.form == KEY_EXT_PORTAL ? 'T' : 'C';
+			start = p + fr.size;
+			*desc = slice_make(start, 0);
+			break;
+		case 'T':
+			*desc = slice_make(p, fr.size);
+			start = p + fr.size;
+			want = 'C';
+			break;
+		case 'C':
+			if (strncmp(fr.p, "SELECT ", 7) != 0)
+				return false;
+			*data = slice_make(start,
+			    (size_t)(p + fr.size - start));
+			want = 'Z';
+			break;
+		default: /* Z */
+			return p + fr.size == end;
+		}
+	}
+	return false;
+}
+
+void
+fill_finish(struct session *s, char status)
+{
+	struct fill *f = s->fill;
+	struct slice desc, data;
+	enum bypass_reason why;
+	struct object *o;
+
+	if (f == NULL || !f->recording)
+		return;
+	if (!fill_split(f, &desc, &data, &why) || status == 'E') {
+		fill_spoil(s, why);
+		return;
+	}
+	if (!tagset_current(&f->tags)) {
+		fill_spoil(s, BYPASS_INVALIDATED);
+		return;
+	}
+	o = object_new(&f->key, desc, data, &f->tags);
+	if (o == NULL) {
+		fill_spoil(s, BYPASS_TOO_LARGE);
+		return;
+	}
+	fill_date(o, f, f->mono, f->wall);
+	stat_add(&session_metrics(s)->c.cache_stores, 1);
+	l1_publish(session_layer_l1(), o, clock_mono());
+	if (f->rule->l2 && s->sw->l2 != NULL && f->asked_l2 &&
+	    f->tokens.valid)
+		l2_put(s->sw->l2, o, slice_str(f->scope->text), f->db,
+		    f->rule->name, &f->tokens);
+	object_unref(&o);
+	fill_free(s);
+}

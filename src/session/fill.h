@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * One session's dealings with the cache for the statement at hand: looking it
+ * up, waiting for another's fill, asking L2, recording a reply, storing it.
+ */
+#ifndef PGSLUICE_SESSION_FILL_H
+#define PGSLUICE_SESSION_FILL_H
+
+#include "session/session_priv.h"
+
+/* A key for q in the unit u; false: nothing to look up here and now. *why says
+ * why if a rule might otherwise apply. */
+bool fill_key(struct session *s, const struct unit *u, struct slice sql,
+    const struct statement *stmt, struct cache_key *k,
+    enum bypass_reason *why) PG_MUST_CHECK;
+/* Exact-bytes lookup; true: answered. */
+bool fill_hit(struct session *s, const struct unit *u,
+    const struct cache_key *k) PG_MUST_CHECK;
+
+enum fill_result {
+	FILL_ANSWERED, /* the client has its reply */
+	FILL_WAIT,     /* state is LOOKUP or FILL_WAIT */
+	FILL_RUN       /* ask a server (s->fill records, or is NULL) */
+};
+/* After a miss, with q routed and cacheable. */
+enum fill_result fill_begin(struct session *s, const struct unit *u,
+    const struct query *q, const struct cache_key *k) PG_MUST_CHECK;
+/* The server that will run it was leased: may its reply be stored? */
+void fill_server(struct session *s, const struct server *srv);
+/* Bytes of the reply as they go to the client. */
+void fill_record(struct session *s, const char *p, size_t n);
+/* The reply is complete (ReadyForQuery with this status was forwarded). */
+void fill_finish(struct session *s, char status);
+/* Give up whatever there is: others may fill. */
+void fill_drop(struct session *s);
+/* Give up, counting why. */
+void fill_spoil(struct session *s, enum bypass_reason why);
+/* FILL_WAIT for too long. */
+void fill_wait_over(struct session *s);
+
+#endif

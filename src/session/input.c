@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Client messages after login: where does the next executable unit end?
+ *
+ * A server is taken from a pool only for a whole unit (a Query, or extended
+ * messages up to Sync or Flush), so a client that stops in the middle holds
+ * nothing but its own buffer.  COPY data stream through in whatever pieces
+ * they come.  Runs on the session's worker.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "session/session_priv.h"
+
+/* A unit that grows beyond this without Sync is passed on in parts. */
+#define UNIT_SPLIT (256 * 1024)
+
+static const char *const acted_on[SESSION_STATE_COUNT] = {
+#define SESSION_STATE(sym, name, messages, server, doc) \
+	[SESSION_##sym] = messages,
+#include "tbl/session_states.h"
+};
+
+static size_t
+input_violation(struct session *s, size_t n, const struct frame *f,
+    enum frame_verdict v)
+{
+	char text[64];
+
+	if (v == FRAME_BAD && f->type != 0 && strchr("QPBDECSHFXdcf",
+	    f->type) != NULL && f->body > (uint32_t)s->conf->max_message_size)
+		session_close(s, CLOSE_MESSAGE_SIZE, NULL);
+	else {
+		snprintf(text, sizeof(text),
+		    v == FRAME_BAD ? "invalid length of message type %d" :
+		    "invalid frontend message type %d", f->type);
+		session_close(s, CLOSE_PROTOCOL, text);
+	}
+	return n;
+}
+
+/* ---- COPY -------------------------------------------------------------------- */
+
+static bool
+input_is_copy(unsigned char type)
+{
+	return type == 'd' || type == 'c' || type == 'f';
+}
+
+/* A run of copy messages at p: to the server if it waits for them, else to
+ * nowhere (they are late ones of a COPY that failed). Returns bytes used. */
+static size_t
+input_copy(struct session *s, const char *p, size_t n)
+{
+	bool wanted = s->server != NULL && s->server->owed.copy_in;
+	struct iovec iov = { (void *)(uintptr_t)p, 0 };
+	enum frame_verdict v;
+	struct frame f;
+	size_t pos = 0;
+
+	while (pos < n) {
+		v = frame_next(p + pos, n - pos,
+		    (uint32_t)s->conf->max_message_size, &f);
+		if (v == FRAME_NEED_MORE || v == FRAME_BAD ||
+		    !input_is_copy(f.type))
+			break;
+		if (v == FRAME_PARTIAL && f.type != 'd')
+			break;
+		if (v == FRAME_PARTIAL) {
+			s->body_left = f.size - (n - pos);
+			s->body_drop = !wanted;
+			pos = n;
+			break;
+		}
+		pos += f.size;
+	}
+	iov.iov_len = pos;
+	if (pos > 0 && wanted) {
+		(void)!server_send(s->server, &iov, 1);
+		if (stream_backlog(&s->server->st) > STREAM_HIGH_WATER)
+			stream_read_stop(&s->st);
+	}
+	if (pos == 0)
+		s->need = v == FRAME_PARTIAL ? f.size : 5;
+	return pos;
+}
+
+static size_t
+input_body(struct session *s, const char *p, size_t n)
+{
+	size_t k = s->body_left < n ? s->body_left : n;
+	struct iovec iov = { (void *)(uintptr_t)p, k };
+
+	s->body_left -= k;
+	if (!s->body_drop && s->server != NULL && s->server->owed.copy_in) {
+		(void)!server_send(s->server, &iov, 1);
+		if (stream_backlog(&s->server->st) > STREAM_HIGH_WATER)
+			stream_read_stop(&s->st);
+	} else if (!s->body_drop && s->server != NULL) {
+		/* The server gave the COPY up while this message was half
+		 * through: it must still get the rest to find the next. */
+		(void)!server_send(s->server, &iov, 1);
+	}
+	return k;
+}
+
+/* ---- units ------------------------------------------------------------------------- */
+
+/* Length of the unit at p, or 0 when more bytes are needed (s->need set).
+ * from: bytes of it looked at before. A message that is no part of a unit ends
+ * the one before it. */
+static size_t
+input_scan(struct session *s, const char *p, size_t n, size_t from)
+{
+	enum frame_verdict v;
+	struct frame f;
+	size_t scan = from;
+
+	while (scan < n) {
+		v = frame_next(p + scan, n - scan,
+		    (uint32_t)s->conf->max_message_size, &f);
+		if (v == FRAME_NEED_MORE)
+			break;
+		if (v == FRAME_BAD || strchr("PBDECSH", f.type) == NULL ||
+		    f.type == 0) {
+			if (scan > 0)
+				return scan;
+			if (v == FRAME_BAD || f.type == 0 ||
+			    strchr("QF", f.type) == NULL)
+				return input_violation(s, n, &f, v);
+			if (v == FRAME_WHOLE)
+				return f.size;
+		}
+		if (v == FRAME_PARTIAL) {
+			s->need = scan + f.size;
+			s->scanned = scan;
+			return 0;
+		}
+		scan += f.size;
+		if (f.type == 'S' || f.type == 'H' || scan > UNIT_SPLIT)
+			return scan;
+	}
+	s->need = scan + 5;
+	s->scanned = scan;
+	return 0;
+}
+
+static enum unit_result
+input_unit(struct session *s, const char *p, size_t n)
+{
+	enum unit_result r;
+	struct unit u;
+
+	if (!unit_read(&u, p, n)) {
+		session_close(s, CLOSE_PROTOCOL, "malformed message");
+		return UNIT_CLOSED;
+	}
+	/* Ages of a unit that waited count from its arrival. */
+	if (s->unit_len == 0)
+		s->started = clock_mono();
+	r = session_unit(s, &u);
+	if (r == UNIT_WAIT) {
+		s->unit_len = n;
+		s->unit_last = u.last;
+	} else if (r == UNIT_DONE) {
+		s->unit_len = 0;
+		s->granted = s->no_cache = false;
+		s->fill_tries = 0;
+	}
+	return r;
+}
+
+size_t
+session_input(struct session *s, const char *p, size_t n)
+{
+	size_t pos = 0, used, scanned = s->scanned;
+	enum frame_verdict v;
+	struct frame f;
+
+	s->scanned = 0;
+	while (pos < n && s->state != SESSION_CLOSED) {
+		if (acted_on[s->state] == NULL)
+			break;
+		if (s->body_left > 0) {
+			pos += input_body(s, p + pos, n - pos);
+			continue;
+		}
+		v = frame_next(p + pos, n - pos,
+		    (uint32_t)s->conf->max_message_size, &f);
+		if (v == FRAME_NEED_MORE) {
+			s->need = 5;
+			break;
+		}
+		if (f.type == 0 || strchr(acted_on[s->state], f.type) == NULL)
+			return input_violation(s, n, &f, v);
+		if (v == FRAME_BAD)
+			return input_violation(s, n, &f, v);
+		if (f.type == 'X' && s->state == SESSION_RELAY) {
+			/* As with a server, what came before it is done. */
+			s->leaving = true;
+			stream_read_stop(&s->st);
+			break;
+		}
+		if (f.type == 'X') {
+			session_close(s, CLOSE_TERMINATE, NULL);
+			return n;
+		}
+		if (input_is_copy(f.type)) {
+			used = input_copy(s, p + pos, n - pos);
+			if (used == 0)
+				break;
+			pos += used;
+			continue;
+		}
+		used = input_scan(s, p + pos, n - pos, pos == 0 ? scanned : 0);
+		if (used == 0 || s->state == SESSION_CLOSED)
+			break;
+		s->scanned = 0;
+		if (input_unit(s, p + pos, used) != UNIT_DONE)
+			break;
+		pos += used;
+	}
+	return s->state == SESSION_CLOSED ? n : pos;
+}

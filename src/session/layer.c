@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The session layer as a whole: per-worker state, reload, time limits, drain.
+ *
+ * Knows every other file of the folder; the admin layer and main know only
+ * this one's header.  Init and fini run before and after the workers; the rest
+ * on each worker.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "session/fill.h"
+#include "session/session_priv.h"
+
+#define SHAPES_PER_WORKER 10000
+#define COMPOSE_MAX ((size_t)2 << 30)
+
+static struct {
+	struct worker *const *workers;
+	unsigned n;
+	struct l1 *l1;
+} layer;
+
+struct l1 *
+session_layer_l1(void)
+{
+	return layer.l1;
+}
+
+/* ---- setups -------------------------------------------------------------------- */
+
+static struct session_setup
+setup_ref(const struct session_setup *from)
+{
+	struct session_setup to = *from;
+
+	conf_ref(to.conf);
+	userdb_ref(to.users);
+	if (to.tls != NULL)
+		SSL_CTX_up_ref(to.tls);
+	if (to.redis_password != NULL)
+		to.redis_password = x_strdup(to.redis_password);
+	return to;
+}
+
+static void
+setup_fini(struct session_setup *st)
+{
+	conf_unref(&st->conf);
+	userdb_unref(&st->users);
+	SSL_CTX_free(st->tls);
+	if (st->redis_password != NULL)
+		OPENSSL_cleanse(st->redis_password,
+		    strlen(st->redis_password));
+	free(st->redis_password);
+	memset(st, 0, sizeof(*st));
+}
+
+static void
+session_worker_apply(struct session_worker *sw)
+{
+	const struct conf *c = sw->setup.conf;
+	struct an_functions fns = {
+		.readonly = (const char *const *)c->readonly_functions.v,
+		.n_readonly = c->readonly_functions.n,
+		.stateless = (const char *const *)c->stateless_functions.v,
+		.n_stateless = c->stateless_functions.n,
+	};
+
+	shape_table_clear(&sw->shapes, &fns);
+	if (sw->l2 != NULL)
+		l2_set_times(sw->l2, c->redis_timeout, c->redis_retry);
+}
+
+struct reload_message {
+	struct message m;
+	struct session_setup setup;
+};
+
+static void
+reload_run(struct worker *w, struct message *m)
+{
+	struct reload_message *r = (struct reload_message *)(void *)m;
+	struct session_worker *sw = w->sessions;
+	struct session_setup old = sw->setup;
+
+	sw->setup = r->setup;
+	session_worker_apply(sw);
+	setup_fini(&old);
+	free(r);
+}
+
+void
+session_layer_reload(const struct session_setup *setup)
+{
+	struct reload_message *r;
+	unsigned i;
+
+	for (i = 0; i < layer.n; i++) {
+		r = x_calloc(1, sizeof(*r));
+		r->m.run = reload_run;
+		r->setup = setup_ref(setup);
+		worker_post(layer.workers[i], &r->m);
+	}
+}
+
+/* ---- start and stop --------------------------------------------------------------- */
+
+static struct l2 *
+session_worker_l2(struct worker *w, const struct session_setup *st)
+{
+	const struct conf *c = st->conf;
+	struct l2_options o = {
+		.host = *c->redis_host != '\0' ? c->redis_host : NULL,
+		.port = (int)c->redis_port,
+		.unix_socket = *c->redis_unix_socket != '\0' ?
+		    c->redis_unix_socket : NULL,
+		.user = *c->redis_user != '\0' ? c->redis_user : NULL,
+		.password = st->redis_password,
+		.database = (int)c->redis_database,
+		.prefix = c->redis_prefix,
+		.timeout = c->redis_timeout,
+		.retry = c->redis_retry,
+		.max_object = (size_t)c->cache_max_object,
+	};
+
+	return o.host == NULL && o.unix_socket == NULL ? NULL :
+	    l2_new(w->base, &o);
+}
+
+static void
+session_worker_init(struct worker *w, const struct session_setup *setup)
+{
+	struct session_worker *sw = x_calloc(1, sizeof(*sw));
+
+	sw->w = w;
+	sw->setup = setup_ref(setup);
+	lexer_init(&sw->lx);
+	shape_table_init(&sw->shapes, SHAPES_PER_WORKER, query_plans_free);
+	statement_table_init(&sw->statements);
+	buf_init(&sw->compose, COMPOSE_MAX);
+	buf_init(&sw->text, COMPOSE_MAX);
+	htab_init(&sw->by_id);
+	TAILQ_INIT(&sw->sessions);
+	sw->l2 = session_worker_l2(w, setup);
+	w->sessions = sw;
+	session_worker_apply(sw);
+}
+
+void
+session_layer_init(struct worker *const *workers, unsigned n,
+    const struct session_setup *setup, struct l1 *l1,
+    session_console_cb console)
+{
+	static const struct pool_callbacks callbacks = {
+		.granted = session_granted,
+		.failed = session_lease_failed,
+	};
+	struct session_setup mine = *setup;
+	unsigned i;
+
+	layer.workers = workers;
+	layer.n = n;
+	layer.l1 = l1;
+	session_startup_init();
+	session_console_init(console);
+	cancel_init(workers);
+	pool_init(workers, n, &callbacks);
+	for (i = 0; i < n; i++)
+		session_worker_init(workers[i], &mine);
+	setup_fini(&mine);
+}
+
+void
+session_layer_fini(void)
+{
+	struct session_worker *sw;
+	unsigned i;
+
+	for (i = 0; i < layer.n; i++) {
+		sw = layer.workers[i]->sessions;
+		l2_free(&sw->l2);
+		free(sw->meant);
+		statement_table_fini(&sw->statements);
+		shape_table_fini(&sw->shapes);
+		lexer_fini(&sw->lx);
+		buf_reset(&sw->compose);
+		buf_reset(&sw->text);
+		htab_fini(&sw->by_id);
+		setup_fini(&sw->setup);
+		free(sw);
+		layer.workers[i]->sessions = NULL;
+	}
+	pool_fini();
+}
+
+/* ---- time -------------------------------------------------------------------------------- */
+
+/* What a session's time limit is now, and what happens at its end. */
+static void
+session_tick_one(struct session *s, nsec_t now)
+{
+	const struct conf *c = s->conf;
+	nsec_t in_state = now > s->since ? now - s->since : 0;
+
+	switch (s->state) {
+	case SESSION_STARTUP:
+	case SESSION_TLS:
+	case SESSION_AUTH:
+	case SESSION_WELCOME:
+		if (now - s->born > c->client_login_timeout)
+			session_close(s, CLOSE_LOGIN_TIMEOUT, NULL);
+		return;
+	case SESSION_SERVER_WAIT:
+		if (c->query_wait_timeout != 0 &&
+		    now - s->waiter.since > c->query_wait_timeout &&
+		    pool_leave(s->waiting, &s->waiter)) {
+			s->waiting = NULL;
+			stat_add(&session_metrics(s)->c.wait_timeouts, 1);
+			session_waiting_error(s, "53300", "no server became "
+			    "free within query_wait_timeout");
+		}
+		return;
+	case SESSION_FILL_WAIT:
+		if (in_state > c->cache_fill_wait)
+			fill_wait_over(s);
+		return;
+	case SESSION_RELAY:
+		if (c->query_timeout != 0 && in_state > c->query_timeout)
+			session_close(s, CLOSE_QUERY_TIMEOUT, NULL);
+		return;
+	case SESSION_IDLE:
+		break;
+	default:
+		return;
+	}
+	if (s->partial_since != 0 && now > s->partial_since &&
+	    now - s->partial_since > c->message_timeout)
+		session_close(s, CLOSE_MESSAGE_TIMEOUT, NULL);
+	else if (s->tx != 'I' && c->idle_transaction_timeout != 0 &&
+	    in_state > c->idle_transaction_timeout)
+		session_close(s, CLOSE_TX_TIMEOUT, NULL);
+	else if (s->tx == 'I' && c->client_idle_timeout != 0 &&
+	    in_state > c->client_idle_timeout)
+		session_close(s, CLOSE_IDLE_TIMEOUT, NULL);
+}
+
+void
+session_layer_tick(struct worker *w, nsec_t now)
+{
+	struct session_worker *sw = w->sessions;
+	struct session *s, *next;
+
+	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		session_tick_one(s, now);
+	}
+	if (now - sw->last_second < NSEC_PER_SEC)
+		return;
+	sw->last_second = now;
+	atomic_store_explicit(&w->metrics->c.shape_parses, sw->shapes.parses,
+	    memory_order_relaxed);
+	server_tick(w, now);
+	pool_tick(w, now);
+}
+
+void
+session_drain(struct worker *w, bool now)
+{
+	struct session_worker *sw = w->sessions;
+	struct session *s, *next;
+
+	sw->draining = true;
+	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (now || ((s->state == SESSION_IDLE ||
+		    s->state == SESSION_STARTUP || s->state == SESSION_TLS ||
+		    s->state == SESSION_AUTH) && s->tx == 'I' &&
+		    !s->open_unit))
+			session_close(s, CLOSE_SHUTDOWN, NULL);
+	}
+}
+
+/* ---- for the admin layer ---------------------------------------------------------------------- */
+
+struct l2 *
+session_l2(struct worker *w)
+{
+	return ((struct session_worker *)w->sessions)->l2;
+}
+
+const struct shape_table *
+session_shapes(struct worker *w)
+{
+	return &((struct session_worker *)w->sessions)->shapes;
+}
+
+const struct conf *
+session_conf(struct worker *w)
+{
+	return ((struct session_worker *)w->sessions)->setup.conf;
+}
+
+void
+session_flush_cache(struct worker *w)
+{
+	struct l2 *l2 = session_l2(w);
+	tag_t all = TAG_ALL;
+
+	tag_bump(TAG_ALL);
+	l1_flush(layer.l1);
+	if (l2 != NULL)
+		l2_bump(l2, &all, 1);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The session layer's public face: what main and admin call.
+ *
+ * One struct session_worker per worker holds all that its sessions share:
+ * configuration, users, TLS context, lexer, shapes, statements, L2.  It is
+ * touched by that worker's thread only; new configurations arrive by mailbox.
+ */
+#ifndef PGSLUICE_SESSION_LAYER_H
+#define PGSLUICE_SESSION_LAYER_H
+
+#include <openssl/ssl.h>
+
+#include "auth/userdb.h"
+#include "base/buf.h"
+#include "base/htab.h"
+#include "cache/l1.h"
+#include "cache/l2.h"
+#include "conf/conf.h"
+#include "run/worker.h"
+#include "sql/shape.h"
+
+struct session;
+struct session_worker;
+
+/* Everything a reload replaces, as one thing. */
+struct session_setup {
+	struct conf *conf;
+	struct userdb *users;
+	SSL_CTX *tls;        /* NULL: no TLS */
+	char *redis_password; /* or NULL */
+};
+
+/* A console statement arrived on a session of database "pgsluice". Runs on
+ * the session's worker. The callee must answer exactly once, now or later,
+ * with session_console_reply() on that worker. can_admin: the user is in
+ * admin_users; can_look: in admin_users or stats_users. */
+typedef void (*session_console_cb)(struct worker *w, uint64_t session,
+    const char *sql, bool can_admin, bool can_look);
+
+/* Once, before workers start. The setup's references are taken over. */
+void session_layer_init(struct worker *const *workers, unsigned n,
+    const struct session_setup *setup, struct l1 *l1,
+    session_console_cb console);
+void session_layer_fini(void); /* after workers have ended */
+/* Control thread: hand a new setup to every worker (copies references). */
+void session_layer_reload(const struct session_setup *setup);
+void session_layer_tick(struct worker *w, nsec_t now);
+struct l1 *session_layer_l1(void);
+
+/* l1_wake_cb, to be given to l1_new() with the array of workers as its arg. */
+void session_cache_wake(void *arg, struct l1_waiter w, struct object *obj);
+
+/* listener_accept_cb */
+void session_accept(struct worker *w, int fd, const char *peer);
+
+/* Complete reply to a console statement: messages without ReadyForQuery, which
+ * is added. Ignored if the session is gone. */
+void session_console_reply(struct worker *w, uint64_t session,
+    const struct buf *messages);
+
+/* Stop: idle sessions are closed (57P01), busy ones when their transaction
+ * ends. now: close all at once. On the worker's thread. */
+void session_drain(struct worker *w, bool now);
+/* Clients connected, all workers. */
+unsigned session_count(void);
+
+struct session_info {
+	uint64_t id;
+	const char *user, *database, *peer, *app_name, *state;
+	const char *backend; /* of the server held, or "" */
+	int server_pid;      /* or 0 */
+	const char *pin;     /* reason, or "" */
+	char tx;
+	bool tls;
+	nsec_t connected_for, in_state_for;
+	uint64_t queries;
+	size_t prepared, prepared_bytes;
+};
+/* All sessions of w, on its thread. */
+void session_each(struct worker *w,
+    void (*fn)(const struct session_info *i, void *arg), void *arg);
+/* KILL: false if there is none of that id. On the worker's thread. */
+bool session_kill(struct worker *w, uint64_t id);
+/* This worker's L2 (NULL: off), shapes; on its thread. l2_stats() may be read from any. */
+struct l2 *session_l2(struct worker *w);
+const struct shape_table *session_shapes(struct worker *w);
+const struct conf *session_conf(struct worker *w);
+/* FLUSH CACHE: L1 is emptied and L2 invalidated. On a worker's thread. */
+void session_flush_cache(struct worker *w);
+
+#endif

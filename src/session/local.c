@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Statements that need no server: a BEGIN that is held back until the first
+ * routed statement, the end of a transaction that never reached a server, a
+ * transaction that failed before it reached one, and EXPLAIN (ROUTE).
+ *
+ * Runs on the session's worker.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pgwire/msgwrite.h"
+#include "session/fill.h"
+#include "session/session_priv.h"
+
+void
+session_reply(struct session *s, const struct unit *u, struct slice middle,
+    char status)
+{
+	char ready[6] = { 'Z', 0, 0, 0, 5, status };
+	struct iovec iov[3];
+	int n = 0;
+
+	if (u->has_bind) {
+		iov[n].iov_base = (void *)(uintptr_t)("1\0\0\0\0042\0\0\0\004"
+		    + (u->has_parse ? 0 : 5));
+		iov[n++].iov_len = u->has_parse ? 10 : 5;
+	}
+	if (middle.n > 0) {
+		iov[n].iov_base = (void *)(uintptr_t)middle.p;
+		iov[n++].iov_len = middle.n;
+	}
+	iov[n].iov_base = ready;
+	iov[n++].iov_len = sizeof(ready);
+	session_sendv(s, iov, n);
+}
+
+/* CommandComplete with NoData before it where the client asked. */
+static void
+local_complete(struct session *s, const struct unit *u, const char *tag,
+    char status)
+{
+	struct msgwrite w;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	msgwrite_init(&w, &b);
+	if (u->has_bind && u->described) {
+		msgwrite_begin(&w, 'n');
+		msgwrite_end(&w);
+	}
+	msgwrite_complete(&w, tag);
+	CHECK(!w.failed);
+	s->tx = status;
+	session_reply(s, u, slice_make(buf_head(&b), buf_len(&b)), status);
+	buf_reset(&b);
+}
+
+/* ---- transactions that no server has seen ------------------------------------------ */
+
+static bool
+local_is_rollback(struct slice sql)
+{
+	while (sql.n > 0 && !((*sql.p | 32) >= 'a' && (*sql.p | 32) <= 'z')) {
+		sql.p++;
+		sql.n--;
+	}
+	return sql.n >= 5 && (strncasecmp(sql.p, "rollb", 5) == 0 ||
+	    strncasecmp(sql.p, "abort", 5) == 0);
+}
+
+static void
+local_begin(struct session *s, const struct unit *u, const struct query *q)
+{
+	const struct scope *scope = pool_scope(s->home);
+
+	free(s->held_begin);
+	s->held_begin = x_strndup(q->sql.p, q->sql.n);
+	s->tx_dirty = scope == NULL || !scope->read_committed;
+	local_complete(s, u, "BEGIN", 'T');
+}
+
+static void
+local_end(struct session *s, const struct unit *u, const struct query *q)
+{
+	bool failed = s->tx == 'E';
+
+	free(s->held_begin);
+	s->held_begin = NULL;
+	s->tx_dirty = false;
+	stat_add(&session_metrics(s)->c.held_begins, 1);
+	local_complete(s, u, failed || local_is_rollback(q->sql) ?
+	    "ROLLBACK" : "COMMIT", 'I');
+}
+
+/* ---- DEALLOCATE of a statement that only we know ---------------------------------------- */
+
+/* The next word of sql, unquoted; false: there is none or it is odd. */
+static bool
+local_word(struct slice *sql, char *out, size_t size)
+{
+	size_t n = 0;
+	bool quoted;
+
+	while (sql->n > 0 && strchr(" \t\r\n", *sql->p) != NULL) {
+		sql->p++;
+		sql->n--;
+	}
+	quoted = sql->n > 0 && *sql->p == '"';
+	if (quoted) {
+		sql->p++;
+		sql->n--;
+	}
+	while (sql->n > 0 && n + 1 < size && (quoted ? *sql->p != '"' :
+	    strchr(" \t\r\n;\"", *sql->p) == NULL)) {
+		out[n++] = quoted || *sql->p < 'A' || *sql->p > 'Z' ?
+		    *sql->p : (char)(*sql->p | 32);
+		sql->p++;
+		sql->n--;
+	}
+	out[n] = '\0';
+	if (quoted) {
+		if (sql->n == 0)
+			return false;
+		sql->p++;
+		sql->n--;
+	}
+	return n > 0;
+}
+
+static bool
+local_deallocate(struct session *s, const struct unit *u,
+    const struct query *q)
+{
+	struct slice rest = q->sql;
+	char word[128];
+
+	if (!local_word(&rest, word, sizeof(word)) ||
+	    strcmp(word, "deallocate") != 0 ||
+	    !local_word(&rest, word, sizeof(word)))
+		return false;
+	if (strcmp(word, "prepare") == 0 &&
+	    !local_word(&rest, word, sizeof(word)))
+		return false;
+	/* PREPARE'd ones are the server's. */
+	if (strcmp(word, "all") == 0 && s->pin != PIN_PREPARE) {
+		statements_clear(&s->prepared, &s->sw->statements);
+		local_complete(s, u, "DEALLOCATE ALL", s->tx);
+		return true;
+	}
+	if (statements_find(&s->prepared, slice_str(word)) == NULL)
+		return false;
+	statements_remove(&s->prepared, &s->sw->statements, slice_str(word));
+	local_complete(s, u, "DEALLOCATE", s->tx);
+	return true;
+}
+
+/* ---- EXPLAIN (ROUTE) ------------------------------------------------------------------ */
+
+static void
+explain_line(void *arg, const char *line)
+{
+	struct msgwrite *w = arg;
+
+	msgwrite_text_row(w, &line, 1);
+}
+
+static void
+explain_cache_state(struct session *s, const struct unit *u,
+    const struct query *q, struct msgwrite *w)
+{
+	struct unit inner = *u;
+	enum bypass_reason why;
+	struct cache_key k;
+	struct object *o;
+	char line[160];
+
+	if (q->plan->bypass != BYPASS_NONE)
+		return;
+	if (!fill_key(s, &inner, analysis_explain_inner(q->sql), NULL, &k,
+	    &why)) {
+		snprintf(line, sizeof(line), "cache now: bypass, %s",
+		    bypass_reason_name(why));
+		explain_line(w, line);
+		return;
+	}
+	o = l1_get(session_layer_l1(), &k, s->started);
+	if (o == NULL) {
+		explain_line(w, "cache now: not in L1 (simple protocol)");
+		return;
+	}
+	snprintf(line, sizeof(line), "cache now: in L1 (simple protocol), "
+	    "age %.3f s, %zu bytes%s", (double)(s->started -
+	    o->fetched_mono) / 1e9, o->size, o->from_l2 ? ", from L2" : "");
+	explain_line(w, line);
+	object_unref(&o);
+}
+
+static void
+local_explain(struct session *s, const struct unit *u, const struct query *q)
+{
+	static const char *const column[] = { "QUERY PLAN" };
+	struct msgwrite w;
+	struct buf b;
+
+	buf_init(&b, 1024 * 1024);
+	msgwrite_init(&w, &b);
+	if (!u->has_bind || u->described)
+		msgwrite_text_desc(&w, column, 1);
+	route_explain(q->plan, q->shape, &q->values, &q->where, explain_line,
+	    &w);
+	explain_cache_state(s, u, q, &w);
+	msgwrite_complete(&w, "EXPLAIN");
+	if (w.failed)
+		session_unit_error(s, u, "54000", "EXPLAIN (ROUTE) is too "
+		    "long", NULL, NULL);
+	else
+		session_reply(s, u, slice_make(buf_head(&b), buf_len(&b)),
+		    s->tx);
+	buf_reset(&b);
+}
+
+/* ---- deciding ------------------------------------------------------------------------------- */
+
+bool
+session_local(struct session *s, struct unit *u, struct query *q)
+{
+	uint32_t flags = q->shape->an->flags;
+	bool plain = (flags & AN_TX_PLAIN) && !(flags & AN_MULTI);
+
+	if (s->state != SESSION_IDLE)
+		return false;
+	if (s->tx == 'E' && s->server == NULL) {
+		if ((flags & AN_TX_END) && plain)
+			local_end(s, u, q);
+		else
+			session_unit_error(s, u, "25P02", "current "
+			    "transaction is aborted, commands ignored until "
+			    "end of transaction block", NULL, NULL);
+		return true;
+	}
+	if (flags & AN_EXPLAIN_ROUTE) {
+		if (flags & AN_EXPLAIN_UNSUPPORTED)
+			session_unit_error(s, u, "0A000", "EXPLAIN (ROUTE) "
+			    "takes no other options", NULL, NULL);
+		else
+			local_explain(s, u, q);
+		return true;
+	}
+	if (q->shape->an->kind == STMT_PREPARE && !(flags & AN_MULTI) &&
+	    s->tx != 'E' && local_deallocate(s, u, q))
+		return true;
+	if (s->server != NULL || !plain)
+		return false;
+	if (s->tx == 'I' && (flags & AN_TX_BEGIN)) {
+		local_begin(s, u, q);
+		return true;
+	}
+	if (s->tx == 'T' && (flags & AN_TX_END)) {
+		local_end(s, u, q);
+		return true;
+	}
+	return false;
+}

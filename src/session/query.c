@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The life of a statement: recognise, route, ask the cache, get a server, send.
+ *
+ * Knows units and decisions; the extended protocol's message work is in
+ * extended.c, what needs no server in local.c.  Runs on the session's worker.
+ * A unit that has to wait stays at the head of the session's input and is
+ * looked at anew when the wait is over: nothing about it is remembered but its
+ * fill and, once granted, its server.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "pgwire/msgwrite.h"
+#include "session/fill.h"
+#include "session/session_priv.h"
+
+#define PIPELINE_MAX 20000u /* replies owed before we stop reading */
+
+static const struct hash128 no_hash;
+
+/* ---- recognising -------------------------------------------------------------- */
+
+/* Plans of one shape, by database. */
+struct shape_plans {
+	size_t n;
+	struct route_plan *plan[];
+};
+
+void
+query_plans_free(void *p)
+{
+	struct shape_plans *sp = p;
+	size_t i;
+
+	if (sp == NULL)
+		return;
+	for (i = 0; i < sp->n; i++)
+		route_plan_free(&sp->plan[i]);
+	free(sp);
+}
+
+static struct route_plan *
+query_plan(struct session *s, struct shape *sh)
+{
+	struct shape_plans *sp = sh->derived;
+	struct route_plan **slot;
+
+	if (sp == NULL || sp->n <= s->db->id) {
+		query_plans_free(sp);
+		sp = x_calloc(1, sizeof(*sp) +
+		    s->conf->n_databases * sizeof(sp->plan[0]));
+		sp->n = s->conf->n_databases;
+		sh->derived = sp;
+	}
+	slot = &sp->plan[s->db->id];
+	if (*slot != NULL && (*slot)->generation != s->conf->generation)
+		route_plan_free(slot);
+	if (*slot == NULL)
+		*slot = route_plan_new(s->conf, s->db, sh);
+	return *slot;
+}
+
+void
+query_prepare(struct session *s, struct query *q, struct slice sql,
+    struct statement *stmt, const struct wire_bind *bind)
+{
+	struct session_worker *sw = s->sw;
+	const struct scope *scope = pool_scope(s->home);
+
+	q->sql = sql;
+	q->stmt = stmt;
+	q->bind = bind;
+	q->shape = shape_get(&sw->shapes, &sw->lx, sql,
+	    scope == NULL || scope->conforming,
+	    scope != NULL && scope->ascii_tails ? 0 :
+	    (size_t)s->conf->max_statement_size);
+	q->plan = query_plan(s, q->shape);
+	memset(&q->values, 0, sizeof(q->values));
+	q->values.sql = sql;
+	q->values.lx = &sw->lx;
+	q->values.bind = bind;
+	q->values.oids = stmt != NULL ? stmt->types.p : NULL;
+	q->values.n_oids = stmt != NULL ? (unsigned)(stmt->types.n / 4) : 0;
+	q->values.now_wall = q->plan->table != NULL ? clock_wall() : 0;
+	q->values.other_encoding = scope != NULL && scope->recoded;
+	route_decide(q->plan, q->shape, &q->values, &q->where);
+}
+
+/* ---- numbers --------------------------------------------------------------------- */
+
+static const char *const outcome_names[OUT_COUNT] = {
+	[OUT_BYPASS] = "bypass", [OUT_MISS] = "miss", [OUT_L1] = "l1",
+	[OUT_L2] = "l2", [OUT_LOCAL] = "local",
+};
+
+/* Interned once per plan, backend and outcome. */
+unsigned
+query_series(struct session *s, const struct query *q,
+    const struct conf_backend *b, enum outcome o)
+{
+	unsigned *cell, *all = q->plan->derived;
+	const char *route = "default";
+
+	if (all == NULL)
+		q->plan->derived = all = x_calloc(s->conf->n_backends *
+		    OUT_COUNT, sizeof(*all));
+	cell = &all[b->id * OUT_COUNT + o];
+	if (*cell == 0) {
+		if (q->plan->table != NULL)
+			route = q->plan->table->name;
+		else if (q->plan->rule != NULL)
+			route = q->plan->rule->name;
+		*cell = 1 + series_intern(route, q->where.variant != NULL ?
+		    q->where.variant->name : "", b->name, outcome_names[o]);
+	}
+	return *cell - 1;
+}
+
+/* ---- what a statement does ---------------------------------------------------------- */
+
+static void
+query_note_writes(struct session *s, const struct query *q)
+{
+	struct write_set *w = &s->writes;
+	const struct route_plan *p = q->plan;
+	size_t i;
+
+	if (q->shape->an->kind == STMT_DDL) {
+		w->ddl = true;
+		session_statements_outdated();
+	}
+	if (p->writes_all || (q->shape->an->flags & AN_WRITES_ALL))
+		w->any = w->all = true;
+	for (i = 0; i < p->n_writes && !w->all; i++) {
+		w->any = true;
+		if (w->n == WRITES_MAX)
+			w->all = true;
+		else
+			w->tag[w->n++] = tag_of_table(p->writes[i]);
+	}
+}
+
+static void
+query_note_pin(struct session *s, enum pin_reason why)
+{
+	if (why == PIN_NONE || s->pin != PIN_NONE)
+		return;
+	s->pin = why;
+	stat_add(&session_metrics(s)->c.pins, 1);
+	log_debug("session", "msg=pinned id=%llu reason=%s",
+	    (unsigned long long)s->id, pin_reason_name(why));
+}
+
+static bool
+text_has(struct slice sql, const char *word)
+{
+	size_t n = strlen(word), i;
+
+	for (i = 0; i + n <= sql.n; i++)
+		if (strncasecmp(sql.p + i, word, n) == 0)
+			return true;
+	return false;
+}
+
+void
+query_note(struct session *s, const struct query *q)
+{
+	const struct analysis *an = q->shape->an;
+
+	query_note_pin(s, an->pin);
+	query_note_writes(s, q);
+	if ((an->flags & (AN_WRITES | AN_WRITES_ALL | AN_LOCKING |
+	    AN_SET_ISOLATION | AN_SET_LOCAL | AN_UNKNOWN_FN)) != 0 ||
+	    ((an->flags & AN_TX_BEGIN) && !(an->flags & AN_TX_PLAIN)))
+		s->tx_dirty = true;
+	/* Statements that take our server-side ones away. */
+	if ((an->flags & AN_DISCARD_ALL) && s->tx == 'I') {
+		s->discard_all = true;
+		prepared_clear(&s->server->prepared);
+		s->server->has_unnamed = false;
+	} else if (an->kind == STMT_PREPARE &&
+	    text_has(q->sql, "deallocate") && text_has(q->sql, "all")) {
+		prepared_clear(&s->server->prepared);
+	}
+}
+
+void
+query_remember(struct session *s, struct slice sql, enum route_form form)
+{
+	if (s->rewritten == NULL && form == FORM_ASIS)
+		return;
+	free(s->rewritten);
+	s->rewritten = form == FORM_ASIS ? NULL : x_strndup(sql.p, sql.n);
+	s->form = form;
+}
+
+/* ---- errors of our own ------------------------------------------------------------------ */
+
+/* After a unit that left nothing owed: a server in no transaction goes home. */
+static void
+session_settle(struct session *s)
+{
+	struct server *srv = s->server;
+
+	if (s->state != SESSION_IDLE || srv == NULL || s->tx != 'I' ||
+	    session_is_pinned(s) || s->open_unit ||
+	    s->db->pool_mode == POOL_MODE_SESSION)
+		return;
+	s->server = NULL;
+	server_give_back(srv, false);
+}
+
+/* The transaction on the server must fail too: make it, and put our error in
+ * the place of the one it answers with. */
+static void
+session_abort_transaction(struct session *s, struct buf *error)
+{
+	struct buf *c = &s->sw->compose;
+	struct iovec iov;
+	struct msgwrite w;
+
+	buf_consume(c, buf_len(c));
+	msgwrite_init(&w, c);
+	msgwrite_query(&w, SLICE_LIT("pgsluice refuses a statement"));
+	CHECK(!w.failed);
+	iov.iov_base = buf_head(c);
+	iov.iov_len = buf_len(c);
+	buf_reset(&s->own_error);
+	if (!buf_append(&s->own_error, buf_head(error), buf_len(error)) ||
+	    !server_owe(s->server, OWED_QUERY, LEDGER_REPLACE, no_hash)) {
+		session_close(s, CLOSE_MEMORY, NULL);
+		return;
+	}
+	s->server->has_unnamed = false;
+	session_enter(s, SESSION_RELAY);
+	(void)!server_send(s->server, &iov, 1);
+}
+
+void
+session_unit_error(struct session *s, const struct unit *u,
+    const char *sqlstate, const char *message, const char *detail,
+    const char *hint)
+{
+	bool ends = u->last == 'S' || u->last == 'Q' || u->last == 'F';
+	struct msgwrite w;
+	struct buf b;
+
+	fill_drop(s);
+	buf_init(&b, 256 * 1024);
+	msgwrite_init(&w, &b);
+	msgwrite_error(&w, "ERROR", sqlstate, message, detail, hint);
+	CHECK(!w.failed);
+	if (s->server != NULL && s->tx == 'T' && ends) {
+		session_abort_transaction(s, &b);
+		buf_reset(&b);
+		return;
+	}
+	if (s->server != NULL && (s->tx == 'T' || s->open_unit)) {
+		buf_reset(&b);
+		session_close(s, CLOSE_PROTOCOL, message);
+		return;
+	}
+	/* A held BEGIN fails without ever having reached a server. */
+	free(s->held_begin);
+	s->held_begin = NULL;
+	if (s->tx == 'T')
+		s->tx = 'E';
+	if (ends)
+		msgwrite_ready(&w, s->tx);
+	else
+		s->skip_to_sync = true;
+	session_send(s, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+	if (s->state != SESSION_CLOSED)
+		session_settle(s);
+}
+
+void
+session_waiting_error(struct session *s, const char *sqlstate,
+    const char *message)
+{
+	size_t n = s->unit_len;
+	struct unit u;
+
+	CHECK(n > 0 && unit_read(&u, buf_head(&s->in), n));
+	fill_drop(s);
+	s->unit_len = 0;
+	s->granted = s->no_cache = false;
+	session_enter(s, SESSION_IDLE);
+	session_unit_error(s, &u, sqlstate, message, NULL, NULL);
+	if (s->state == SESSION_CLOSED)
+		return;
+	buf_consume(&s->in, n);
+	session_pump(s);
+}
+
+/* ---- getting a server -------------------------------------------------------------------- */
+
+static void
+session_leased(struct session *s, struct server *srv,
+    const struct conf_backend *b)
+{
+	s->server = srv;
+	s->backend = b;
+	server_lease(srv, &session_server_ops, s);
+}
+
+enum unit_result
+session_acquire(struct session *s, const struct unit *u,
+    const struct conf_backend *b)
+{
+	struct server *srv;
+	struct pool *p;
+	char why[200];
+
+	if (s->server != NULL && s->backend != b && s->tx == 'I' &&
+	    !session_is_pinned(s) && s->granted) {
+		srv = s->server;
+		s->server = NULL;
+		server_give_back(srv, false);
+	}
+	if (s->server != NULL) {
+		if (s->backend == b)
+			return UNIT_DONE;
+		snprintf(why, sizeof(why), "statement needs backend \"%s\" "
+		    "but %s on backend \"%s\"", b->name, s->tx == 'T' ?
+		    "the transaction runs" : "the session's state is",
+		    s->backend->name);
+		session_unit_error(s, u, s->tx == 'T' ? "25001" : "0A000",
+		    why, s->tx == 'T' ? NULL : s->pin != PIN_NONE ?
+		    pin_reason_name(s->pin) : "pool_mode is session",
+		    s->tx == 'T' ? "Use one tenant or one backend in a "
+		    "transaction." : "Use DISCARD ALL, or another session.");
+		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_WAIT;
+	}
+	p = session_pool(s, b);
+	if (p == NULL) {
+		session_unit_error(s, u, "53300", "too many pools", NULL,
+		    NULL);
+		return UNIT_WAIT;
+	}
+	switch (pool_lease(p, &s->waiter, s->started, &srv, why,
+	    sizeof(why))) {
+	case LEASE_GOT:
+		session_leased(s, srv, b);
+		return UNIT_DONE;
+	case LEASE_WAIT:
+		stat_add(&session_metrics(s)->c.waits, 1);
+		s->waiting = p;
+		s->backend = b;
+		session_enter(s, SESSION_SERVER_WAIT);
+		return UNIT_WAIT;
+	default:
+		session_unit_error(s, u, "08006", why, NULL, NULL);
+		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_WAIT;
+	}
+}
+
+void
+session_granted(struct worker *w, uint64_t id, struct server *srv)
+{
+	struct session *s = session_find(w->sessions, id);
+	nsec_t waited;
+
+	if (s == NULL || s->waiting != srv->pool) {
+		pool_put(srv->pool, srv);
+		return;
+	}
+	waited = clock_mono() - s->waiter.since;
+	hist_record(&w->metrics->wait, waited);
+	stat_add(&w->metrics->c.wait_nanoseconds, waited);
+	s->waiting = NULL;
+	if (s->state == SESSION_WELCOME) {
+		pool_put(srv->pool, srv);
+		session_welcome(s);
+		return;
+	}
+	CHECK(s->state == SESSION_SERVER_WAIT);
+	session_leased(s, srv, s->backend);
+	s->granted = true;
+	session_enter(s, SESSION_IDLE);
+	session_pump(s);
+}
+
+void
+session_lease_failed(struct worker *w, uint64_t id, const char *text)
+{
+	struct session *s = session_find(w->sessions, id);
+
+	if (s == NULL || s->waiting == NULL)
+		return;
+	s->waiting = NULL;
+	if (s->state == SESSION_WELCOME)
+		session_close(s, CLOSE_BACKEND_DOWN, text);
+	else
+		session_waiting_error(s, "08006", text);
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+/* Inside a transaction (or pinned) the statement should run where the server
+ * is, if that can be right. */
+static void
+query_adapt(struct session *s, struct query *q)
+{
+	const struct conf_variant *v = q->where.variant;
+
+	if (s->server == NULL || s->backend == q->where.backend)
+		return;
+	if (s->tx == 'E' || (q->plan->table == NULL &&
+	    q->shape->an->n_tables == 0)) {
+		q->where.backend = s->backend;
+		q->where.form = FORM_ASIS;
+	} else if (v != NULL && v->backend == s->backend) {
+		q->where.backend = s->backend;
+		q->where.form = FORM_RELATION;
+		q->where.shard = -1;
+	}
+}
+
+/* Send a simple query to the leased server. */
+static enum unit_result
+query_send(struct session *s, const struct unit *u, struct query *q,
+    enum outcome o)
+{
+	struct buf *b = &s->sw->compose;
+	struct iovec iov[2];
+	struct msgwrite w;
+	int n = 0;
+
+	buf_consume(b, buf_len(b));
+	if (!session_preamble(s, b))
+		goto fail;
+	if (q->where.form != FORM_ASIS) {
+		struct buf *t = &s->sw->text;
+
+		buf_consume(t, buf_len(t));
+		if (!route_rewrite(q->plan, q->shape, &q->values,
+		    q->where.form, t))
+			goto fail;
+		msgwrite_init(&w, b);
+		msgwrite_query(&w, slice_make(buf_head(t), buf_len(t)));
+		if (w.failed)
+			goto fail;
+	}
+	if (!server_owe(s->server, u->first == 'F' ? OWED_FUNCTION :
+	    OWED_QUERY, 0, no_hash))
+		goto fail;
+	query_note(s, q);
+	query_remember(s, q->sql, q->where.form);
+	s->server->has_unnamed = false;
+	statements_drop_unnamed(&s->prepared, &s->sw->statements);
+	s->series = query_series(s, q, s->backend, o);
+	if (buf_len(b) > 0) {
+		iov[n].iov_base = buf_head(b);
+		iov[n++].iov_len = buf_len(b);
+	}
+	if (q->where.form == FORM_ASIS) {
+		iov[n].iov_base = (void *)(uintptr_t)u->p;
+		iov[n++].iov_len = u->n;
+	}
+	session_enter(s, SESSION_RELAY);
+	(void)!server_send(s->server, iov, n);
+	if (stream_backlog(&s->server->st) > STREAM_HIGH_WATER)
+		stream_read_stop(&s->st);
+	return UNIT_DONE;
+fail:
+	session_close(s, CLOSE_MEMORY, NULL);
+	return UNIT_CLOSED;
+}
+
+/* What a wait-or-error result means for the caller: errors have consumed the
+ * unit. */
+static enum unit_result
+unit_after(const struct session *s, enum unit_result r)
+{
+	if (s->state == SESSION_CLOSED)
+		return UNIT_CLOSED;
+	if (r == UNIT_WAIT && s->state != SESSION_SERVER_WAIT)
+		return UNIT_DONE;
+	return r;
+}
+
+/* k: the cache key, if why is BYPASS_NONE. */
+static enum unit_result
+query_run(struct session *s, struct unit *u, struct query *q,
+    const struct cache_key *k, enum bypass_reason why)
+{
+	enum unit_result r;
+
+	if (q->plan->err_sqlstate != NULL && s->tx != 'E') {
+		session_unit_error(s, u, q->plan->err_sqlstate,
+		    q->plan->err_message, NULL, q->plan->err_hint);
+		return unit_after(s, UNIT_WAIT);
+	}
+	query_adapt(s, q);
+	if (q->plan->bypass != BYPASS_NONE)
+		why = q->plan->bypass;
+	else if (q->where.bypass != BYPASS_NONE)
+		why = q->where.bypass;
+	if (!s->granted && why == BYPASS_NONE) {
+		switch (fill_begin(s, u, q, k)) {
+		case FILL_ANSWERED:
+			return unit_after(s, UNIT_DONE);
+		case FILL_WAIT:
+			return UNIT_WAIT;
+		case FILL_RUN:
+			break;
+		}
+	} else if (!s->granted) {
+		stat_add(&session_metrics(s)->bypass[why], 1);
+	}
+	r = session_acquire(s, u, q->where.backend);
+	if (r != UNIT_DONE)
+		return unit_after(s, r);
+	fill_server(s, s->server);
+	if (u->first == 'Q')
+		return query_send(s, u, q, s->fill != NULL ? OUT_MISS :
+		    OUT_BYPASS);
+	return session_extended(s, u, q);
+}
+
+static bool
+unit_sql(const struct unit *u, struct slice *sql)
+{
+	size_t n = u->n - 5;
+
+	*sql = slice_make(u->p + 5, n > 0 ? n - 1 : 0);
+	return n > 0 && memchr(u->p + 5, '\0', n) == u->p + u->n - 1;
+}
+
+static enum unit_result
+unit_query(struct session *s, struct unit *u)
+{
+	enum bypass_reason why = BYPASS_NONE;
+	struct cache_key k;
+	struct slice sql;
+	struct query q;
+
+	if (!unit_sql(u, &sql)) {
+		session_close(s, CLOSE_PROTOCOL, "invalid Query message");
+		return UNIT_CLOSED;
+	}
+	if (!s->granted && fill_key(s, u, sql, NULL, &k, &why) &&
+	    s->fill == NULL && fill_hit(s, u, &k))
+		return UNIT_DONE;
+	query_prepare(s, &q, sql, NULL, NULL);
+	if (session_local(s, u, &q))
+		return unit_after(s, UNIT_DONE);
+	return query_run(s, u, &q, &k, why);
+}
+
+/* The fast-path interface calls functions by OID: anything may happen. */
+static enum unit_result
+unit_function(struct session *s, struct unit *u)
+{
+	struct query q;
+	enum unit_result r;
+
+	query_prepare(s, &q, SLICE_LIT("do 'fastpath'"), NULL, NULL);
+	if (session_local(s, u, &q))
+		return unit_after(s, UNIT_DONE);
+	query_adapt(s, &q);
+	if (s->server != NULL)
+		q.where.backend = s->backend;
+	r = session_acquire(s, u, q.where.backend);
+	if (r != UNIT_DONE)
+		return unit_after(s, r);
+	return query_send(s, u, &q, OUT_BYPASS);
+}
+
+static enum unit_result
+unit_canonical(struct session *s, struct unit *u)
+{
+	enum bypass_reason why = BYPASS_NONE;
+	struct statement *st;
+	struct cache_key k;
+	struct query q;
+
+	st = u->has_parse ? session_define(s, &u->parse) :
+	    statements_find(&s->prepared, u->bind.statement);
+	if (s->state == SESSION_CLOSED)
+		return UNIT_CLOSED;
+	if (st == NULL)
+		return unit_after(s, session_extended(s, u, NULL));
+	if (!s->granted && fill_key(s, u, st->sql, st, &k, &why) &&
+	    s->fill == NULL && fill_hit(s, u, &k))
+		return UNIT_DONE;
+	query_prepare(s, &q, st->sql, st, &u->bind);
+	if (session_local(s, u, &q))
+		return unit_after(s, UNIT_DONE);
+	return query_run(s, u, &q, &k, why);
+}
+
+/* Behind statements whose replies are still owed: only what can follow them
+ * on the same server goes now. */
+static enum unit_result
+unit_pipelined(struct session *s, struct unit *u)
+{
+	struct slice sql;
+	struct query q;
+
+	if (s->server->owed.count > PIPELINE_MAX)
+		return UNIT_WAIT;
+	if (u->first != 'Q')
+		return u->first == 'F' ? UNIT_WAIT :
+		    session_extended(s, u, NULL);
+	if (!unit_sql(u, &sql)) {
+		session_close(s, CLOSE_PROTOCOL, "invalid Query message");
+		return UNIT_CLOSED;
+	}
+	query_prepare(s, &q, sql, NULL, NULL);
+	query_adapt(s, &q);
+	if (q.plan->err_sqlstate != NULL || q.where.backend != s->backend ||
+	    (q.shape->an->flags & AN_EXPLAIN_ROUTE))
+		return UNIT_WAIT;
+	stat_add(&session_metrics(s)->bypass[BYPASS_PIPELINED], 1);
+	return query_send(s, u, &q, OUT_BYPASS);
+}
+
+enum unit_result
+session_unit(struct session *s, struct unit *u)
+{
+	enum unit_result r;
+	bool sync = u->first == 'S' || u->first == 'H';
+
+	if (s->skip_to_sync || (sync && s->state == SESSION_IDLE)) {
+		if (u->last == 'S') {
+			s->skip_to_sync = false;
+			session_reply(s, u, slice_make(NULL, 0), s->tx);
+		}
+		return unit_after(s, UNIT_DONE);
+	}
+	if (s->unit_len == 0) {
+		s->queries += u->executes + (u->first == 'Q');
+		stat_add(&session_metrics(s)->c.queries, u->executes +
+		    (u->first == 'Q'));
+	}
+	if (s->console)
+		return session_console_unit(s, u);
+	if (s->state == SESSION_RELAY)
+		return unit_pipelined(s, u);
+	if (s->unit_len == 0 && !session_refresh_conf(s))
+		return UNIT_CLOSED;
+	if (u->first == 'Q')
+		r = unit_query(s, u);
+	else if (u->first == 'F')
+		r = unit_function(s, u);
+	else if (u->canonical)
+		r = unit_canonical(s, u);
+	else
+		r = unit_after(s, session_extended(s, u, NULL));
+	if (r == UNIT_DONE)
+		session_settle(s);
+	return r;
+}

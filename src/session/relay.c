@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * What the server says, on its way to the client.
+ *
+ * The server hands over runs of bytes that belong to this client and tells of
+ * the few messages that matter; here they become invalidations, transaction
+ * status, recordings and the release of the server.  Writes are bumped at the
+ * ReadyForQuery that ends the transaction, before the client sees it.  Runs on
+ * the session's worker.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "pgwire/msgwrite.h"
+#include "session/fill.h"
+#include "session/session_priv.h"
+
+/* ---- invalidation ------------------------------------------------------------- */
+
+static _Atomic uint64_t statement_epoch;
+
+void
+session_statements_outdated(void)
+{
+	atomic_fetch_add(&statement_epoch, 1);
+}
+
+uint64_t
+session_statement_epoch(void)
+{
+	return atomic_load_explicit(&statement_epoch, memory_order_relaxed);
+}
+
+static void
+write_set_bump(struct session_worker *sw, const struct write_set *w)
+{
+	tag_t all = TAG_ALL;
+	unsigned i;
+
+	stat_add(&sw->w->metrics->c.cache_bumps, 1);
+	if (w->ddl)
+		session_statements_outdated();
+	if (w->all)
+		tag_bump(TAG_ALL);
+	else
+		for (i = 0; i < w->n; i++)
+			tag_bump(w->tag[i]);
+	if (sw->l2 != NULL)
+		l2_bump(sw->l2, w->all ? &all : w->tag, w->all ? 1 : w->n);
+}
+
+void
+session_write_bump(struct session *s, bool clear)
+{
+	if (!s->writes.any)
+		return;
+	write_set_bump(s->sw, &s->writes);
+	if (clear)
+		memset(&s->writes, 0, sizeof(s->writes));
+}
+
+/* The client went away with writes under way: they count when their outcome
+ * is decided, which nobody will be told. */
+struct orphan_writes {
+	struct server_orphan base;
+	struct write_set writes;
+};
+
+static void
+orphan_settled(struct server_orphan *o, struct worker *w)
+{
+	struct orphan_writes *ow = (struct orphan_writes *)(void *)o;
+
+	write_set_bump(w->sessions, &ow->writes);
+	free(ow);
+}
+
+/* ---- server_ops ------------------------------------------------------------------ */
+
+static void
+relay_forward(void *lessee, const char *p, size_t n)
+{
+	struct session *s = lessee;
+
+	if (s->fill != NULL)
+		fill_record(s, p, n);
+	session_send(s, p, n);
+	if (s->state != SESSION_CLOSED && s->server != NULL &&
+	    stream_backlog(&s->st) > STREAM_HIGH_WATER)
+		stream_read_stop(&s->server->st);
+}
+
+static void
+relay_completed(void *lessee, const char *tag, bool hidden)
+{
+	struct session *s = lessee;
+
+	if (hidden)
+		return;
+	s->completed++;
+	s->rolled_back = strcmp(tag, "ROLLBACK") == 0;
+	/* COMMIT AND CHAIN, or a COMMIT in the middle of a string of
+	 * statements: others may see the rows from now on. */
+	if (strncmp(tag, "COMMIT", 6) == 0)
+		session_write_bump(s, false);
+	if (s->discard_all && strcmp(tag, "DISCARD ALL") == 0) {
+		s->discard_all = false;
+		statements_clear(&s->prepared, &s->sw->statements);
+		s->pin = PIN_NONE;
+	}
+}
+
+/* The error again, with the position in the client's own text. */
+static void
+relay_moved_error(struct session *s, const char *body, size_t n,
+    struct slice position)
+{
+	const char *p = body, *end = body + n, *value;
+	struct msgwrite w;
+	struct query q;
+	struct buf b;
+	char number[16];
+
+	query_prepare(s, &q, slice_str(s->rewritten), NULL, NULL);
+	snprintf(number, sizeof(number), "%u", route_unmap_position(q.plan,
+	    q.shape, &q.values, s->form,
+	    (unsigned)strtoul(position.p, NULL, 10)));
+	buf_init(&b, n + 64);
+	msgwrite_init(&w, &b);
+	msgwrite_begin(&w, 'E');
+	for (; p < end && *p != '\0'; p = value + strlen(value) + 1) {
+		value = p + 1;
+		msgwrite_u8(&w, (uint8_t)*p);
+		msgwrite_str(&w, *p == 'P' ? number : value);
+	}
+	msgwrite_u8(&w, 0);
+	msgwrite_end(&w);
+	CHECK(!w.failed);
+	session_send(s, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+}
+
+static bool
+relay_failed(void *lessee, const char *body, size_t n, bool own)
+{
+	struct session *s = lessee;
+	struct wire_error e;
+	bool whole;
+
+	s->discard_all = false;
+	if (own && buf_len(&s->own_error) > 0) {
+		session_send(s, buf_head(&s->own_error),
+		    buf_len(&s->own_error));
+		buf_reset(&s->own_error);
+		return true;
+	}
+	whole = msgread_error(body, n, &e);
+	if (slice_eq_str(e.severity, "FATAL") ||
+	    slice_eq_str(e.severity, "PANIC"))
+		s->closing_fatal = true;
+	/* Changed behind our back: heal for everyone, after one error. */
+	if (slice_eq_str(e.sqlstate, "0A000") && slice_eq_str(e.message,
+	    "cached plan must not change result type"))
+		session_statements_outdated();
+	if (s->defined != NULL && s->server->owed.failed == OWED_PARSE)
+		statements_remove(&s->prepared, &s->sw->statements,
+		    slice_str(s->defined));
+	if (whole && e.position.n > 0 && s->rewritten != NULL) {
+		relay_moved_error(s, body, n, e.position);
+		return true;
+	}
+	return false;
+}
+
+static void
+relay_copy_in(void *lessee)
+{
+	struct session *s = lessee;
+
+	/* The answer to a COPY is the client's to give: let it speak. */
+	stream_read_start(&s->st);
+}
+
+static void
+relay_parameter(void *lessee, const char *name, const char *value)
+{
+	struct session *s = lessee;
+
+	if (strcmp(name, "application_name") == 0) {
+		free(s->app_name);
+		s->app_name = x_strdup(value);
+		free(s->server->app_name);
+		s->server->app_name = x_strdup(value);
+		return;
+	}
+	/* Not by a SET of this session: the server's configuration changed,
+	 * and its results may look different from now on. */
+	if (!session_is_pinned(s) && !s->tx_dirty)
+		s->server->settings_changed = true;
+}
+
+static void
+relay_synced(void *lessee, char status)
+{
+	struct session *s = lessee;
+
+	s->tx = status;
+	metrics_time(session_metrics(s), s->series, clock_mono() -
+	    s->started);
+	free(s->defined);
+	s->defined = NULL;
+	if (status != 'I') {
+		s->completed = 0;
+		return;
+	}
+	if (s->writes.any) {
+		/* A lone ROLLBACK undid them all. */
+		if (s->rolled_back && s->completed == 1)
+			memset(&s->writes, 0, sizeof(s->writes));
+		else
+			session_write_bump(s, true);
+	}
+	s->completed = 0;
+	s->rolled_back = false;
+	s->tx_dirty = false;
+	stat_add(&session_metrics(s)->c.transactions, 1);
+}
+
+static void
+relay_ready(void *lessee, char status)
+{
+	struct session *s = lessee;
+	struct server *srv = s->server;
+
+	if (s->fill != NULL)
+		fill_finish(s, status);
+	session_enter(s, SESSION_IDLE);
+	if (status == 'I' && !session_is_pinned(s) &&
+	    s->db->pool_mode == POOL_MODE_TRANSACTION) {
+		s->server = NULL;
+		server_give_back(srv, false);
+	}
+	if (s->sw->draining && s->server == NULL) {
+		session_close(s, CLOSE_SHUTDOWN, NULL);
+		return;
+	}
+	if (buf_len(&s->in) > 0 || !s->st.reading)
+		session_pump(s);
+}
+
+static void
+relay_lost(void *lessee, const char *why)
+{
+	struct session *s = lessee;
+
+	s->server = NULL;
+	/* Whether a write took effect is unknown: count it as done. */
+	session_write_bump(s, true);
+	fill_drop(s);
+	session_close(s, s->closing_fatal ? CLOSE_SERVER_FATAL :
+	    CLOSE_SERVER_LOST, why);
+}
+
+static void
+relay_drained(void *lessee)
+{
+	struct session *s = lessee;
+
+	if (s->state == SESSION_RELAY || s->state == SESSION_IDLE)
+		stream_read_start(&s->st);
+}
+
+const struct server_ops session_server_ops = {
+	.forward = relay_forward,
+	.completed = relay_completed,
+	.failed = relay_failed,
+	.copy_in = relay_copy_in,
+	.parameter = relay_parameter,
+	.synced = relay_synced,
+	.ready = relay_ready,
+	.lost = relay_lost,
+	.drained = relay_drained,
+};
+
+/* ---- the end --------------------------------------------------------------------------- */
+
+/* State that DISCARD ALL does not undo. */
+static bool
+pin_needs_close(enum pin_reason r)
+{
+	return r == PIN_FUNCTION || r == PIN_CODE || r == PIN_LOAD ||
+	    r == PIN_UNPARSED || r == PIN_SEQUENCE;
+}
+
+void
+session_release_at_end(struct session *s)
+{
+	struct server *srv = s->server;
+	struct orphan_writes *ow = NULL;
+
+	if (srv == NULL)
+		return;
+	s->server = NULL;
+	if (pin_needs_close(s->pin))
+		srv->doomed = true;
+	if (ledger_empty(&srv->owed) && srv->tx == 'I' && !s->open_unit &&
+	    s->body_left == 0) {
+		server_give_back(srv, session_is_pinned(s) ||
+		    s->db->pool_mode == POOL_MODE_SESSION);
+		return;
+	}
+	if (s->writes.any) {
+		ow = x_calloc(1, sizeof(*ow));
+		ow->base.settled = orphan_settled;
+		ow->writes = s->writes;
+	}
+	server_abandon(srv, ow != NULL ? &ow->base : NULL);
+}

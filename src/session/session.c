@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The session object: birth, state, reading, the single exit.
+ *
+ * Knows the wire and the states, not what statements mean (query.c) nor how
+ * one logs in (startup.c).  Runs on the worker that accepted the connection,
+ * for life.  Invariants (session_check): a state that holds no server has
+ * none, RELAY has one, a waiting state has a pool or a fill to wait for.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "pgwire/msgwrite.h"
+#include "session/fill.h"
+#include "session/session_priv.h"
+
+#define READS_A_TURN 4
+#define WAITING_INPUT_MAX (64 * 1024)
+
+static const struct {
+	const char *name, *messages;
+	char server;
+} states[SESSION_STATE_COUNT] = {
+#define SESSION_STATE(sym, name, messages, server, doc) \
+	[SESSION_##sym] = { name, messages, server },
+#include "tbl/session_states.h"
+};
+
+static const struct {
+	const char *sqlstate, *text;
+	size_t counter; /* offset in struct counters, or SIZE_MAX */
+} reasons[CLOSE_REASON_COUNT] = {
+#define COUNTER_OF_none SIZE_MAX
+#define COUNTER_OF_client_protocol_errors \
+	offsetof(struct counters, client_protocol_errors)
+#define COUNTER_OF_client_login_failures \
+	offsetof(struct counters, client_login_failures)
+#define COUNTER_OF_client_refused offsetof(struct counters, client_refused)
+#define COUNTER_OF_client_timeouts offsetof(struct counters, client_timeouts)
+#define CLOSE_REASON(sym, counter, sqlstate, text) \
+	[CLOSE_##sym] = { sqlstate, text, COUNTER_OF_##counter },
+#include "tbl/close_reasons.h"
+};
+
+static atomic_uint clients;
+
+/* ---- small questions ---------------------------------------------------- */
+
+unsigned
+session_count(void)
+{
+	return atomic_load(&clients);
+}
+
+struct metrics *
+session_metrics(const struct session *s)
+{
+	return s->sw->w->metrics;
+}
+
+bool
+session_is_pinned(const struct session *s)
+{
+	return s->pin != PIN_NONE;
+}
+
+struct session *
+session_find(struct session_worker *sw, uint64_t id)
+{
+	struct htab_node *n;
+	struct session *s;
+
+	for (n = htab_find(&sw->by_id, id); n != NULL; n = htab_next(n)) {
+		s = htab_entry(n, struct session, by_id);
+		if (s->id == id)
+			return s;
+	}
+	return NULL;
+}
+
+/* ---- state ---------------------------------------------------------------- */
+
+static void
+session_check(const struct session *s)
+{
+	switch (states[s->state].server) {
+	case 'n':
+		CHECK(s->server == NULL);
+		break;
+	case 'y':
+		CHECK(s->server != NULL);
+		break;
+	default:
+		break;
+	}
+	if (s->state == SESSION_SERVER_WAIT || s->state == SESSION_WELCOME)
+		CHECK(s->waiting != NULL);
+	if (s->state == SESSION_LOOKUP || s->state == SESSION_FILL_WAIT)
+		CHECK(s->fill != NULL);
+}
+
+void
+session_enter(struct session *s, enum session_state st)
+{
+	CHECK_MAGIC(s, SESSION_MAGIC);
+	CHECK(s->state != SESSION_CLOSED);
+	if (s->state != st) {
+		log_debug("session", "id=%llu from=%s to=%s",
+		    (unsigned long long)s->id, states[s->state].name,
+		    states[st].name);
+		s->state = st;
+		s->since = s->started;
+	}
+	session_check(s);
+}
+
+/* ---- sending ---------------------------------------------------------------- */
+
+void
+session_sendv(struct session *s, const struct iovec *iov, int n)
+{
+	size_t total = 0;
+	int i;
+
+	if (s->state == SESSION_CLOSED || s->leaving)
+		return;
+	for (i = 0; i < n; i++)
+		total += iov[i].iov_len;
+	stat_add(&session_metrics(s)->c.client_bytes_out, total);
+	if (!stream_sendv(&s->st, iov, n))
+		session_close(s, CLOSE_CLIENT_GONE, NULL);
+}
+
+void
+session_send(struct session *s, const void *p, size_t n)
+{
+	struct iovec iov = { (void *)(uintptr_t)p, n };
+
+	session_sendv(s, &iov, 1);
+}
+
+/* ---- the end ---------------------------------------------------------------- */
+
+static void
+session_reclaim(struct deferred *d)
+{
+	struct session *s = (struct session *)(void *)((char *)d -
+	    offsetof(struct session, reclaim));
+	size_t i;
+
+	for (i = 0; i < s->n_pools; i++)
+		pool_unref(&s->pools[i]);
+	free(s->pools);
+	free(s->user);
+	free(s->dbname);
+	free(s->peer);
+	free(s->app_name);
+	free(s->startup);
+	free(s->held_begin);
+	free(s->defined);
+	free(s->rewritten);
+	buf_reset(&s->own_error);
+	buf_reset(&s->in);
+	conf_unref(&s->conf);
+	s->magic = 0;
+	free(s);
+}
+
+static void
+session_tell(struct session *s, enum close_reason why, const char *detail)
+{
+	struct msgwrite w;
+	struct buf b;
+
+	/* Not in the middle of a message that is being relayed. */
+	if (reasons[why].sqlstate == NULL || !stream_is_open(&s->st) ||
+	    s->state == SESSION_TLS ||
+	    (s->server != NULL && s->server->body_left > 0))
+		return;
+	buf_init(&b, 64 * 1024);
+	msgwrite_init(&w, &b);
+	msgwrite_error(&w, "FATAL", reasons[why].sqlstate,
+	    why == CLOSE_AUTH || why == CLOSE_NO_DATABASE ||
+	    why == CLOSE_VERSION || why == CLOSE_BACKEND_DOWN ?
+	    detail : reasons[why].text,
+	    why == CLOSE_PROTOCOL || why == CLOSE_STARTUP ||
+	    why == CLOSE_SERVER_LOST ? detail : NULL, NULL);
+	if (!w.failed)
+		(void)!stream_send(&s->st, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+}
+
+static void
+session_log_end(const struct session *s, enum close_reason why,
+    const char *detail)
+{
+	enum log_level level = LOG_L_DEBUG;
+
+	if (reasons[why].sqlstate != NULL || why == CLOSE_TLS_FAILED)
+		level = LOG_L_INFO;
+	if (log_threshold < level)
+		return;
+	log_msg(level, "session", "msg=\"client closed\" id=%llu peer=%s "
+	    "user=%s database=%s state=%s reason=%s detail=%s",
+	    (unsigned long long)s->id, s->peer,
+	    log_escs(s->user != NULL ? s->user : ""),
+	    log_escs(s->dbname != NULL ? s->dbname : ""),
+	    states[s->state].name, log_escs(reasons[why].text),
+	    log_escs(detail != NULL ? detail : ""));
+}
+
+void
+session_close(struct session *s, enum close_reason why, const char *detail)
+{
+	struct session_worker *sw = s->sw;
+
+	CHECK_MAGIC(s, SESSION_MAGIC);
+	if (s->state == SESSION_CLOSED)
+		return;
+	session_log_end(s, why, detail);
+	session_tell(s, why, detail);
+	if (reasons[why].counter != SIZE_MAX)
+		stat_add((_Atomic uint64_t *)(void *)((char *)
+		    &session_metrics(s)->c + reasons[why].counter), 1);
+	if (s->waiting != NULL)
+		(void)!pool_leave(s->waiting, &s->waiter);
+	s->waiting = NULL;
+	session_release_at_end(s);
+	fill_drop(s);
+	session_login_free(s);
+	if (s->cancel_pid != 0)
+		cancel_forget(s);
+	statements_clear(&s->prepared, &sw->statements);
+	stream_close(&s->st);
+	buf_reset(&s->in);
+	htab_remove(&sw->by_id, &s->by_id);
+	TAILQ_REMOVE(&sw->sessions, s, link);
+	sw->n_sessions--;
+	atomic_fetch_sub(&clients, 1);
+	s->state = SESSION_CLOSED;
+	s->reclaim.run = session_reclaim;
+	worker_defer(sw->w, &s->reclaim);
+}
+
+/* ---- reading ------------------------------------------------------------------ */
+
+/* Act on bytes; returns how many were used (all of them once closed). */
+static size_t
+session_act(struct session *s, const char *p, size_t n)
+{
+	s->need = 0;
+	if (s->state == SESSION_STARTUP || s->state == SESSION_AUTH)
+		return session_startup_input(s, p, n);
+	return session_input(s, p, n);
+}
+
+static bool
+session_keep(struct session *s, const char *p, size_t n)
+{
+	if (n == 0 || s->state == SESSION_CLOSED)
+		return true;
+	if (buf_append(&s->in, p, n))
+		return true;
+	session_close(s, CLOSE_MEMORY, NULL);
+	return false;
+}
+
+void
+session_pump(struct session *s)
+{
+	size_t used;
+
+	if (s->pumping)
+		return;
+	s->pumping = true;
+	while (s->state != SESSION_CLOSED && buf_len(&s->in) > 0 &&
+	    buf_len(&s->in) >= s->need) {
+		used = session_act(s, buf_head(&s->in), buf_len(&s->in));
+		if (s->state == SESSION_CLOSED)
+			break;
+		buf_consume(&s->in, used);
+		if (used == 0)
+			break;
+	}
+	s->pumping = false;
+	if (s->state == SESSION_CLOSED || s->leaving)
+		return;
+	if (buf_len(&s->in) == 0)
+		buf_reset(&s->in);
+	if (states[s->state].messages != NULL || buf_len(&s->in) <
+	    s->unit_len + WAITING_INPUT_MAX)
+		if (s->server == NULL ||
+		    stream_backlog(&s->server->st) < STREAM_HIGH_WATER)
+			stream_read_start(&s->st);
+}
+
+static enum stream_status
+session_read(struct session *s, size_t *got, size_t *asked)
+{
+	enum stream_status st;
+	size_t used, want;
+
+	if (buf_len(&s->in) == 0) {
+		*asked = WORKER_SCRATCH;
+		st = stream_recv(&s->st, s->sw->w->scratch, *asked, got);
+		if (st != STREAM_OK)
+			return st;
+		s->pumping = true;
+		used = session_act(s, s->sw->w->scratch, *got);
+		s->pumping = false;
+		(void)!session_keep(s, s->sw->w->scratch + used, *got - used);
+		return st;
+	}
+	want = s->need > buf_len(&s->in) ? s->need - buf_len(&s->in) : 0;
+	if (want > 1024 * 1024)
+		want = 1024 * 1024;
+	if (!buf_reserve(&s->in, want < 4096 ? 4096 : want)) {
+		session_close(s, CLOSE_MEMORY, NULL);
+		return STREAM_AGAIN;
+	}
+	*asked = buf_room(&s->in);
+	st = stream_recv(&s->st, buf_tail(&s->in), *asked, got);
+	if (st != STREAM_OK)
+		return st;
+	buf_grow(&s->in, *got);
+	session_pump(s);
+	return st;
+}
+
+/* The input ends in Terminate, behind units that wait. */
+static bool
+session_said_goodbye(const struct session *s)
+{
+	size_t n = buf_len(&s->in);
+
+	return s->unit_len > 0 && n >= s->unit_len + 5 &&
+	    memcmp(buf_head(&s->in) + n - 5, "X\0\0\0\4", 5) == 0;
+}
+
+static void
+session_on_readable(struct stream *st)
+{
+	struct session *s = (struct session *)(void *)((char *)st -
+	    offsetof(struct session, st));
+	enum stream_status rs;
+	size_t got = 0, asked = 0;
+	int i;
+
+	CHECK_MAGIC(s, SESSION_MAGIC);
+	for (i = 0; i < READS_A_TURN; i++) {
+		if (s->state == SESSION_TLS)
+			session_tls_step(s);
+		if (s->state == SESSION_CLOSED || s->state == SESSION_TLS)
+			return;
+		rs = session_read(s, &got, &asked);
+		if (s->state == SESSION_CLOSED)
+			return;
+		if (rs == STREAM_EOF && session_said_goodbye(s)) {
+			s->leaving = true;
+			stream_read_stop(&s->st);
+			return;
+		}
+		if (rs == STREAM_EOF || rs == STREAM_ERROR) {
+			session_close(s, CLOSE_CLIENT_GONE, NULL);
+			return;
+		}
+		if (rs == STREAM_AGAIN)
+			return;
+		stat_add(&session_metrics(s)->c.client_bytes_in, got);
+		if ((states[s->state].messages == NULL || s->unit_len > 0) &&
+		    buf_len(&s->in) > s->unit_len + WAITING_INPUT_MAX)
+			stream_read_stop(&s->st);
+		s->partial_since = buf_len(&s->in) == 0 ||
+		    states[s->state].messages == NULL ? 0 : clock_mono();
+		if ((got < asked && !stream_has_pending(st)) ||
+		    !s->st.reading)
+			return;
+	}
+	stream_read_again(st);
+}
+
+static void
+session_on_drained(struct stream *st)
+{
+	struct session *s = (struct session *)(void *)((char *)st -
+	    offsetof(struct session, st));
+
+	CHECK_MAGIC(s, SESSION_MAGIC);
+	if (s->state == SESSION_TLS)
+		session_tls_step(s);
+	else if (s->server != NULL)
+		stream_read_start(&s->server->st);
+}
+
+static void
+session_on_broken(struct stream *st)
+{
+	struct session *s = (struct session *)(void *)((char *)st -
+	    offsetof(struct session, st));
+
+	CHECK_MAGIC(s, SESSION_MAGIC);
+	if (s->state != SESSION_CLOSED && !s->leaving)
+		session_close(s, CLOSE_CLIENT_GONE, NULL);
+}
+
+static const struct stream_ops session_stream_ops = {
+	.readable = session_on_readable,
+	.drained = session_on_drained,
+	.broken = session_on_broken,
+};
+
+/* ---- birth ---------------------------------------------------------------------- */
+
+void
+session_accept(struct worker *w, int fd, const char *peer)
+{
+	struct session_worker *sw = w->sessions;
+	struct session *s = x_calloc(1, sizeof(*s));
+
+	s->magic = SESSION_MAGIC;
+	s->state = SESSION_STARTUP;
+	s->sw = sw;
+	/* Unique over workers and time: never reused. */
+	s->id = ++sw->next_id << 8 | w->id;
+	s->peer = x_strdup(peer);
+	s->conf = sw->setup.conf;
+	conf_ref(s->conf);
+	s->tx = 'I';
+	s->born = s->since = s->started = clock_mono();
+	s->waiter.w = w;
+	s->waiter.session = s->id;
+	buf_init(&s->in, (size_t)s->conf->max_message_size + 1024 * 1024);
+	buf_init(&s->own_error, 64 * 1024);
+	statements_init(&s->prepared);
+	stream_init(&s->st, w, fd, NULL, false, &session_stream_ops);
+	TAILQ_INSERT_TAIL(&sw->sessions, s, link);
+	htab_insert(&sw->by_id, &s->by_id, s->id);
+	sw->n_sessions++;
+	atomic_fetch_add(&clients, 1);
+	stat_add(&w->metrics->c.client_connections, 1);
+	stream_read_start(&s->st);
+}
+
+/* ---- configuration and pools -------------------------------------------------------- */
+
+bool
+session_refresh_conf(struct session *s)
+{
+	struct conf *now = s->sw->setup.conf;
+
+	if (s->conf == now || s->tx != 'I' || s->server != NULL)
+		return true;
+	if (s->db != NULL) {
+		s->db = conf_find_database(now, s->dbname);
+		if (s->db == NULL) {
+			session_close(s, CLOSE_CONFIG, NULL);
+			return false;
+		}
+	}
+	while (s->n_pools > 0)
+		pool_unref(&s->pools[--s->n_pools]);
+	free(s->pools);
+	s->pools = NULL;
+	conf_unref(&s->conf);
+	s->conf = now;
+	conf_ref(now);
+	if (s->db == NULL)
+		return true;
+	s->home = session_pool(s, s->db->backend);
+	if (s->home != NULL)
+		return true;
+	session_close(s, CLOSE_MEMORY, "too many pools");
+	return false;
+}
+
+struct pool *
+session_pool(struct session *s, const struct conf_backend *b)
+{
+	const struct userdb_entry *e;
+	const char *user;
+
+	if (s->pools == NULL) {
+		s->n_pools = s->conf->n_backends;
+		s->pools = x_calloc(s->n_pools, sizeof(struct pool *));
+	}
+	CHECK(b->id < s->n_pools);
+	if (s->pools[b->id] == NULL) {
+		user = conf_backend_user(s->conf, b, s->user);
+		e = b->user != NULL ? NULL :
+		    userdb_find(s->sw->setup.users, user);
+		s->pools[b->id] = pool_get(b, user,
+		    e != NULL ? e->password : NULL, s->startup,
+		    s->startup_len);
+	}
+	return s->pools[b->id];
+}
+
+/* ---- looking from outside -------------------------------------------------------------- */
+
+void
+session_each(struct worker *w,
+    void (*fn)(const struct session_info *i, void *arg), void *arg)
+{
+	struct session_worker *sw = w->sessions;
+	nsec_t now = clock_mono();
+	struct session *s;
+
+	TAILQ_FOREACH(s, &sw->sessions, link) {
+		struct session_info i = {
+			.id = s->id,
+			.user = s->user != NULL ? s->user : "",
+			.database = s->dbname != NULL ? s->dbname : "",
+			.peer = s->peer,
+			.app_name = s->app_name != NULL ? s->app_name : "",
+			.state = states[s->state].name,
+			.backend = s->server != NULL ? s->backend->name : "",
+			.server_pid = s->server != NULL ? s->server->pid : 0,
+			.pin = s->pin != PIN_NONE ? pin_reason_name(s->pin) :
+			    "",
+			.tx = s->tx,
+			.tls = s->tls,
+			.connected_for = now - s->born,
+			.in_state_for = now > s->since ? now - s->since : 0,
+			.queries = s->queries,
+			.prepared = statements_count(&s->prepared),
+			.prepared_bytes = s->prepared.bytes,
+		};
+		fn(&i, arg);
+	}
+}
+
+bool
+session_kill(struct worker *w, uint64_t id)
+{
+	struct session *s = session_find(w->sessions, id);
+
+	if (s == NULL)
+		return false;
+	session_close(s, CLOSE_KILLED, NULL);
+	return true;
+}

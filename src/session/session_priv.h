@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The session object and its worker's shared state: for src/session only.
+ *
+ * States and the messages each takes stand in tbl/session_states.h; the one
+ * setter is session_enter().  What cannot be a state is a field with a meaning
+ * of its own: transaction status, pin reason, held BEGIN, fill.
+ */
+#ifndef PGSLUICE_SESSION_SESSION_PRIV_H
+#define PGSLUICE_SESSION_SESSION_PRIV_H
+
+#include "auth/scram.h"
+#include "backend/pool.h"
+#include "backend/server.h"
+#include "net/stream.h"
+#include "pgwire/frame.h"
+#include "pgwire/msgread.h"
+#include "route/route.h"
+#include "session/layer.h"
+#include "session/statement.h"
+
+enum session_state {
+#define SESSION_STATE(sym, name, messages, server, doc) SESSION_##sym,
+#include "tbl/session_states.h"
+	SESSION_STATE_COUNT
+};
+
+enum close_reason {
+#define CLOSE_REASON(sym, counter, sqlstate, text) CLOSE_##sym,
+#include "tbl/close_reasons.h"
+	CLOSE_REASON_COUNT
+};
+
+/* How a statement was answered: the "outcome" label. */
+enum outcome { OUT_BYPASS, OUT_MISS, OUT_L1, OUT_L2, OUT_LOCAL, OUT_COUNT };
+
+#define WRITES_MAX 16
+
+struct login; /* startup.c */
+struct fill;  /* fill.h */
+
+/* Tables written since the last transaction end, to be bumped. */
+struct write_set {
+	bool any, all;
+	bool ddl; /* prepared statements may mean something else */
+	uint8_t n;
+	tag_t tag[WRITES_MAX];
+};
+
+struct session {
+	uint32_t magic;
+#define SESSION_MAGIC 0x5e5510e5u
+	enum session_state state;
+	uint64_t id;
+	struct session_worker *sw;
+	TAILQ_ENTRY(session) link;
+	struct htab_node by_id;
+	struct deferred reclaim;
+
+	/* wire */
+	struct stream st;
+	struct buf in;      /* what has come and cannot be acted on yet */
+	size_t need;        /* bytes wanted before another look makes sense */
+	size_t scanned;     /* of the unit at the head of in: already looked at */
+	size_t body_left;   /* of a CopyData being streamed */
+	bool body_drop;     /* ... to nowhere */
+	bool pumping;       /* session_pump() is on the stack */
+	bool leaving;       /* Terminate has come; what was sent before it is done
+	                       first, for nobody */
+	bool closing_fatal; /* the server's FATAL was forwarded */
+
+	/* who */
+	char *user, *dbname, *peer, *app_name;
+	char *startup;      /* settings of the startup packet, see pool_get() */
+	size_t startup_len;
+	struct login *login;     /* until logged in */
+	int32_t cancel_pid;
+	uint32_t cancel_secret;
+	bool can_admin, can_look, console, tls;
+
+	/* where */
+	struct conf *conf;               /* referenced */
+	const struct conf_database *db;  /* inside conf; NULL: console */
+	struct pool **pools;             /* by backend id, made at first use */
+	size_t n_pools;
+	struct pool *home;               /* pools[db->backend->id], borrowed */
+
+	/* server */
+	struct server *server;
+	const struct conf_backend *backend; /* of server */
+	struct pool *waiting;            /* SERVER_WAIT, WELCOME */
+	struct pool_waiter waiter;
+	bool granted;       /* the server was leased for the unit at hand */
+
+	/* transaction */
+	char tx;            /* status byte the client was last told */
+	bool tx_dirty;      /* no cache until its end */
+	bool open_unit;     /* messages were sent without a Sync */
+	bool skip_to_sync;  /* we answered an error of our own */
+	char *held_begin;   /* BEGIN not yet sent to any server */
+	unsigned completed; /* commands completed since the last ReadyForQuery */
+	bool rolled_back;   /* the last of them was ROLLBACK */
+	bool discard_all;   /* a DISCARD ALL is under way */
+	struct write_set writes;
+	char *defined;      /* name of the last Parse under way, or NULL */
+	enum pin_reason pin;
+
+	/* statements */
+	struct statements prepared;
+
+	/* the statement at hand */
+	struct fill *fill;  /* leading or waiting */
+	bool no_cache;      /* this unit goes past the cache */
+	uint8_t fill_tries; /* fills of others that came to nothing for it */
+	size_t unit_len;    /* while waiting: its length at the head of in */
+	char unit_last;     /* type of its last message */
+	char *rewritten;    /* client's text of the statement last sent in another
+	                       form, for positions in errors; or NULL */
+	enum route_form form; /* that form */
+	struct buf own_error; /* replaces the server's, see LEDGER_REPLACE */
+	nsec_t started;     /* when it arrived */
+	unsigned series;    /* metrics cell to time it under */
+	uint64_t queries;
+	nsec_t born, since; /* connected; state entered */
+	nsec_t partial_since; /* a message is half here since; 0: not */
+};
+
+struct session_worker {
+	struct worker *w;
+	struct session_setup setup;
+	struct lexer lx;
+	struct shape_table shapes;
+	struct statement_table statements;
+	struct buf compose;     /* messages being built for a server or client */
+	struct buf text;        /* physical SQL */
+	struct statement **meant; /* by message of the extended unit at hand:
+	                             the statement it means, or NULL */
+	size_t n_meant, meant_size;
+	struct htab by_id;
+	TAILQ_HEAD(session_list, session) sessions;
+	struct l2 *l2;          /* NULL: off */
+	uint64_t next_id;
+	unsigned n_sessions;
+	nsec_t last_second;
+	bool draining;
+};
+
+/* ---- session.c -------------------------------------------------------- */
+struct session *session_find(struct session_worker *sw, uint64_t id);
+void session_enter(struct session *s, enum session_state st);
+/* The single exit. detail: more about it, for the log and (if the reason has
+ * a SQLSTATE) the client; or NULL. */
+void session_close(struct session *s, enum close_reason why,
+    const char *detail);
+/* Bytes for the client; on failure the session closes. */
+void session_send(struct session *s, const void *p, size_t n);
+void session_sendv(struct session *s, const struct iovec *iov, int n);
+/* Act on what waits in s->in. */
+void session_pump(struct session *s);
+bool session_is_pinned(const struct session *s);
+struct metrics *session_metrics(const struct session *s);
+/* The configuration moved on: find our database in the new one. false: gone,
+ * and the session has been closed. */
+bool session_refresh_conf(struct session *s) PG_MUST_CHECK;
+/* The session's pool on a backend; NULL: too many pools. Borrowed. */
+struct pool *session_pool(struct session *s, const struct conf_backend *b);
+
+/* ---- startup.c -------------------------------------------------------- */
+void session_startup_init(void); /* once */
+/* Act on bytes before login; returns how many were used. */
+size_t session_startup_input(struct session *s, const char *p, size_t n);
+void session_tls_step(struct session *s);
+/* A first server of the home pool is known. */
+void session_welcome(struct session *s);
+void session_login_free(struct session *s);
+
+/* ---- input.c ------------------------------------------------------------ */
+/* Act on n bytes of messages; returns how many were used. */
+size_t session_input(struct session *s, const char *p, size_t n);
+
+/* ---- unit.c --------------------------------------------------------------- */
+/* One executable unit: a Query, a FunctionCall, or extended messages up to
+ * and including Sync or Flush. */
+struct unit {
+	const char *p;
+	size_t n;
+	char first, last;   /* types of first and last message */
+	unsigned executes;
+	/* The shape [Parse] Bind [Describe portal] Execute Sync, unnamed
+	 * portal, no row limit: the only one that is cached. */
+	bool canonical;
+	bool has_parse, has_bind;
+	struct wire_parse parse;
+	struct wire_bind bind;
+	bool described;
+};
+/* Take apart. false: a message is malformed. */
+bool unit_read(struct unit *u, const char *p, size_t n) PG_MUST_CHECK;
+
+/* ---- query.c ---------------------------------------------------------------- */
+enum unit_result {
+	UNIT_DONE,   /* consumed */
+	UNIT_WAIT,   /* stays at the head of the input; state says for what */
+	UNIT_CLOSED  /* the session closed */
+};
+enum unit_result session_unit(struct session *s, struct unit *u)
+    PG_MUST_CHECK;
+/* One statement of a unit with all that is known of it. */
+struct query {
+	struct slice sql;
+	struct statement *stmt;      /* extended protocol, else NULL */
+	const struct wire_bind *bind; /* or NULL */
+	struct shape *shape;
+	struct route_plan *plan;
+	struct route_values values;
+	struct route_decision where;
+};
+/* Fill q for a text (stmt NULL) or a prepared statement. */
+void query_prepare(struct session *s, struct query *q, struct slice sql,
+    struct statement *stmt, const struct wire_bind *bind);
+unsigned query_series(struct session *s, const struct query *q,
+    const struct conf_backend *b, enum outcome o);
+/* Note at sending time what a statement does to session and tables. */
+void query_note(struct session *s, const struct query *q);
+/* Remember the text of a statement about to be sent in another form. */
+void query_remember(struct session *s, struct slice sql,
+    enum route_form form);
+/* Get the server for the unit at hand. DONE: s->server is leased and on the
+ * right backend. */
+enum unit_result session_acquire(struct session *s, const struct unit *u,
+    const struct conf_backend *b) PG_MUST_CHECK;
+/* Answer the unit at hand with an error of our own and go on behind it. */
+void session_unit_error(struct session *s, const struct unit *u,
+    const char *sqlstate, const char *message, const char *detail,
+    const char *hint);
+/* The same for a unit that waits at the head of in. */
+void session_waiting_error(struct session *s, const char *sqlstate,
+    const char *message);
+
+/* pool_callbacks. */
+void session_granted(struct worker *w, uint64_t id, struct server *srv);
+void session_lease_failed(struct worker *w, uint64_t id, const char *text);
+/* shape_table's free_derived. */
+void query_plans_free(void *p);
+
+/* ---- extended.c ------------------------------------------------------------- */
+/* Route and forward a unit of extended messages. q: of the canonical
+ * statement, or NULL. */
+enum unit_result session_extended(struct session *s, struct unit *u,
+    struct query *q) PG_MUST_CHECK;
+/* Prefix what must be sent before anything else on a server just leased
+ * (held BEGIN, application_name) to the compose buffer. */
+bool session_preamble(struct session *s, struct buf *b) PG_MUST_CHECK;
+/* Define a statement as the client's Parse says. NULL: memory limit, and the
+ * session has been closed. */
+struct statement *session_define(struct session *s,
+    const struct wire_parse *p) PG_MUST_CHECK;
+
+/* ---- local.c ------------------------------------------------------------------ */
+/* Statements answered without a server: BEGIN, COMMIT and ROLLBACK around no
+ * server, EXPLAIN (ROUTE), statements in a transaction that failed here. false: not such a
+ * one. */
+bool session_local(struct session *s, struct unit *u, struct query *q);
+/* A complete reply for unit u around the middle part. */
+void session_reply(struct session *s, const struct unit *u,
+    struct slice middle, char status);
+
+/* ---- relay.c ------------------------------------------------------------------- */
+extern const struct server_ops session_server_ops;
+void session_write_bump(struct session *s, bool clear);
+/* Statements prepared on servers so far may have another result type now: from
+ * here on they are prepared anew, under other names. Any thread. */
+void session_statements_outdated(void);
+/* Part of the names of statements on servers; moves with the above. */
+uint64_t session_statement_epoch(void);
+/* Give the server up when the session ends. */
+void session_release_at_end(struct session *s);
+
+/* ---- console.c ------------------------------------------------------------------ */
+/* A unit on a session of the console database. */
+enum unit_result session_console_unit(struct session *s, struct unit *u)
+    PG_MUST_CHECK;
+void session_console_init(session_console_cb cb);
+
+/* ---- cancel.c -------------------------------------------------------------------- */
+void cancel_register(struct session *s); /* draws the key */
+void cancel_forget(struct session *s);
+/* A CancelRequest arrived: pass it to the session it names, if any. */
+void cancel_request(struct session_worker *sw, uint32_t pid, const char *key,
+    size_t key_len);
+void session_cancel(struct session *s);
+void cancel_init(struct worker *const *workers);
+
+#endif

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/session/cancel.c \
+	src/session/console.c \
+	src/session/extended.c \
+	src/session/fill.c \
+	src/session/fill.h \
+	src/session/input.c \
+	src/session/layer.c \
+	src/session/layer.h \
+	src/session/local.c \
+	src/session/query.c \
+	src/session/relay.c \
+	src/session/session.c \
+	src/session/session_priv.h \
+	src/session/startup.c \
+	src/session/statement.c \
+	src/session/statement.h \
+	src/session/unit.c

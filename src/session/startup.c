@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * From the first byte to ReadyForQuery: TLS, startup packet, authentication,
+ * welcome.
+ *
+ * Knows the login exchange; nothing of queries.  Runs on the session's worker.
+ * Identity is fixed by the one startup packet and never changes afterwards;
+ * database and user are only reported missing after authentication, and an
+ * unknown user fails exactly like a wrong password.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "pgwire/msgwrite.h"
+#include "session/session_priv.h"
+
+#define LOGIN_INPUT_MAX 16384
+#define STARTUP_SETTINGS_MAX 8192
+#define MAX_MINOR 0 /* of protocol 3 */
+
+struct login {
+	struct scram scram;
+	bool ssl_asked, gss_asked;
+	bool mechanism_chosen;
+	bool refused;         /* over max_client_conn */
+	bool replication;
+	struct buf settings;  /* name\0value\0, unsorted */
+};
+
+static uint8_t mock_secret[32];
+
+void
+session_startup_init(void)
+{
+	hash_random(mock_secret, sizeof(mock_secret));
+}
+
+static struct login *
+session_login(struct session *s)
+{
+	if (s->login == NULL) {
+		s->login = x_calloc(1, sizeof(*s->login));
+		buf_init(&s->login->settings, STARTUP_SETTINGS_MAX);
+	}
+	return s->login;
+}
+
+void
+session_login_free(struct session *s)
+{
+	if (s->login == NULL)
+		return;
+	scram_fini(&s->login->scram);
+	buf_reset(&s->login->settings);
+	free(s->login);
+	s->login = NULL;
+}
+
+/* ---- TLS ------------------------------------------------------------------- */
+
+void
+session_tls_step(struct session *s)
+{
+	const char *why = NULL;
+	int r = stream_tls_accept(&s->st, &why);
+
+	if (r < 0) {
+		session_close(s, CLOSE_TLS_FAILED, why);
+		return;
+	}
+	if (r == 0)
+		return;
+	s->tls = true;
+	session_enter(s, SESSION_STARTUP);
+	stream_read_again(&s->st);
+}
+
+static void
+session_answer_ssl(struct session *s, bool more)
+{
+	struct session_setup *setup = &s->sw->setup;
+	SSL *ssl;
+
+	if (setup->tls == NULL || s->conf->tls_mode == TLS_MODE_DISABLE) {
+		session_send(s, "N", 1);
+		return;
+	}
+	/* Bytes sent before the handshake must not pass for encrypted ones. */
+	if (more) {
+		session_close(s, CLOSE_STARTUP,
+		    "unencrypted data after SSLRequest");
+		return;
+	}
+	ssl = SSL_new(setup->tls);
+	if (ssl == NULL || SSL_set_fd(ssl, s->st.fd) != 1) {
+		SSL_free(ssl);
+		session_close(s, CLOSE_MEMORY, NULL);
+		return;
+	}
+	session_send(s, "S", 1);
+	if (s->state == SESSION_CLOSED) {
+		SSL_free(ssl);
+		return;
+	}
+	SSL_set_accept_state(ssl);
+	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	s->st.ssl = ssl;
+	session_enter(s, SESSION_TLS);
+}
+
+/* ---- startup packet ------------------------------------------------------------ */
+
+static bool
+session_add_setting(void *arg, const char *name, const char *value)
+{
+	struct session *s = arg;
+	struct buf *b = &s->login->settings;
+
+	if (strcasecmp(name, "application_name") == 0) {
+		free(s->app_name);
+		s->app_name = x_strdup(value);
+		return true;
+	}
+	return buf_append(b, name, strlen(name) + 1) &&
+	    buf_append(b, value, strlen(value) + 1);
+}
+
+/* One canonical order, so that equal settings mean one pool. */
+static void
+session_sort_settings(struct session *s)
+{
+	struct buf *b = &s->login->settings;
+	const char *p = buf_head(b), *end = p + buf_len(b);
+	const char *item[512], *swap;
+	size_t n = 0, i, k, len;
+	char *out;
+
+	while (p < end && n < ARRAY_SIZE(item)) {
+		item[n++] = p;
+		p += strlen(p) + 1;
+		p += strlen(p) + 1;
+	}
+	for (i = 1; i < n; i++)
+		for (k = i; k > 0 && strcmp(item[k - 1], item[k]) > 0; k--) {
+			swap = item[k];
+			item[k] = item[k - 1];
+			item[k - 1] = swap;
+		}
+	s->startup = out = x_malloc(buf_len(b) + 1);
+	for (i = 0; i < n; i++) {
+		len = strlen(item[i]) + 1;
+		len += strlen(item[i] + len) + 1;
+		memcpy(out, item[i], len);
+		out += len;
+	}
+	s->startup_len = (size_t)(out - s->startup);
+	buf_reset(b);
+}
+
+static bool
+session_take_param(struct session *s, const char *name, const char *value,
+    unsigned *unsupported, struct msgwrite *w)
+{
+	if (strcmp(name, "user") == 0) {
+		free(s->user);
+		s->user = x_strdup(value);
+	} else if (strcmp(name, "database") == 0) {
+		free(s->dbname);
+		s->dbname = x_strdup(value);
+	} else if (strcmp(name, "replication") == 0) {
+		s->login->replication = strcmp(value, "false") != 0 &&
+		    strcmp(value, "off") != 0 && strcmp(value, "no") != 0 &&
+		    strcmp(value, "0") != 0;
+	} else if (strcmp(name, "options") == 0) {
+		return startup_options(value, session_add_setting, s);
+	} else if (strncmp(name, "_pq_.", 5) == 0) {
+		++*unsupported;
+		msgwrite_raw(w, name, strlen(name) + 1);
+	} else {
+		return session_add_setting(s, name, value);
+	}
+	return true;
+}
+
+/* NegotiateProtocolVersion: what we speak, and options we do not know. */
+static void
+session_negotiate(struct session *s, unsigned n, const struct buf *names)
+{
+	struct msgwrite w;
+	struct buf b;
+
+	buf_init(&b, LOGIN_INPUT_MAX);
+	msgwrite_init(&w, &b);
+	msgwrite_begin(&w, 'v');
+	msgwrite_u32(&w, 3u << 16 | MAX_MINOR);
+	msgwrite_u32(&w, n);
+	if (buf_len(names) > 0)
+		msgwrite_bytes(&w, buf_head(names), buf_len(names));
+	msgwrite_end(&w);
+	if (!w.failed)
+		session_send(s, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+}
+
+static void session_auth_begin(struct session *s);
+
+static void
+session_take_startup(struct session *s, const struct startup_packet *sp)
+{
+	const char *name, *value;
+	unsigned unsupported = 0;
+	struct msgwrite w;
+	struct buf names;
+	size_t pos = 0;
+	int r;
+
+	buf_init(&names, LOGIN_INPUT_MAX);
+	msgwrite_init(&w, &names);
+	while ((r = startup_param(sp, &pos, &name, &value)) == 1)
+		if (!session_take_param(s, name, value, &unsupported, &w)) {
+			r = -2;
+			break;
+		}
+	if (r == 0 && ((sp->version & 0xffff) > MAX_MINOR || unsupported > 0))
+		session_negotiate(s, unsupported, &names);
+	buf_reset(&names);
+	if (s->state == SESSION_CLOSED)
+		return;
+	if (r < 0) {
+		session_close(s, CLOSE_STARTUP, r == -1 ?
+		    "malformed parameter list" :
+		    "bad \"options\" or too many startup settings");
+		return;
+	}
+	if (s->user == NULL || *s->user == '\0') {
+		session_close(s, CLOSE_STARTUP, "no user name given");
+		return;
+	}
+	if (s->dbname == NULL || *s->dbname == '\0') {
+		free(s->dbname);
+		s->dbname = x_strdup(s->user);
+	}
+	session_sort_settings(s);
+	session_auth_begin(s);
+}
+
+/* ---- authentication ---------------------------------------------------------------- */
+
+static bool
+conf_lists(const struct conf_strings *l, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (strcmp(l->v[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void session_logged_in(struct session *s);
+
+static void
+session_auth_begin(struct session *s)
+{
+	static const char sasl[] =
+	    "R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0";
+	const struct userdb_entry *e;
+	struct scram_verifier mock;
+	bool admin = strcmp(s->dbname, "pgsluice") == 0 &&
+	    conf_lists(&s->conf->admin_users, s->user);
+
+	if (s->conf->tls_mode == TLS_MODE_REQUIRE && !s->tls &&
+	    strcmp(s->peer, "unix") != 0) {
+		session_close(s, CLOSE_TLS_REQUIRED, NULL);
+		return;
+	}
+	/* Admins keep a way in when all places are taken. */
+	if (session_count() > (unsigned)s->conf->max_client_conn && !admin) {
+		session_close(s, CLOSE_TOO_MANY, NULL);
+		return;
+	}
+	if (s->sw->draining) {
+		session_close(s, CLOSE_SHUTDOWN, NULL);
+		return;
+	}
+	if (s->conf->auth == CONF_AUTH_TRUST) {
+		session_logged_in(s);
+		return;
+	}
+	e = userdb_find(s->sw->setup.users, s->user);
+	if (e == NULL)
+		scram_verifier_mock(s->user, mock_secret, &mock);
+	scram_init(&s->login->scram, e != NULL ? &e->verifier : &mock,
+	    e == NULL);
+	session_enter(s, SESSION_AUTH);
+	session_send(s, sasl, sizeof(sasl));
+}
+
+static void
+session_auth_failed(struct session *s)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+	    "password authentication failed for user \"%.128s\"", s->user);
+	session_close(s, CLOSE_AUTH, text);
+}
+
+static void
+session_auth_send(struct session *s, uint32_t code, const char *p, size_t n)
+{
+	struct msgwrite w;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	msgwrite_init(&w, &b);
+	msgwrite_begin(&w, 'R');
+	msgwrite_u32(&w, code);
+	msgwrite_bytes(&w, p, n);
+	msgwrite_end(&w);
+	CHECK(!w.failed);
+	session_send(s, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+}
+
+/* The SASL data inside a PasswordMessage. */
+static bool
+session_auth_data(struct session *s, const struct frame *f, struct slice *data)
+{
+	struct msgread r;
+	bool null;
+
+	if (s->login->mechanism_chosen) {
+		*data = slice_make(f->p, f->body);
+		return true;
+	}
+	msgread_init(&r, f->p, f->body);
+	if (!slice_eq_str(msgread_str(&r), "SCRAM-SHA-256"))
+		return false;
+	*data = msgread_value(&r, &null);
+	if (null)
+		*data = slice_make(NULL, 0);
+	s->login->mechanism_chosen = true;
+	return msgread_done(&r);
+}
+
+static void
+session_auth_message(struct session *s, const struct frame *f)
+{
+	uint8_t nonce[18];
+	char out[1024];
+	size_t n = 0;
+	struct slice data;
+
+	if (!session_auth_data(s, f, &data)) {
+		session_close(s, CLOSE_PROTOCOL, "malformed SASL message");
+		return;
+	}
+	hash_random(nonce, sizeof(nonce));
+	switch (scram_step(&s->login->scram, data, nonce, out, &n)) {
+	case SCRAM_CONTINUE:
+		session_auth_send(s, 11, out, n);
+		break;
+	case SCRAM_OK:
+		session_auth_send(s, 12, out, n);
+		if (s->state != SESSION_CLOSED)
+			session_logged_in(s);
+		break;
+	case SCRAM_FAILED:
+		session_auth_failed(s);
+		break;
+	case SCRAM_MALFORMED:
+		session_close(s, CLOSE_PROTOCOL,
+		    scram_why(&s->login->scram));
+		break;
+	}
+}
+
+/* ---- welcome --------------------------------------------------------------------------- */
+
+/* AuthenticationOk, parameters, cancel key, ReadyForQuery, in one write. */
+static void
+session_greet(struct session *s, const char *params, size_t n)
+{
+	struct msgwrite w;
+	struct buf b;
+
+	buf_init(&b, 1024 * 1024);
+	msgwrite_init(&w, &b);
+	msgwrite_begin(&w, 'R');
+	msgwrite_u32(&w, 0);
+	msgwrite_end(&w);
+	msgwrite_param_status(&w, "application_name",
+	    s->app_name != NULL ? s->app_name : "");
+	msgwrite_raw(&w, params, n);
+	msgwrite_begin(&w, 'K');
+	msgwrite_u32(&w, (uint32_t)s->cancel_pid);
+	msgwrite_u32(&w, s->cancel_secret);
+	msgwrite_end(&w);
+	msgwrite_ready(&w, 'I');
+	session_login_free(s);
+	s->started = clock_mono();
+	session_enter(s, SESSION_IDLE);
+	stat_add(&session_metrics(s)->c.client_logins, 1);
+	if (w.failed)
+		session_close(s, CLOSE_MEMORY, NULL);
+	else
+		session_send(s, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+}
+
+void
+session_welcome(struct session *s)
+{
+	struct welcome *w = pool_welcome(s->home);
+
+	if (w == NULL) {
+		session_close(s, CLOSE_BACKEND_DOWN,
+		    "the backend told us nothing about itself");
+		return;
+	}
+	session_greet(s, w->messages, w->n);
+	welcome_unref(&w);
+	if (s->state != SESSION_CLOSED)
+		session_pump(s);
+}
+
+static void
+session_greet_console(struct session *s)
+{
+	static const char *const params[][2] = {
+		{ "server_version", "15.0 (pgsluice console)" },
+		{ "server_encoding", "UTF8" }, { "client_encoding", "UTF8" },
+		{ "DateStyle", "ISO, MDY" }, { "TimeZone", "UTC" },
+		{ "IntervalStyle", "postgres" },
+		{ "integer_datetimes", "on" },
+		{ "standard_conforming_strings", "on" },
+	};
+	struct msgwrite w;
+	struct buf b;
+	size_t i;
+
+	s->console = true;
+	s->can_admin = conf_lists(&s->conf->admin_users, s->user);
+	s->can_look = s->can_admin ||
+	    conf_lists(&s->conf->stats_users, s->user);
+	if (!s->can_look) {
+		session_close(s, CLOSE_NOT_ADMIN,
+		    "user is neither in admin_users nor in stats_users");
+		return;
+	}
+	buf_init(&b, 4096);
+	msgwrite_init(&w, &b);
+	for (i = 0; i < ARRAY_SIZE(params); i++)
+		msgwrite_param_status(&w, params[i][0], params[i][1]);
+	CHECK(!w.failed);
+	session_greet(s, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+}
+
+static void
+session_logged_in(struct session *s)
+{
+	struct server *srv;
+	struct welcome *w;
+	char text[200];
+
+	cancel_register(s);
+	if (s->login->replication) {
+		session_close(s, CLOSE_REPLICATION, NULL);
+		return;
+	}
+	if (strcmp(s->dbname, "pgsluice") == 0) {
+		session_greet_console(s);
+		return;
+	}
+	s->db = conf_find_database(s->conf, s->dbname);
+	if (s->db == NULL) {
+		snprintf(text, sizeof(text), "database \"%.128s\" does not "
+		    "exist", s->dbname);
+		session_close(s, CLOSE_NO_DATABASE, text);
+		return;
+	}
+	s->home = session_pool(s, s->db->backend);
+	if (s->home == NULL) {
+		session_close(s, CLOSE_MEMORY, "too many pools");
+		return;
+	}
+	w = pool_welcome(s->home);
+	if (w != NULL) {
+		session_greet(s, w->messages, w->n);
+		welcome_unref(&w);
+		return;
+	}
+	s->waiting = s->home;
+	session_enter(s, SESSION_WELCOME);
+	switch (pool_lease(s->home, &s->waiter, clock_mono(), &srv, text,
+	    sizeof(text))) {
+	case LEASE_GOT:
+		s->waiting = NULL;
+		pool_put(s->home, srv);
+		session_welcome(s);
+		break;
+	case LEASE_WAIT:
+		break;
+	case LEASE_FAILED:
+		s->waiting = NULL;
+		session_close(s, CLOSE_BACKEND_DOWN, text);
+		break;
+	}
+}
+
+/* ---- input before login -------------------------------------------------------------------- */
+
+static size_t
+session_first_packet(struct session *s, const char *p, size_t n)
+{
+	struct login *l = session_login(s);
+	struct startup_packet sp;
+
+	switch (startup_next(p, n, &sp)) {
+	case STARTUP_NEED_MORE:
+		s->need = n + 1;
+		return 0;
+	case STARTUP_SSL:
+		if (l->ssl_asked || s->tls) {
+			session_close(s, CLOSE_STARTUP, "second SSLRequest");
+			return n;
+		}
+		l->ssl_asked = true;
+		session_answer_ssl(s, n > sp.size);
+		return sp.size;
+	case STARTUP_GSS:
+		if (l->gss_asked || s->tls) {
+			session_close(s, CLOSE_STARTUP,
+			    "second GSSENCRequest");
+			return n;
+		}
+		l->gss_asked = true;
+		session_send(s, "N", 1);
+		return sp.size;
+	case STARTUP_CANCEL:
+		cancel_request(s->sw, sp.cancel_pid, sp.cancel_key,
+		    sp.cancel_key_len);
+		session_close(s, CLOSE_CANCEL_SENT, NULL);
+		return n;
+	case STARTUP_V3:
+		session_take_startup(s, &sp);
+		return sp.size;
+	case STARTUP_TLS_HELLO:
+		session_close(s, CLOSE_TLS_FAILED,
+		    "direct TLS is not supported, use SSLRequest");
+		return n;
+	case STARTUP_UNSUPPORTED:
+		session_close(s, CLOSE_VERSION, "unsupported frontend "
+		    "protocol: server supports 3.0");
+		return n;
+	default:
+		session_close(s, CLOSE_STARTUP, NULL);
+		return n;
+	}
+}
+
+size_t
+session_startup_input(struct session *s, const char *p, size_t n)
+{
+	struct frame f;
+
+	if (s->state == SESSION_STARTUP)
+		return session_first_packet(s, p, n);
+	switch (frame_next(p, n, LOGIN_INPUT_MAX, &f)) {
+	case FRAME_NEED_MORE:
+		s->need = 5;
+		return 0;
+	case FRAME_PARTIAL:
+		if (f.type == 'p') {
+			s->need = f.size;
+			return 0;
+		}
+		break;
+	case FRAME_WHOLE:
+		if (f.type == 'p') {
+			session_auth_message(s, &f);
+			return f.size;
+		}
+		if (f.type == 'X') {
+			session_close(s, CLOSE_TERMINATE, NULL);
+			return n;
+		}
+		break;
+	default:
+		break;
+	}
+	session_close(s, CLOSE_PROTOCOL, "expected a password message");
+	return n;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Prepared statements of clients: content shared per worker, names per session.
+ *
+ * Content (text and parameter types) is interned, so that a driver that sends
+ * the same Parse again finds shape and physical texts ready.  Reference counts
+ * are not atomic: everything stays on one worker.
+ */
+#ifndef PGSLUICE_SESSION_STATEMENT_H
+#define PGSLUICE_SESSION_STATEMENT_H
+
+#include "base/hash.h"
+#include "base/htab.h"
+#include "base/slice.h"
+#include "pgwire/msgread.h"
+#include "route/route.h"
+
+struct statement {
+	struct htab_node node;
+	unsigned refs;
+	struct hash128 hash;     /* of text and types */
+	struct hash128 sql_hash; /* of the text alone */
+	struct slice sql, types; /* owned, behind the struct */
+	/* Physical texts, made when first needed for a configuration. */
+	uint64_t generation;
+	const struct conf_database *db;
+	struct {
+		char *sql;           /* NULL: not made */
+		size_t n;
+		struct hash128 hash; /* of text and types: name on servers */
+	} phys[FORM_COUNT];
+};
+
+struct statement_table { /* per worker */
+	struct htab tab;
+};
+
+struct named_statement;
+
+struct statements { /* per session */
+	struct htab named;
+	struct statement *unnamed;
+	size_t bytes;
+};
+
+void statement_table_init(struct statement_table *t);
+void statement_table_fini(struct statement_table *t);
+/* A reference to the statement of this content. NULL: out of memory. */
+struct statement *statement_get(struct statement_table *t, struct slice sql,
+    const struct hash128 *sql_hash, struct slice types) PG_MUST_CHECK;
+static inline struct statement *
+statement_ref(struct statement *st)
+{
+	st->refs++;
+	return st;
+}
+void statement_unref(struct statement_table *t, struct statement **st);
+
+void statements_init(struct statements *s);
+void statements_clear(struct statements *s, struct statement_table *t);
+size_t statements_count(const struct statements *s);
+/* name empty: the unnamed one. NULL: none. Borrowed. */
+struct statement *statements_find(const struct statements *s,
+    struct slice name);
+/* Takes over the reference. The name must be free (empty: replaced). */
+void statements_set(struct statements *s, struct statement_table *t,
+    struct slice name, struct statement *st);
+void statements_remove(struct statements *s, struct statement_table *t,
+    struct slice name);
+void statements_drop_unnamed(struct statements *s, struct statement_table *t);
+
+#endif

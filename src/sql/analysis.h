@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * What the parse tree of a shape says, in neutral terms.
+ *
+ * Made by analysis_new() (sql/parse*.c, the only files that include
+ * libpg_query), immutable afterwards.  Everything that depends on literal
+ * values is expressed by reference: cut number or parameter number.  What is
+ * not understood is said to be so: an unknown node means "not cacheable,
+ * writes everything", and an unproven predicate is left out.
+ */
+#ifndef PGSLUICE_SQL_ANALYSIS_H
+#define PGSLUICE_SQL_ANALYSIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "sql/lex.h"
+
+enum stmt_kind {
+#define STMT_KIND(sym, name) STMT_##sym,
+#include "tbl/stmt_kinds.h"
+	STMT_KIND_COUNT
+};
+const char *stmt_kind_name(enum stmt_kind k);
+
+/* Effects. */
+enum {
+	AN_LOCKING = 1u << 0,      /* FOR UPDATE/SHARE, LOCK, advisory locks */
+	AN_WRITES = 1u << 1,       /* writes some table */
+	AN_WRITES_ALL = 1u << 2,   /* may write anything (DO, CALL, unknown function, unparsed, DDL) */
+	AN_STABLE = 1u << 3,       /* calls a stable builtin or SQL value function (now()) */
+	AN_VOLATILE = 1u << 4,     /* calls a volatile function (random(), nextval()) */
+	AN_UNKNOWN_FN = 1u << 5,   /* calls a function not in the table of names */
+	AN_CATALOG = 1u << 6,      /* reads pg_catalog or information_schema */
+	AN_TX_BEGIN = 1u << 7,     /* BEGIN or START TRANSACTION */
+	AN_TX_END = 1u << 8,       /* COMMIT, ROLLBACK, PREPARE TRANSACTION (not ROLLBACK TO) */
+	AN_TX_PLAIN = 1u << 9,     /* BEGIN: no options, or isolation READ COMMITTED only;
+	                              COMMIT/ROLLBACK: no AND CHAIN */
+	AN_MULTI = 1u << 10,       /* more than one statement */
+	AN_PARAMS = 1u << 11,      /* has $n */
+	AN_EXPLAIN_ROUTE = 1u << 12, /* EXPLAIN (ROUTE) ...; kind and all else describe the inner statement */
+	AN_DISCARD_ALL = 1u << 13,
+	AN_SUBLINK = 1u << 14,     /* subqueries, CTEs, set operations, or joins */
+	AN_SET_ISOLATION = 1u << 15, /* changes an isolation level or read-only mode */
+	AN_SET_LOCAL = 1u << 16,   /* SET LOCAL */
+	AN_TABLESAMPLE = 1u << 17,
+	AN_DATETIME_LITERAL = 1u << 18, /* casts a literal or parameter to a date/time type: 'now'
+	                              and the like make the result depend on the clock */
+	AN_EXPLAIN_UNSUPPORTED = 1u << 19 /* with AN_EXPLAIN_ROUTE: other options, or several
+	                              statements; refuse it */
+};
+
+/* Why a statement ties its session to the server it ran on. 0: it does not. */
+enum pin_reason {
+	PIN_NONE,
+#define PIN_REASON(sym, name, doc) PIN_##sym,
+#include "tbl/pin_reasons.h"
+	PIN_REASON_COUNT
+};
+const char *pin_reason_name(enum pin_reason r);
+
+struct an_table {
+	char *schema;        /* lower-cased as PostgreSQL folds it; NULL: none */
+	char *name;
+	bool read, written;
+	bool takes_alias;    /* an "AS name" may be inserted behind it */
+	bool has_alias;
+	bool is_target;      /* the relation of INSERT/UPDATE/DELETE/COPY/TRUNCATE */
+	struct textpos pos;  /* of the (qualified) relation token */
+	uint32_t len;        /* bytes of it, quotes and dots included; 0: place
+	                        unknown (objects of DROP) */
+};
+
+/* "schema.rel" inside a three-part column reference, to be cut down to "rel". */
+struct an_qualref {
+	unsigned table; /* index in tables */
+	struct textpos pos;
+	uint32_t len;
+};
+
+enum an_value_kind {
+	AN_VAL_CUT,    /* literal: cut number in index */
+	AN_VAL_PARAM,  /* $n: index is n - 1 */
+	AN_VAL_NULL,
+	AN_VAL_NOW,    /* an expression over now()/current_date that only the server may evaluate */
+	AN_VAL_OTHER
+};
+enum an_cast { /* type the value was explicitly cast to */
+	AN_CAST_NONE, AN_CAST_INT2, AN_CAST_INT4, AN_CAST_INT8, AN_CAST_TEXT,
+	AN_CAST_UUID, AN_CAST_DATE, AN_CAST_TIMESTAMP, AN_CAST_TIMESTAMPTZ,
+	AN_CAST_OTHER
+};
+struct an_value {
+	enum an_value_kind kind;
+	uint32_t index;
+	bool negative;  /* a unary minus stands before the literal */
+	enum an_cast cast;
+};
+
+enum an_op { /* column OP value(s); the column is on the left */
+	AN_EQ, AN_IN /* any of the values */, AN_LT, AN_LE, AN_GT, AN_GE,
+	AN_MONTH_EQ, /* date_trunc('month', column) = value, if analysis_pred_applies() */
+	AN_ROWS      /* INSERT: the values given for this column, one a row */
+};
+/* A condition that every row the statement touches must satisfy: top-level
+ * AND terms of the WHERE clause of a statement over exactly one relation
+ * (no joins, sublinks, set operations or CTEs), or an INSERT's rows. */
+struct an_pred {
+	unsigned table;
+	char *column;
+	enum an_op op;
+	struct an_value *values;
+	size_t n_values;
+	uint32_t unit_cut; /* AN_MONTH_EQ: the cut that must read 'month' */
+};
+
+struct analysis {
+	enum stmt_kind kind;    /* MULTI: of the first statement that is not SELECT;
+	                           no predicates then */
+	uint32_t flags;
+	enum pin_reason pin;
+	unsigned n_params;      /* highest $n */
+	struct an_table *tables;
+	size_t n_tables;
+	struct an_qualref *qualrefs;
+	size_t n_qualrefs;
+	struct an_pred *preds;
+	size_t n_preds;
+	char **assigned;        /* UPDATE (and ON CONFLICT DO UPDATE): columns set */
+	size_t n_assigned;
+	bool insert_known;      /* INSERT .. VALUES with a column list */
+	bool group_or_agg;      /* aggregates, GROUP BY, DISTINCT, window, LIMIT or ORDER BY present */
+};
+
+/* Names the configuration declares, for functions the table does not know.
+ * "f" stands for f of any schema, "s.f" for a call written s.f() only. */
+struct an_functions {
+	const char *const *readonly;
+	size_t n_readonly;
+	const char *const *stateless;
+	size_t n_stateless;
+};
+
+/* Parse and analyse one text whose lexer result is lx. Always returns an
+ * analysis: kind STMT_UNPARSED, flags AN_WRITES_ALL and pin PIN_UNPARSED when
+ * libpg_query cannot parse it (the server will report the error; a syntax
+ * error leaves no state, but our grammar may be older than the server's). */
+struct analysis *analysis_new(struct slice sql, const struct lexer *lx,
+    const struct an_functions *fns) PG_MUST_CHECK;
+/* For text the lexer refused (too long, too deep, broken). */
+struct analysis *analysis_unparsed(void) PG_MUST_CHECK;
+void analysis_free(struct analysis **a);
+
+/* Text of the inner statement of EXPLAIN (ROUTE) stmt; p == NULL when it is
+ * no such statement. */
+struct slice analysis_explain_inner(struct slice sql);
+/* The same, and whether there are other options or a value given to ROUTE. */
+struct slice analysis_explain_options(struct slice sql, bool *unsupported);
+
+/* Decode a literal cut into plain text (quotes removed, doubled quotes
+ * undone). false for kinds whose value needs escape processing. out is
+ * malloc-free: it points into sql when nothing had to be undone. */
+bool analysis_literal(struct slice sql, const struct cut *c, char *scratch,
+    size_t scratch_size, struct slice *out) PG_MUST_CHECK;
+
+/* The predicate's condition on the literals of this very text holds: true for
+ * all but AN_MONTH_EQ, whose unit is a literal that the shape does not hold. */
+bool analysis_pred_applies(const struct an_pred *p, struct slice sql,
+    const struct lexer *lx);
+
+/* Text holds now, today, tomorrow or yesterday as a word: as a date or time
+ * it would mean another value tomorrow. For bound parameters too. */
+bool analysis_literal_is_special(struct slice text);
+/* For a SELECT: any string literal of the text is special, or cannot be told
+ * cheaply (escapes). Its result must not be cached. */
+bool analysis_has_special_literals(const struct analysis *a, struct slice sql,
+    const struct lexer *lx);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Names of statement kinds and pin reasons, from their tables.  Pure.
+ */
+#include "sql/analysis.h"
+
+const char *
+stmt_kind_name(enum stmt_kind k)
+{
+	static const char *const names[] = {
+#define STMT_KIND(sym, name) name,
+#include "tbl/stmt_kinds.h"
+	};
+
+	CHECK((size_t)k < ARRAY_SIZE(names));
+	return names[k];
+}
+
+const char *
+pin_reason_name(enum pin_reason r)
+{
+	static const char *const names[] = {
+		"none",
+#define PIN_REASON(sym, name, doc) name,
+#include "tbl/pin_reasons.h"
+	};
+
+	CHECK((size_t)r < ARRAY_SIZE(names));
+	return names[r];
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * From text to analysis: calls libpg_query, unpacks its tree, has every
+ * statement looked at, and frees it all.  The parse*.c files are the only ones
+ * that know the library.  It keeps its memory per thread; statements that it
+ * cannot parse give the analysis of unparsed text.  Whoever calls this has
+ * SQL_STACK_MIN bytes of stack and a lexer result that is LEX_OK.
+ *
+ * Memory grows with the client's text, so running out of it is no panic: the
+ * statement counts as unparsed.
+ */
+#include <stdlib.h>
+
+#include "sql/parse_priv.h"
+
+bool
+parse_reserve(struct parse *p, void *array, size_t n, size_t *size,
+    size_t elem, size_t max)
+{
+	size_t want = *size ? *size * 2 : 4;
+	void *old, *grown;
+
+	if (p->failed)
+		return false;
+	if (n < *size)
+		return true;
+	memcpy(&old, array, sizeof(old));
+	if (n >= max || (grown = realloc(old, want * elem)) == NULL) {
+		p->failed = true;
+		return false;
+	}
+	memcpy(array, &grown, sizeof(grown));
+	*size = want;
+	return true;
+}
+
+char *
+parse_strdup(struct parse *p, const char *s)
+{
+	char *copy = strdup(s);
+
+	if (copy == NULL)
+		p->failed = true;
+	return copy;
+}
+
+void
+parse_pin(struct parse *p, enum pin_reason r)
+{
+	if (p->an->pin == PIN_NONE)
+		p->an->pin = r;
+}
+
+static void
+parse_drop_preds(struct analysis *an)
+{
+	size_t i;
+
+	for (i = 0; i < an->n_preds; i++) {
+		free(an->preds[i].column);
+		free(an->preds[i].values);
+	}
+	an->n_preds = 0;
+	an->insert_known = false;
+}
+
+static void
+parse_tree(struct parse *p, const PgQuery__ParseResult *tree)
+{
+	struct analysis *an = p->an;
+	enum stmt_kind kind;
+	size_t i;
+
+	for (i = 0; i < tree->n_stmts && !p->failed; i++) {
+		kind = an->kind;
+		parse_statement(p, tree->stmts[i]->stmt, true);
+		if (i > 0 && kind != STMT_SELECT)
+			an->kind = kind;
+	}
+	if (tree->n_stmts > 1) {
+		an->flags |= AN_MULTI;
+		parse_drop_preds(an);
+	}
+	parse_resolve_refs(p);
+}
+
+/* The text terminated, with the first n bytes blank: places stay the same. */
+static char *
+parse_copy(struct slice sql, size_t blank)
+{
+	char *copy = malloc(sql.n + 1);
+
+	if (copy == NULL)
+		return NULL;
+	memset(copy, ' ', blank);
+	if (sql.n > blank)
+		memcpy(copy + blank, sql.p + blank, sql.n - blank);
+	copy[sql.n] = '\0';
+	return copy;
+}
+
+/* false: libpg_query cannot parse it, or no memory. */
+static bool
+parse_text(struct parse *p, const char *text)
+{
+	PgQueryProtobufParseResult r = pg_query_parse_protobuf(text);
+	PgQuery__ParseResult *tree = NULL;
+
+	if (r.error == NULL)
+		tree = pg_query__parse_result__unpack(NULL, r.parse_tree.len,
+		    (const uint8_t *)r.parse_tree.data);
+	if (tree != NULL) {
+		parse_tree(p, tree);
+		pg_query__parse_result__free_unpacked(tree, NULL);
+	}
+	pg_query_free_protobuf_parse_result(r);
+	return tree != NULL && !p->failed;
+}
+
+struct analysis *
+analysis_new(struct slice sql, const struct lexer *lx,
+    const struct an_functions *fns)
+{
+	struct parse p = { .sql = sql, .lx = lx, .fns = fns };
+	struct slice inner;
+	uint32_t explain = 0;
+	bool unsupported, ok;
+	char *text;
+
+	inner = analysis_explain_options(sql, &unsupported);
+	if (inner.p != NULL)
+		explain = AN_EXPLAIN_ROUTE;
+	text = parse_copy(sql, inner.p == NULL ? 0 :
+	    (size_t)(inner.p - sql.p));
+	p.an = x_calloc(1, sizeof(*p.an));
+	ok = text != NULL && parse_text(&p, text);
+	free(text);
+	free(p.refs);
+	free(p.ctes);
+	if (!ok) {
+		analysis_free(&p.an);
+		p.an = analysis_unparsed();
+	}
+	if (explain != 0 && (unsupported || (p.an->flags & AN_MULTI) ||
+	    p.an->kind == STMT_EMPTY))
+		explain |= AN_EXPLAIN_UNSUPPORTED;
+	p.an->flags |= explain;
+	return p.an;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Statements that read and write rows: SELECT, INSERT, UPDATE, DELETE, MERGE;
+ * and the dispatcher for all.  A statement inside of another (a CTE, the query
+ * of COPY) adds its effects but neither kind nor predicates.
+ */
+#include "sql/parse_priv.h"
+
+static void
+stmt_select(struct parse *p, const PgQuery__SelectStmt *s, bool whole)
+{
+	struct analysis *an = p->an;
+	size_t mark = parse_ctes_push(p, s->with_clause);
+	enum parse_use use = p->use;
+	const PgQuery__RangeVar *rv;
+	unsigned table = (unsigned)an->n_tables;
+
+	p->use = USE_READ;
+	/* "TABLE t" is SELECT * with places left out. */
+	if (s->n_target_list == 1 && NODE_IS(s->target_list[0], RES_TARGET) &&
+	    s->target_list[0]->res_target->location < 0)
+		p->use = USE_READ_BARE;
+	if (s->op > PG_QUERY__SET_OPERATION__SETOP_NONE ||
+	    s->n_from_clause > 1)
+		an->flags |= AN_SUBLINK;
+	if (s->n_distinct_clause > 0 || s->n_group_clause > 0 ||
+	    s->having_clause != NULL || s->n_window_clause > 0 ||
+	    s->n_sort_clause > 0 || s->limit_count != NULL ||
+	    s->limit_offset != NULL)
+		an->group_or_agg = true;
+	parse_walk_fields(p, &s->base);
+	if (whole && s->into_clause != NULL)
+		an->kind = STMT_DDL;
+	parse_ctes_pop(p, mark);
+	p->use = use;
+	if (!whole || (an->flags & AN_SUBLINK) || s->n_from_clause != 1 ||
+	    an->n_tables != table + 1 ||
+	    !NODE_IS(s->from_clause[0], RANGE_VAR))
+		return;
+	rv = s->from_clause[0]->range_var;
+	parse_where(p, table, rv, s->where_clause);
+}
+
+/* Columns of SET. */
+static void
+stmt_assigned(struct parse *p, parse_node *const *targets, size_t n)
+{
+	struct analysis *an = p->an;
+	char *name;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!NODE_IS(targets[i], RES_TARGET) ||
+		    !parse_reserve(p, &an->assigned, an->n_assigned,
+		    &p->assigned_size, sizeof(*an->assigned), LEX_MAX_CUTS))
+			continue;
+		name = parse_strdup(p, targets[i]->res_target->name);
+		if (name != NULL)
+			an->assigned[an->n_assigned++] = name;
+	}
+}
+
+static void
+stmt_insert(struct parse *p, const PgQuery__InsertStmt *s, bool whole)
+{
+	const PgQuery__OnConflictClause *c = s->on_conflict_clause;
+	size_t mark = parse_ctes_push(p, s->with_clause);
+	unsigned table = parse_table(p, s->relation, USE_TARGET);
+
+	parse_walk_nodes(p, s->cols, s->n_cols);
+	parse_walk_node(p, s->select_stmt);
+	if (NODE_IS(s->select_stmt, SELECT_STMT) &&
+	    s->select_stmt->select_stmt->n_values_lists == 0)
+		p->an->flags |= AN_SUBLINK;
+	if (c != NULL) {
+		parse_walk_fields(p, &c->base);
+		stmt_assigned(p, c->target_list, c->n_target_list);
+	}
+	parse_walk_nodes(p, s->returning_list, s->n_returning_list);
+	parse_ctes_pop(p, mark);
+	if (whole && !p->failed)
+		parse_insert_rows(p, table, s);
+}
+
+static void
+stmt_where(struct parse *p, unsigned table, const PgQuery__RangeVar *rv,
+    const parse_node *where, bool whole)
+{
+	if (whole && !p->failed && !(p->an->flags & AN_SUBLINK) &&
+	    p->an->n_tables == table + 1)
+		parse_where(p, table, rv, where);
+}
+
+static void
+stmt_update(struct parse *p, const PgQuery__UpdateStmt *s, bool whole)
+{
+	size_t mark = parse_ctes_push(p, s->with_clause);
+	unsigned table = parse_table(p, s->relation, USE_TARGET);
+
+	if (s->n_from_clause > 0)
+		p->an->flags |= AN_SUBLINK;
+	parse_walk_nodes(p, s->from_clause, s->n_from_clause);
+	parse_walk_nodes(p, s->target_list, s->n_target_list);
+	parse_walk_node(p, s->where_clause);
+	parse_walk_nodes(p, s->returning_list, s->n_returning_list);
+	parse_ctes_pop(p, mark);
+	stmt_assigned(p, s->target_list, s->n_target_list);
+	stmt_where(p, table, s->relation, s->where_clause, whole);
+}
+
+static void
+stmt_delete(struct parse *p, const PgQuery__DeleteStmt *s, bool whole)
+{
+	size_t mark = parse_ctes_push(p, s->with_clause);
+	unsigned table = parse_table(p, s->relation, USE_TARGET);
+
+	if (s->n_using_clause > 0)
+		p->an->flags |= AN_SUBLINK;
+	parse_walk_nodes(p, s->using_clause, s->n_using_clause);
+	parse_walk_node(p, s->where_clause);
+	parse_walk_nodes(p, s->returning_list, s->n_returning_list);
+	parse_ctes_pop(p, mark);
+	stmt_where(p, table, s->relation, s->where_clause, whole);
+}
+
+static void
+stmt_merge(struct parse *p, const PgQuery__MergeStmt *s)
+{
+	size_t mark = parse_ctes_push(p, s->with_clause);
+
+	(void)parse_table(p, s->relation, USE_TARGET);
+	parse_walk_node(p, s->source_relation);
+	parse_walk_node(p, s->join_condition);
+	parse_walk_nodes(p, s->merge_when_clauses, s->n_merge_when_clauses);
+	parse_ctes_pop(p, mark);
+}
+
+void
+parse_statement(struct parse *p, const parse_node *n, bool whole)
+{
+	const struct parse_row *row;
+	enum parse_use use = p->use;
+
+	if (n == NULL || p->failed)
+		return;
+	row = parse_node_row(n->node_case);
+	if (row->verdict != PV_STMT) {
+		parse_unknown(p);
+		if (whole)
+			p->an->kind = STMT_OTHER;
+		return;
+	}
+	if (whole)
+		p->an->kind = row->kind;
+	p->an->flags |= row->flags;
+	if (row->pin != PIN_NONE)
+		parse_pin(p, row->pin);
+	p->use = USE_READ;
+	switch ((int)n->node_case) {
+	case PG_QUERY__NODE__NODE_SELECT_STMT:
+		stmt_select(p, n->select_stmt, whole);
+		break;
+	case PG_QUERY__NODE__NODE_INSERT_STMT:
+		stmt_insert(p, n->insert_stmt, whole);
+		break;
+	case PG_QUERY__NODE__NODE_UPDATE_STMT:
+		stmt_update(p, n->update_stmt, whole);
+		break;
+	case PG_QUERY__NODE__NODE_DELETE_STMT:
+		stmt_delete(p, n->delete_stmt, whole);
+		break;
+	case PG_QUERY__NODE__NODE_MERGE_STMT:
+		stmt_merge(p, n->merge_stmt);
+		break;
+	default:
+		parse_utility(p, n, whole);
+	}
+	p->use = use;
+}

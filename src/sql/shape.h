@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Per-worker table from shape to analysis: a bounded LRU, so that a shape is
+ * parsed once and recognised by hash afterwards.  Not thread safe; owned by
+ * one worker.  A struct shape stays valid while it is referenced (non-atomic
+ * count), also after eviction.
+ */
+#ifndef PGSLUICE_SQL_SHAPE_H
+#define PGSLUICE_SQL_SHAPE_H
+
+#include <sys/queue.h>
+
+#include "base/htab.h"
+#include "sql/analysis.h"
+#include "sql/lex.h"
+
+struct shape {
+	struct htab_node node;
+	TAILQ_ENTRY(shape) lru;
+	unsigned refs;         /* the table holds one while linked */
+	struct hash128 hash;
+	char *text;            /* shape bytes, for comparison */
+	size_t len;
+	struct analysis *an;
+	/* For the layer above: what it derived for this shape. Freed through
+	 * shape_table.free_derived when the shape goes or is replaced. */
+	void *derived;
+};
+
+struct shape_table {
+	struct htab tab;
+	TAILQ_HEAD(shape_list, shape) lru; /* most recently used first */
+	size_t limit;
+	struct shape *unparsed; /* one for all text the lexer refuses */
+	void (*free_derived)(void *);
+	struct an_functions fns;
+	uint64_t parses, hits, evictions;
+};
+
+void shape_table_init(struct shape_table *t, size_t limit,
+    void (*free_derived)(void *));
+void shape_table_fini(struct shape_table *t);
+/* Forget everything (the function lists or the configuration changed). */
+void shape_table_clear(struct shape_table *t, const struct an_functions *fns);
+
+/* Lex into lx and find or make the shape. Never NULL. The result is borrowed:
+ * valid until the next call unless shape_ref()ed. For text that was refused
+ * lx->n_cuts is 0 and the shape is t->unparsed. */
+struct shape *shape_get(struct shape_table *t, struct lexer *lx,
+    struct slice sql, bool scs, size_t max_len);
+struct shape *shape_ref(struct shape *s);
+void shape_unref(struct shape_table *t, struct shape **s);
+
+#endif

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/sql/analysis.c \
+	src/sql/analysis.h \
+	src/sql/explain.c \
+	src/sql/functions.c \
+	src/sql/functions.h \
+	src/sql/kinds.c \
+	src/sql/lex.c \
+	src/sql/lex.h \
+	src/sql/literal.c \
+	src/sql/parse.c \
+	src/sql/parse_preds.c \
+	src/sql/parse_priv.h \
+	src/sql/parse_stmt.c \
+	src/sql/parse_tables.c \
+	src/sql/parse_util.c \
+	src/sql/parse_values.c \
+	src/sql/parse_walk.c \
+	src/sql/scan.c \
+	src/sql/scan.h \
+	src/sql/shape.c \
+	src/sql/shape.h \
+	src/sql/textpos.c

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/stats/hist.c \
+	src/stats/hist.h \
+	src/stats/metrics.c \
+	src/stats/metrics.h

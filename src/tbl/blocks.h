@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Every block of the configuration file and every option in it, once: the
+ * parser, SHOW CONFIG and doc/configuration.md come from here.
+ *
+ * BLOCK(symbol, name, parent, doc)
+ *	a block is written: name "title" { options }
+ * BLOCK_OPTION(block, name, type, need, default, accepts, doc)
+ *	type     STR LIST INT TIME BOOL WORD MONTH
+ *	need     MUST or MAY be given
+ *	default  as it would stand in the file; "" for none (doc tells then)
+ *	accepts  INT and TIME: "low..high"; WORD: "one|other"; else ""
+ */
+#ifndef BLOCK
+#define BLOCK(sym, name, parent, doc)
+#endif
+#ifndef BLOCK_OPTION
+#define BLOCK_OPTION(block, name, type, need, def, accepts, doc)
+#endif
+
+BLOCK(BACKEND, "backend", ROOT, "One PostgreSQL endpoint: host, port and database.")
+BLOCK_OPTION(BACKEND, conninfo, STR, MUST, "", "", "libpq connection string, keywords or URI. A user in it is forced for every client; without one each client's own or mapped name is used.")
+BLOCK_OPTION(BACKEND, pool_size, INT, MAY, "0", "0..10000", "Servers per user of this backend, process-wide; 0: the setting pool_size.")
+
+BLOCK(DATABASE, "database", ROOT, "A database that clients can connect to. The name pgsluice is taken by the console.")
+BLOCK_OPTION(DATABASE, backend, STR, MUST, "", "", "Backend for statements that are not routed elsewhere.")
+BLOCK_OPTION(DATABASE, pool_mode, WORD, MAY, "", "transaction|session", "When a server goes back to its pool; default: the setting pool_mode.")
+BLOCK_OPTION(DATABASE, cache, BOOL, MAY, "true", "", "false: no statement of this database is ever cached.")
+
+BLOCK(TABLE, "table", ROOT, "A logical table, titled with the name applications use (schema.table, or table for any schema). A title may occur again as long as no database is named by two of its blocks.")
+BLOCK_OPTION(TABLE, databases, LIST, MAY, "", "", "Databases it is routed in; default: all.")
+BLOCK_OPTION(TABLE, key_column, STR, MAY, "", "", "Column that names the tenant. Needed by sharded variants.")
+BLOCK_OPTION(TABLE, key_type, WORD, MAY, "", "uuid|int4|int8|text", "Type of that column; needed when there is one.")
+BLOCK_OPTION(TABLE, time_column, STR, MAY, "", "", "Column the months are taken from. Needed when a variant has spans.")
+BLOCK_OPTION(TABLE, use, STR, MAY, "", "", "Variant that serves the table; default: the first.")
+
+BLOCK(VARIANT, "variant", TABLE, "One physical form of the table; at least one per table.")
+BLOCK_OPTION(VARIANT, kind, WORD, MUST, "", "plain|monthly|sharded", "plain: one table. monthly: RANGE partitions by month. sharded: HASH partitions by tenant.")
+BLOCK_OPTION(VARIANT, backend, STR, MUST, "", "", "Where it lives; monthly: the backend that sees all months; sharded: the coordinator.")
+BLOCK_OPTION(VARIANT, relation, STR, MUST, "", "", "Its name there, with or without schema.")
+BLOCK_OPTION(VARIANT, shard_relation, STR, MAY, "", "", "sharded, needed: the name of the partition on every shard.")
+BLOCK_OPTION(VARIANT, shards, LIST, MAY, "", "", "sharded, needed: backends of the shards. The place in the list is the remainder, their number the modulus.")
+
+BLOCK(SPAN, "span", VARIANT, "monthly only: months that a backend of its own serves. Spans must follow one another without gap or overlap.")
+BLOCK_OPTION(SPAN, backend, STR, MUST, "", "", "Backend that holds these months.")
+BLOCK_OPTION(SPAN, from, MONTH, MAY, "", "", "First month, YYYY-MM; default: no lower end.")
+BLOCK_OPTION(SPAN, until, MONTH, MAY, "", "", "First month that is no longer in it, YYYY-MM; default: no upper end.")
+
+BLOCK(CACHE, "cache", ROOT, "A cache rule. A SELECT is cached by the first rule whose tables contain every table it reads.")
+BLOCK_OPTION(CACHE, databases, LIST, MAY, "", "", "Databases it applies to; default: all. A title may occur again as long as no database is named by two of its blocks.")
+BLOCK_OPTION(CACHE, tables, LIST, MUST, "", "", "The tables a statement may read to be cached by this rule.")
+BLOCK_OPTION(CACHE, ttl, TIME, MUST, "", "1ms..30d", "Life of an answer.")
+BLOCK_OPTION(CACHE, l1_ttl, TIME, MAY, "", "0..30d", "Life in this process's memory; default: ttl; 0: not kept there.")
+BLOCK_OPTION(CACHE, grace, TIME, MAY, "0", "0..30d", "How long after its life an answer may be served while one session fetches a new one.")
+BLOCK_OPTION(CACHE, ttl_closed_month, TIME, MAY, "0", "0..30d", "Life of answers confined to months that are over; 0: ttl.")
+BLOCK_OPTION(CACHE, allow_stable, BOOL, MAY, "false", "", "true: statements that call now() and other stable functions may be cached.")
+BLOCK_OPTION(CACHE, l2, BOOL, MAY, "true", "", "false: answers are not put into Redis.")
+
+BLOCK(USER_MAP, "user_map", ROOT, "Which backend user a client user becomes, on backends whose conninfo forces none.")
+BLOCK_OPTION(USER_MAP, to, STR, MUST, "", "", "The backend user.")
+
+#undef BLOCK
+#undef BLOCK_OPTION

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * PIN_REASON(symbol, name, doc): why a session keeps its server. */
+PIN_REASON(SESSION_POOLING, "session_pooling", "pool_mode is session")
+PIN_REASON(SETTING, "setting", "SET, RESET or set_config changed a setting")
+PIN_REASON(ROLE, "role", "SET ROLE or SET SESSION AUTHORIZATION")
+PIN_REASON(PREPARE, "prepare", "SQL-level PREPARE, EXECUTE or DEALLOCATE")
+PIN_REASON(LISTEN, "listen", "LISTEN or UNLISTEN")
+PIN_REASON(TEMP, "temp_table", "temporary table, view or sequence")
+PIN_REASON(CURSOR, "cursor_with_hold", "DECLARE ... WITH HOLD")
+PIN_REASON(ADVISORY, "advisory_lock", "session advisory lock")
+PIN_REASON(SEQUENCE, "sequence_state", "currval, lastval or setval")
+PIN_REASON(FUNCTION, "function", "function that may leave session state")
+PIN_REASON(CODE, "code", "DO or CALL")
+PIN_REASON(LOAD, "load", "LOAD or other module state")
+PIN_REASON(UNPARSED, "unparsed", "statement that our grammar does not know")
+PIN_REASON(PREPARED_SIZE, "statement_size", "prepared statement too large to keep")
+PIN_REASON(REPLICATION, "replication", "replication connection")
+#undef PIN_REASON

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * SESSION_STATE(symbol, name, messages, server, doc)
+ * messages: client message types that are acted on in this state; NULL: bytes
+ * are kept until the state changes; "": none is legal.
+ * server: 'n' holds none, 'y' holds one, '?' either. */
+SESSION_STATE(STARTUP, "startup", "", 'n', "waiting for the startup packet")
+SESSION_STATE(TLS, "tls", "", 'n', "TLS handshake")
+SESSION_STATE(AUTH, "auth", "pX", 'n', "authentication exchange")
+SESSION_STATE(WELCOME, "login", NULL, 'n', "waiting for a first server, to learn what to tell the client")
+SESSION_STATE(IDLE, "idle", "QPBDECSHFXdcf", '?', "waiting for a statement; holds a server if pinned or in a transaction")
+SESSION_STATE(LOOKUP, "lookup", NULL, '?', "asking L2")
+SESSION_STATE(FILL_WAIT, "fill_wait", NULL, '?', "waiting for another session's fill")
+SESSION_STATE(SERVER_WAIT, "server_wait", NULL, 'n', "waiting for a server")
+SESSION_STATE(RELAY, "active", "QPBDECSHFXdcf", 'y', "replies are owed by a server")
+SESSION_STATE(CONSOLE, "console", NULL, 'n', "a console command is being gathered")
+SESSION_STATE(CLOSED, "closed", "", 'n', "closed, to be freed at the end of the turn")
+#undef SESSION_STATE

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Every top-level setting, once: struct conf, the parser, SHOW CONFIG and
+ * doc/configuration.md come from here.
+ *
+ * SETTING_x(name, default, [low, high | type, words], reloadable, doc)
+ * TIME is given in the file as "250ms", "30s", "5min", "1h", "7d", or "0"; SIZE as
+ * "64kB", "64MB", "1GB"; bounds and defaults below are in ns and bytes, ENUM words are
+ * separated by '|' in the order of the enum's values.
+ */
+#ifndef SETTING_BOOL
+#define SETTING_BOOL(name, def, reload, doc)
+#endif
+#ifndef SETTING_INT
+#define SETTING_INT(name, def, lo, hi, reload, doc)
+#endif
+#ifndef SETTING_SIZE
+#define SETTING_SIZE(name, def, lo, hi, reload, doc)
+#endif
+#ifndef SETTING_TIME
+#define SETTING_TIME(name, def, lo, hi, reload, doc)
+#endif
+#ifndef SETTING_STR
+#define SETTING_STR(name, def, reload, doc)
+#endif
+#ifndef SETTING_ENUM
+#define SETTING_ENUM(name, type, def, words, reload, doc)
+#endif
+#ifndef SETTING_LIST
+#define SETTING_LIST(name, def, reload, doc)
+#endif
+
+#define S_ NSEC_PER_SEC
+#define KB_ 1024ll
+#define MB_ (1024ll * 1024)
+#define GB_ (1024ll * 1024 * 1024)
+
+/* where we listen */
+SETTING_LIST(listen, "127.0.0.1:6432", false, "Addresses for PostgreSQL clients, host:port or [v6]:port. Names are resolved once, at start.")
+SETTING_STR(unix_socket_dir, "", false, "Directory for a unix socket .s.PGSQL.PORT (port of the first listen address); empty: none.")
+SETTING_INT(unix_socket_mode, 0777, 0, 0777, false, "Permission bits of the unix socket.")
+SETTING_STR(http_listen, "", false, "Address for /metrics, /healthz and /readyz; empty: none.")
+SETTING_INT(workers, 0, 0, 256, false, "Worker threads; 0: one per CPU.")
+SETTING_ENUM(log_level, int, 2, "error|warn|info|debug", true, "Least severe level that is logged.")
+
+/* who may come in */
+SETTING_ENUM(auth, enum conf_auth, CONF_AUTH_SCRAM, "scram-sha-256|trust", true, "How clients prove who they are.")
+SETTING_STR(users_file, "", true, "File of \"user\" \"secret\" lines; a secret is a SCRAM-SHA-256 verifier as in pg_authid, or a plain password.")
+SETTING_ENUM(tls_mode, enum conf_tls_mode, TLS_MODE_DISABLE, "disable|allow|require", true, "TLS for clients.")
+SETTING_STR(tls_cert_file, "", true, "Server certificate chain, PEM.")
+SETTING_STR(tls_key_file, "", true, "Its private key, PEM, not readable by others.")
+SETTING_STR(tls_ca_file, "", true, "CA that signs client certificates; empty: none are asked for.")
+SETTING_LIST(admin_users, "", true, "Users who may run every console command.")
+SETTING_LIST(stats_users, "", true, "Users who may only look (SHOW) on the console.")
+
+/* limits */
+SETTING_INT(max_client_conn, 1000, 1, 1000000, true, "Client connections in all.")
+SETTING_SIZE(max_message_size, 256 * MB_, 64 * KB_, GB_, true, "Largest single message taken from a client, COPY data excepted.")
+SETTING_SIZE(max_statement_size, MB_, KB_, 64 * MB_, true, "Longer statements are passed on unparsed: never cached, never routed by key.")
+SETTING_SIZE(max_prepared_bytes, 16 * MB_, 64 * KB_, GB_, true, "Memory for one session's prepared statements.")
+SETTING_TIME(client_login_timeout, 60 * S_, S_, 3600 * S_, true, "A client that has not logged in by then is closed.")
+SETTING_TIME(client_idle_timeout, 0, 0, 30 * 86400 * S_, true, "Idle clients are closed after this; 0: never.")
+SETTING_TIME(message_timeout, 60 * S_, S_, 86400 * S_, true, "A client that sent part of a message and went silent is closed after this.")
+SETTING_TIME(idle_transaction_timeout, 0, 0, 30 * 86400 * S_, true, "A client idle inside a transaction is closed after this; 0: never.")
+SETTING_TIME(query_timeout, 0, 0, 30 * 86400 * S_, true, "A statement running longer is cancelled and its client closed; 0: never.")
+
+/* pools */
+SETTING_ENUM(pool_mode, enum conf_pool_mode, POOL_MODE_TRANSACTION, "transaction|session", true, "When a server goes back to its pool; per database too.")
+SETTING_INT(pool_size, 20, 1, 10000, true, "Servers per (backend, user), process-wide.")
+SETTING_INT(min_pool_size, 0, 0, 10000, true, "Servers kept open per used pool.")
+SETTING_TIME(query_wait_timeout, 120 * S_, 0, 86400 * S_, true, "How long a statement may wait for a server (SQLSTATE 53300 after it); 0: for ever.")
+SETTING_TIME(server_idle_timeout, 600 * S_, 0, 86400 * S_, true, "Idle servers over min_pool_size are closed after this; 0: never.")
+SETTING_TIME(server_lifetime, 3600 * S_, 0, 30 * 86400 * S_, true, "Servers older than this are closed when idle; 0: never.")
+SETTING_TIME(server_connect_timeout, 15 * S_, S_, 3600 * S_, true, "Time for one connection attempt to a backend, login included.")
+SETTING_TIME(server_login_retry, S_, 0, 3600 * S_, true, "After a failed attempt the next one waits this long, doubling up to 15 times it.")
+SETTING_INT(max_server_prepared, 500, 10, 100000, true, "Prepared statements kept per server; the least recently used is closed.")
+SETTING_LIST(readonly_functions, "", true, "Functions of yours that only read: calling them writes nothing and leaves no session state.")
+SETTING_LIST(stateless_functions, "", true, "Functions of yours that may write but leave no session state: calling them does not pin.")
+
+/* cache */
+SETTING_SIZE(cache_memory, 64 * MB_, 0, 1024 * GB_, true, "Bytes for L1, overhead included; 0: no L1.")
+SETTING_SIZE(cache_max_object, MB_, KB_, 64 * MB_, true, "Larger results are not cached.")
+SETTING_TIME(cache_fill_wait, 10 * S_, 0, 600 * S_, true, "How long others wait for one fill before they ask the backend themselves.")
+SETTING_STR(redis_host, "", false, "Redis for L2; empty: L2 off.")
+SETTING_INT(redis_port, 6379, 1, 65535, false, "Its port.")
+SETTING_STR(redis_unix_socket, "", false, "Its unix socket, instead of host and port.")
+SETTING_STR(redis_user, "", false, "ACL user; empty: the default user.")
+SETTING_STR(redis_password_file, "", false, "File whose first line is the Redis password.")
+SETTING_INT(redis_database, 0, 0, 1023, false, "Redis database number.")
+SETTING_STR(redis_prefix, "pgsluice", false, "First part of every key.")
+SETTING_TIME(redis_timeout, 5 * NSEC_PER_MSEC, NSEC_PER_MSEC, 10 * S_, true, "Budget for one Redis answer; the connection is closed when it is overdue.")
+SETTING_TIME(redis_retry, S_, 100 * NSEC_PER_MSEC, 600 * S_, true, "Pause of the circuit breaker before Redis is tried again.")
+
+#undef S_
+#undef KB_
+#undef MB_
+#undef GB_
+#undef SETTING_BOOL
+#undef SETTING_INT
+#undef SETTING_SIZE
+#undef SETTING_TIME
+#undef SETTING_STR
+#undef SETTING_ENUM
+#undef SETTING_LIST

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/tbl/blocks.h \
+	src/tbl/bypass_reasons.h \
+	src/tbl/close_reasons.h \
+	src/tbl/console_commands.h \
+	src/tbl/counters.h \
+	src/tbl/function_effects.h \
+	src/tbl/functions.h \
+	src/tbl/metric_families.h \
+	src/tbl/operators.h \
+	src/tbl/output_settings.h \
+	src/tbl/owed.h \
+	src/tbl/pin_reasons.h \
+	src/tbl/reported.h \
+	src/tbl/server_states.h \
+	src/tbl/session_states.h \
+	src/tbl/settings.h \
+	src/tbl/sql_nodes.h \
+	src/tbl/stmt_kinds.h

@@ -1,0 +1,1 @@
+SELECT * FROM app.events e WHERE e.tenant_id = '5f0c0000-0000-0000-0000-000000000001'::uuid AND created_at >= '2024-01-01' AND created_at < $2

@@ -1,0 +1,1 @@
+SELECT count(*) FROM events WHERE 5 = tenant AND 7 >= x AND x BETWEEN -3 AND - - 4 AND y IN (1, -2, $3) AND z = ANY(ARRAY['a','b'])

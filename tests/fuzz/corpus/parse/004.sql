@@ -1,0 +1,1 @@
+SELECT * FROM events WHERE date_trunc('month', ts) = '2024-01-01' AND date_trunc('day', ts) = $1

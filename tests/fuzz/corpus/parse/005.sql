@@ -1,0 +1,1 @@
+SELECT * FROM events WHERE ts >= date_trunc('month', now()) - interval '1 month' AND ts < now() AND d = current_date - 1 AND e > clock_timestamp()

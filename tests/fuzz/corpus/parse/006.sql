@@ -1,0 +1,1 @@
+SELECT "App" . events . id FROM "App" /* c */ . events, other

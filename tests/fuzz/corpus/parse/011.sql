@@ -1,0 +1,1 @@
+SELECT my_ro(1), ro2()

@@ -1,0 +1,1 @@
+SELECT 'now'::timestamptz, $1::date, x::date, '10:00'::timetz FROM t

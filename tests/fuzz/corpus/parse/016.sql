@@ -1,0 +1,1 @@
+INSERT INTO app.events (tenant_id, ts, n) VALUES ($1, now(), -1), ('a', DEFAULT, random())

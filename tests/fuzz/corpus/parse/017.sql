@@ -1,0 +1,1 @@
+INSERT INTO events AS e (a, b) VALUES (1, 2) ON CONFLICT (a) DO UPDATE SET b = excluded.b, c = 4 WHERE e.a = 1 RETURNING *

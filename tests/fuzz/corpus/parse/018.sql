@@ -1,0 +1,1 @@
+INSERT INTO events (a) SELECT x FROM src

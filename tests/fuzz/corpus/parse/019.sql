@@ -1,0 +1,1 @@
+INSERT INTO events (a) VALUES ((SELECT 1 FROM b))

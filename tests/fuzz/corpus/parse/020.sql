@@ -1,0 +1,1 @@
+DELETE FROM app.events WHERE id = $1 AND ts < '2024-01-01'::timestamptz

@@ -1,0 +1,1 @@
+NOTIFY x, 'y'

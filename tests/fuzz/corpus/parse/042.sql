@@ -1,0 +1,1 @@
+EXPLAIN (ROUTE true) SELECT 1

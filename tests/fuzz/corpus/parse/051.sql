@@ -1,0 +1,1 @@
+CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'select 1'

@@ -1,0 +1,1 @@
+SELECT * FROM f(1) x, LATERAL (SELECT 1) y

@@ -1,0 +1,1 @@
+SELECT x FROM t WHERE id = -5::int AND b = 007::text AND c = 5.5::int AND d = '5'::int8 AND e = 5::int8

@@ -1,0 +1,1 @@
+SELECT * FROM t WHERE a IS NULL AND b <> 5 AND c LIKE 'x%' AND d = true AND e = f AND g = ANY($1)

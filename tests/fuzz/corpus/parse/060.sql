@@ -1,0 +1,1 @@
+SELECT xmlserialize(content x as text), extract(year from d), overlay(a placing b from 1), x at time zone 'UTC', position('a' in b), trim(a) FROM t

@@ -1,0 +1,1 @@
+UPDATE app.t SET k = 5 WHERE k IN ('a', NULL)

@@ -1,0 +1,1 @@
+SELECT * FROM t WHERE ts >= (now() AT TIME ZONE 'UTC')::date

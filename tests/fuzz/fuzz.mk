@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+EXTRA_DIST += \
+	tests/fuzz/corpus/conf \
+	tests/fuzz/corpus/frame \
+	tests/fuzz/corpus/l2_entry \
+	tests/fuzz/corpus/lex \
+	tests/fuzz/corpus/msgread \
+	tests/fuzz/corpus/parse \
+	tests/fuzz/corpus/scram \
+	tests/fuzz/corpus/startup \
+	tests/fuzz/corpus/userdb
+FUZZ_REPLAYS = \
+	tests/fuzz/replay_conf \
+	tests/fuzz/replay_frame \
+	tests/fuzz/replay_l2_entry \
+	tests/fuzz/replay_lex \
+	tests/fuzz/replay_msgread \
+	tests/fuzz/replay_parse \
+	tests/fuzz/replay_scram \
+	tests/fuzz/replay_startup \
+	tests/fuzz/replay_userdb
+FUZZERS = \
+	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_frame \
+	tests/fuzz/fuzz_l2_entry \
+	tests/fuzz/fuzz_lex \
+	tests/fuzz/fuzz_msgread \
+	tests/fuzz/fuzz_parse \
+	tests/fuzz/fuzz_scram \
+	tests/fuzz/fuzz_startup \
+	tests/fuzz/fuzz_userdb
+check_PROGRAMS += $(FUZZ_REPLAYS)
+TESTS += $(FUZZ_REPLAYS)
+EXTRA_PROGRAMS += $(FUZZERS)
+if ENABLE_FUZZING
+noinst_PROGRAMS += $(FUZZERS)
+endif
+
+tests_fuzz_replay_conf_SOURCES = tests/fuzz/fuzz_conf.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_frame_SOURCES = tests/fuzz/fuzz_frame.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c
+tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_l2_entry_SOURCES = tests/fuzz/fuzz_l2_entry.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_l2_entry_SOURCES = tests/fuzz/fuzz_l2_entry.c
+tests_fuzz_fuzz_l2_entry_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_lex_SOURCES = tests/fuzz/fuzz_lex.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_lex_SOURCES = tests/fuzz/fuzz_lex.c
+tests_fuzz_fuzz_lex_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_msgread_SOURCES = tests/fuzz/fuzz_msgread.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_msgread_SOURCES = tests/fuzz/fuzz_msgread.c
+tests_fuzz_fuzz_msgread_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_parse_SOURCES = tests/fuzz/fuzz_parse.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_parse_SOURCES = tests/fuzz/fuzz_parse.c
+tests_fuzz_fuzz_parse_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_scram_SOURCES = tests/fuzz/fuzz_scram.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_scram_SOURCES = tests/fuzz/fuzz_scram.c
+tests_fuzz_fuzz_scram_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_startup_SOURCES = tests/fuzz/fuzz_startup.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_startup_SOURCES = tests/fuzz/fuzz_startup.c
+tests_fuzz_fuzz_startup_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_userdb_SOURCES = tests/fuzz/fuzz_userdb.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_userdb_SOURCES = tests/fuzz/fuzz_userdb.c
+tests_fuzz_fuzz_userdb_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Lexer, libpg_query and analysis on any bytes: every place and reference in
+ * the analysis lies inside of the text.
+ */
+#include <stdint.h>
+
+#include "sql/shape.h"
+
+static void
+fuzz_values(const struct an_pred *p, const struct lexer *lx)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_values; i++) {
+		if (p->values[i].kind == AN_VAL_CUT) {
+			CHECK(p->values[i].index < lx->n_cuts);
+			CHECK(lx->cuts[p->values[i].index].kind !=
+			    CUT_COMMENT);
+		}
+	}
+}
+
+static void
+fuzz_analysis(const struct analysis *a, const struct lexer *lx,
+    struct slice sql)
+{
+	size_t i;
+
+	CHECK((size_t)a->kind < STMT_KIND_COUNT);
+	CHECK((size_t)a->pin < PIN_REASON_COUNT);
+	for (i = 0; i < a->n_tables; i++) {
+		const struct an_table *t = &a->tables[i];
+
+		CHECK(t->name != NULL);
+		CHECK(lex_pos(lx, t->pos) + t->len <= sql.n);
+	}
+	for (i = 0; i < a->n_qualrefs; i++) {
+		CHECK(a->qualrefs[i].table < a->n_tables);
+		CHECK(a->qualrefs[i].len > 0);
+		CHECK(lex_pos(lx, a->qualrefs[i].pos) + a->qualrefs[i].len <=
+		    sql.n);
+	}
+	for (i = 0; i < a->n_preds; i++) {
+		CHECK(a->preds[i].table < a->n_tables);
+		fuzz_values(&a->preds[i], lx);
+		(void)analysis_pred_applies(&a->preds[i], sql, lx);
+	}
+	(void)analysis_has_special_literals(a, sql, lx);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct shape_table t;
+	static struct lexer lx;
+	static bool ready;
+	struct slice sql = slice_make(data, size);
+	struct shape *s;
+
+	if (!ready) {
+		hash_init();
+		lexer_init(&lx);
+		shape_table_init(&t, 8, NULL);
+		ready = true;
+	}
+	s = shape_get(&t, &lx, sql, true, 1u << 16);
+	fuzz_analysis(s->an, &lx, sql);
+	return 0;
+}

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: PostgreSQL
+"""Lists in the documentation say what the tables in src/tbl say.
+
+    tests/lint/tabledoc.py            compare (part of make check)
+    tests/lint/tabledoc.py --write    write the lists
+
+A list stands in README.md or a page of doc/ between these two lines:
+
+    <!-- begin tbl/pin_reasons.h -->
+    <!-- end tbl/pin_reasons.h -->
+
+What is between them is written here; all other text is the page's own.  Every
+table named in TABLES has to stand in some page.
+"""
+
+import re
+import sys
+
+import tree
+from confdoc import arguments, cell
+
+MARK = re.compile(r"<!-- (begin|end) tbl/(\w+)\.h -->")
+
+
+def code(text):
+    return f"`{text}`" if text else ""
+
+
+def reason(args):
+    """REASON(symbol, name, doc)"""
+    return [code(args[1]), cell(args[2])]
+
+
+def name_only(args):
+    return [code(args[0])]
+
+
+def close_reason(args):
+    """CLOSE_REASON(symbol, counter, sqlstate, text)"""
+    counter = "" if args[1] == "none" else f"pgsluice_{args[1]}_total"
+    state = "" if args[2] == "NULL" else args[2]
+    return [cell(args[3]), code(state), code(counter)]
+
+
+def session_state(args):
+    """SESSION_STATE(symbol, name, messages, server, doc)"""
+    messages = {"NULL": "kept for later", "": "none"}.get(
+        args[2], code(args[2]))
+    server = {"'n'": "no", "'y'": "yes", "'?'": "perhaps"}[args[3]]
+    return [code(args[1]), cell(args[4]), messages, server]
+
+
+def owed(args):
+    """OWED(symbol, name)"""
+    return [code(args[0]), cell(args[1])]
+
+
+# Table: its macro, the columns' titles (None: one line of names), and what
+# makes cells of a row's arguments.
+TABLES = {
+    "bypass_reasons": ("BYPASS_REASON", ["reason", "the statement ..."],
+                       reason),
+    "pin_reasons": ("PIN_REASON", ["reason", "because of"], reason),
+    "close_reasons": ("CLOSE_REASON",
+                      ["why", "SQLSTATE told", "counted in"], close_reason),
+    "session_states": ("SESSION_STATE",
+                       ["state", "the session is", "client messages acted on",
+                        "holds a server"], session_state),
+    "owed": ("OWED", ["entry", "reply to"], owed),
+    "output_settings": ("OUTPUT_SETTING", None, name_only),
+    "reported": ("REPORTED", None, name_only),
+}
+
+
+def rows(top, name):
+    macro, _, cells = TABLES[name]
+    path = top / "src/tbl" / f"{name}.h"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [cells(arguments(a))
+            for a in re.findall(rf"^{macro}\((.*)\)$", text, re.M)]
+
+
+def rendered(top, name):
+    titles = TABLES[name][1]
+    found = rows(top, name)
+    if titles is None:
+        return ",\n".join(r[0] for r in found) + "\n"
+    lines = [titles, ["---"] * len(titles)] + found
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def pages(top):
+    return [p for p in [top / "README.md", *sorted((top / "doc").glob("*.md"))]
+            if p.exists()]
+
+
+def page_as_it_should_be(top, page, used, faults):
+    """The page's text with every list written anew."""
+    where = page.relative_to(top)
+    out, inside = [], None
+    lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        mark = MARK.fullmatch(line.strip())
+        if not mark:
+            if inside is None:
+                out.append(line)
+            continue
+        kind, name = mark.groups()
+        if name not in TABLES:
+            faults.append(f"{where}:{number}: tbl/{name}.h is not known")
+        elif (kind == "begin") != (inside is None) or \
+                inside not in (None, name):
+            faults.append(f"{where}:{number}: {kind} of tbl/{name}.h without "
+                          "its other half")
+        if kind == "begin" and name in TABLES:
+            out += [line, rendered(top, name)]
+            used.add(name)
+        else:
+            out.append(line)
+        inside = name if kind == "begin" else None
+    if inside is not None:
+        faults.append(f"{where}: tbl/{inside}.h has no end")
+    return "".join(out)
+
+
+def main():
+    top = tree.root(sys.argv)
+    faults, used, stale = [], set(), []
+    for page in pages(top):
+        text = page_as_it_should_be(top, page, used, faults)
+        if text != page.read_text(encoding="utf-8"):
+            stale.append((page, text))
+    faults += [f"src/tbl/{n}.h: no rows found" for n in TABLES
+               if not rows(top, n)]
+    faults += [f"src/tbl/{n}.h: stands in no page" for n in TABLES
+               if n not in used]
+    # A page with a broken mark is not written: text could be lost.
+    write = "--write" in sys.argv and not faults
+    for page, text in stale:
+        if write:
+            page.write_text(text, encoding="utf-8")
+            print(f"tabledoc: wrote {page.relative_to(top)}")
+        else:
+            faults.append(f"{page.relative_to(top)}: a list is not what the "
+                          "tables say: run tests/lint/tabledoc.py --write")
+    tree.finish("tabledoc", faults)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+#!/bin/bash
+# SPDX-License-Identifier: PostgreSQL
+#
+# Everything that is tested, in one command: installs what is missing, builds
+# outside the tree as a developer build, runs `make check` (unit tests, corpus
+# replay, lint) and the end-to-end tests against real PostgreSQL and Redis.
+#
+#   tests/run.sh [options]
+#     --work DIR    where to build (default ${TMPDIR:-/tmp}/pgsluice-test-UID)
+#     --sanitize    all of it once more under ASan and UBSan
+#     --clang       also build and `make check` with clang
+#     --dist        also `make distcheck`
+#     --unit-only   no end-to-end tests
+#     --e2e-only    no `make check`
+#     --no-install  do not install packages
+#   arguments after -- go to pytest.
+set -uo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+work=${TMPDIR:-/tmp}/pgsluice-test-$UID
+stages=(plain)
+unit=1 e2e=1 install=1 clang=
+pytest_args=()
+summary=()
+failed=0
+e2e_total=0
+
+usage() {
+	sed -n '/^#   tests\/run.sh/,/^set /p' "$0" | sed -n 's/^# \{0,3\}//p'
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--work) work=${2:?--work needs a directory}; shift ;;
+	--sanitize) stages+=(sanitize) ;;
+	--clang) stages+=(clang); clang=clang ;;
+	--dist) stages+=(dist) ;;
+	--unit-only) e2e= ;;
+	--e2e-only) unit= ;;
+	--no-install) install= ;;
+	--) shift; pytest_args=("$@"); break ;;
+	-h | --help) usage; exit 0 ;;
+	*) usage >&2; exit 2 ;;
+	esac
+	shift
+done
+mkdir -p "$work/logs" || exit 1
+work=$(cd "$work" && pwd)
+
+note() {
+	summary+=("$(printf '%-26s %-6s %5ss  %s' "$1" "$2" "$3" "${4-}")")
+}
+
+# step NAME COMMAND...: run with the output in a log; on failure show its end.
+step() {
+	local name=$1 log=$work/logs/$1.log start=$SECONDS
+	shift
+	echo "== $name"
+	if "$@" >"$log" 2>&1; then
+		note "$name" ok $((SECONDS - start)) "$(count "$name" "$log")"
+		return 0
+	fi
+	tail -n 60 "$log"
+	echo "== $name failed; all of it is in $log"
+	note "$name" FAILED $((SECONDS - start)) "$(count "$name" "$log")"
+	failed=1
+	return 1
+}
+
+# One line of numbers out of a step's log.
+count() {
+	case $1 in
+	*-check)
+		awk '/^# (TOTAL|PASS|FAIL|ERROR|SKIP):/ {
+			n[$2] += $3 }
+		END { printf "%d programs, %d failed, %d skipped", n["TOTAL:"],
+			n["FAIL:"] + n["ERROR:"], n["SKIP:"] }' "$2"
+		cat "$work/${1%-check}"/tests/unit/test_*.log 2>/dev/null |
+		    awk '/\[==========\] [0-9]+ test\(s\) run/ { n += $2 }
+		    END { printf "; %d unit tests", n }'
+		cat "$work/${1%-check}"/tests/fuzz/replay_*.log 2>/dev/null |
+		    awk '/ files, / { f++; n += $4 }
+		    END { printf "; %d corpora, %d inputs", f, n }'
+		;;
+	esac
+}
+
+configure() {
+	mkdir -p "$work/$1" && cd "$work/$1" || return 1
+	shift
+	[ config.status -nt "$top/configure" ] || "$top/configure" \
+	    --enable-developer --prefix="$PWD/inst" "$@"
+}
+
+# build STAGE CONFIGURE-OPTIONS...
+build() {
+	local stage=$1
+	shift
+	step "$stage-configure" configure "$stage" "$@" &&
+	step "$stage-make" make -C "$work/$stage" -j"$(nproc)"
+}
+
+check() {
+	[ -n "$unit" ] || return 0
+	step "$1-check" make -C "$work/$1" -j"$(nproc)" check VERBOSE=1
+}
+
+# Numbers of a JUnit file: total failed skipped.
+junit() {
+	/usr/bin/python3 - "$1" <<'END'
+import sys
+import xml.etree.ElementTree as tree
+total = failed = skipped = 0
+try:
+    for suite in tree.parse(sys.argv[1]).getroot().iter("testsuite"):
+        total += int(suite.get("tests", 0))
+        failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped += int(suite.get("skipped", 0))
+except (OSError, tree.ParseError):
+    pass
+print(total, failed, skipped)
+END
+}
+
+# A sanitizer's report of any process of the test is a failure, even where
+# the test itself saw nothing.
+end_to_end() {
+	local stage=$1 start=$SECONDS xml=$work/logs/$1-e2e.xml
+	local reports=$work/$1/reports rc total bad skipped
+	[ -n "$e2e" ] || return 0
+	echo "== $stage-e2e"
+	rm -rf "$reports" "$xml"
+	mkdir -p -m 1777 "$reports"
+	(
+		cd "$top" || exit 1
+		export PGSLUICE_BIN=$work/$stage/pgsluice
+		export TENANT_TOOL=$work/$stage/tests/e2e/tenant_tool
+		export PYTHONDONTWRITEBYTECODE=1
+		export ASAN_OPTIONS=log_path=$reports/asan
+		export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
+		exec /usr/bin/python3 -m pytest tests/e2e -n 2 --timeout 300 \
+		    -q -p no:cacheprovider --junitxml "$xml" \
+		    ${pytest_args[@]+"${pytest_args[@]}"}
+	) 2>&1 | tee "$work/logs/$stage-e2e.log"
+	rc=${PIPESTATUS[0]}
+	read -r total bad skipped < <(junit "$xml")
+	e2e_total=$((e2e_total + total - skipped))
+	if [ -n "$(ls -A "$reports")" ]; then
+		tail -n 60 "$reports"/*
+		rc=1
+	fi
+	[ "$rc" = 0 ] || failed=1
+	note "$stage-e2e" "$([ "$rc" = 0 ] && echo ok || echo FAILED)" \
+	    $((SECONDS - start)) "$total tests, $bad failed, $skipped skipped"
+}
+
+run_stage() {
+	case $1 in
+	plain) build plain && check plain && harden && end_to_end plain ;;
+	clang) build clang CC=clang && check clang ;;
+	sanitize)
+		build sanitize --enable-sanitizers CFLAGS='-O1 -g' &&
+		    check sanitize && end_to_end sanitize ;;
+	dist)
+		step dist-configure configure dist &&
+		    step dist-distcheck make -C "$work/dist" \
+			-j"$(nproc)" distcheck ;;
+	esac
+}
+
+# The unit's exposure, where systemd can tell (threshold in tenths).
+harden() {
+	[ -n "$unit" ] || return 0
+	command -v systemd-analyze >/dev/null || return 0
+	make -s -C "$work/plain" packaging/systemd/pgsluice.service &&
+	    step unit-exposure systemd-analyze security --offline=true \
+		--threshold=15 "$work/plain/packaging/systemd/pgsluice.service"
+}
+
+main() {
+	local stage line begin=$SECONDS
+	if [ -n "$install" ]; then
+		step packages "$top/contrib/deps.sh" build test $clang
+	fi
+	if [ -e "$top/config.status" ]; then
+		echo "the tree itself is configured: make distclean first" >&2
+		failed=1
+	elif [ "$failed" = 0 ] && step autogen autogen; then
+		for stage in "${stages[@]}"; do
+			run_stage "$stage" || failed=1
+		done
+	fi
+	if [ -n "$e2e" ] && [ "$e2e_total" = 0 ]; then
+		echo "no end-to-end test ran"
+		failed=1
+	fi
+	echo
+	echo "== summary"
+	for line in ${summary[@]+"${summary[@]}"}; do
+		echo "$line"
+	done
+	echo "$((SECONDS - begin)) s in all:" \
+	    "$([ $failed = 0 ] && echo passed || echo FAILED)"
+	exit $failed
+}
+
+# Only when something that goes into configure changed since.
+autogen() {
+	local out=$top/configure
+	if [ -e "$out" ] && [ -e "$top/Makefile.in" ] &&
+	    [ -z "$(find "$top" -path "$top/.git" -prune -o \
+		\( -name configure.ac -o -name Makefile.am -o -name '*.mk' \
+		-o -name '*.m4' \) -newer "$out" ! -name aclocal.m4 -print \
+		-quit)" ]; then
+		return 0
+	fi
+	"$top/autogen.sh" && touch "$out"
+}
+
+main

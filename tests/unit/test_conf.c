@@ -1,0 +1,940 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The configuration: defaults, names resolved, every kind of diagnostic with
+ * its exact line, what a reload changes, and that passwords are never shown.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "conf/conf_priv.h"
+
+/* Two lines that make any text complete. */
+#define REST "backend \"a\" { conninfo = \"host=h\" }\n" \
+	"database \"d\" { backend = \"a\" }\n"
+
+static char shown[65536]; /* what callbacks were handed */
+
+static struct conf *
+load(const char *text)
+{
+	struct conf_diag d;
+	struct conf *c = conf_load_buffer("f", text, strlen(text), &d);
+	int i;
+
+	for (i = 0; i < d.n; i++)
+		print_message("%s\n", d.msg[i]);
+	assert_int_equal(d.n, 0);
+	assert_non_null(c);
+	return c;
+}
+
+/* The text must give exactly these lines, each ended by \n, as diagnostics. */
+static void
+refuse_bytes(const char *text, size_t len, const char *want)
+{
+	char got[CONF_DIAG_MAX * 600] = "";
+	struct conf_diag d;
+	size_t at = 0;
+	int i;
+
+	assert_null(conf_load_buffer("f", text, len, &d));
+	for (i = 0; i < d.n; i++)
+		at += (size_t)snprintf(got + at, sizeof(got) - at, "%s\n",
+		    d.msg[i]);
+	conf_diag_fini(&d);
+	assert_int_equal(d.n, 0);
+	assert_string_equal(got, want);
+}
+
+static void
+refuse(const char *text, const char *want)
+{
+	refuse_bytes(text, strlen(text), want);
+}
+
+/* ---- what is taken ---- */
+
+static void
+test_defaults(void **state)
+{
+	struct conf *c = load(REST);
+
+	(void)state;
+	assert_int_equal(c->magic, CONF_MAGIC);
+	assert_string_equal(c->path, "f");
+	assert_int_equal(c->listen.n, 1);
+	assert_string_equal(c->listen.v[0], "127.0.0.1:6432");
+	assert_string_equal(c->unix_socket_dir, "");
+	assert_int_equal(c->unix_socket_mode, 0777);
+	assert_int_equal(c->log_level, 2);
+	assert_int_equal(c->auth, CONF_AUTH_SCRAM);
+	assert_int_equal(c->tls_mode, TLS_MODE_DISABLE);
+	assert_int_equal(c->admin_users.n, 0);
+	assert_int_equal(c->max_client_conn, 1000);
+	assert_int_equal(c->max_message_size, 256 * 1024 * 1024);
+	assert_true(c->query_wait_timeout == 120 * NSEC_PER_SEC);
+	assert_true(c->redis_timeout == 5 * NSEC_PER_MSEC);
+	assert_int_equal(c->pool_mode, POOL_MODE_TRANSACTION);
+	assert_int_equal(c->pool_size, 20);
+	assert_string_equal(c->redis_prefix, "pgsluice");
+	assert_int_equal(c->backends[0].pool_size, 0);
+	assert_null(c->backends[0].user);
+	assert_int_equal(c->databases[0].pool_mode, POOL_MODE_TRANSACTION);
+	assert_true(c->databases[0].cache);
+	assert_int_equal(c->n_tables, 0);
+	assert_int_equal(c->n_rules, 0);
+	conf_unref(&c);
+	assert_null(c);
+}
+
+static void
+test_forms_of_values(void **state)
+{
+	struct conf *c = load("# comment\r\n"
+	    "#\n//\n/**/ /* two\nlines */ pool_size /**/ = 7 // why\n"
+	    "listen = {\"127.0.0.1:6432\", # one\n"
+	    "  '[::1]:6432' /* two */,\n localhost:0}\n"
+	    "admin_users = root\n"
+	    "stats_users = {}\n"
+	    "log_level = DEBUG\n"
+	    "unix_socket_mode = 770\n"
+	    "client_idle_timeout = '7d'\n"
+	    "cache_memory = \"1\\x47B\"\n"
+	    "redis_prefix = \"a\\\"b#c//d/*e*/{}\"\n"
+	    "pool_mode = session\n"
+	    "readonly_functions = {\"f\"} readonly_functions += {\"g\"}\n" REST);
+
+	(void)state;
+	assert_int_equal(c->pool_size, 7);
+	assert_int_equal(c->listen.n, 3);
+	assert_string_equal(c->listen.v[1], "[::1]:6432");
+	assert_string_equal(c->listen.v[2], "localhost:0");
+	assert_int_equal(c->admin_users.n, 1);
+	assert_string_equal(c->admin_users.v[0], "root");
+	assert_int_equal(c->stats_users.n, 0);
+	assert_int_equal(c->log_level, 3);
+	assert_int_equal(c->unix_socket_mode, 0770);
+	assert_true(c->client_idle_timeout == 7 * 86400 * NSEC_PER_SEC);
+	assert_int_equal(c->cache_memory, 1024 * 1024 * 1024);
+	assert_string_equal(c->redis_prefix, "a\"b#c//d/*e*/{}");
+	assert_int_equal(c->databases[0].pool_mode, POOL_MODE_SESSION);
+	assert_int_equal(c->readonly_functions.n, 2);
+	assert_string_equal(c->readonly_functions.v[1], "g");
+	conf_unref(&c);
+}
+
+static void
+test_environment(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(setenv("TEST_CONF_PREFIX", "from env", 1), 0);
+	c = load("redis_prefix = \"${TEST_CONF_PREFIX}\" redis_user = "
+	    "'${TEST_CONF_PREFIX}' redis_host = \"\\${x\"\n" REST);
+	assert_string_equal(c->redis_prefix, "from env");
+	assert_string_equal(c->redis_user, "${TEST_CONF_PREFIX}");
+	assert_string_equal(c->redis_host, "${x");
+	conf_unref(&c);
+}
+
+static const char full[] =
+    "backend \"plain\" { conninfo = \"host=h user=app password=app\" "
+    "pool_size = 10 }\n"
+    "backend \"monthly\" { conninfo = \"host=h2\" }\n"
+    "backend \"archive\" { conninfo = \"postgresql://bob:pw@h3/app\" }\n"
+    "backend \"coord\" { conninfo = \"host=h4\" }\n"
+    "backend \"s0\" { conninfo = \"host=h5\" }\n"
+    "backend \"s1\" { conninfo = \"host=h6\" }\n"
+    "table \"app.events\" {\n"
+    "	databases = {\"app\"}\n"
+    "	key_column = \"tenant_id\" key_type = \"uuid\"\n"
+    "	time_column = \"occurred_at\" use = \"sharded\"\n"
+    "	variant \"plain\" { kind = plain backend = plain relation = e }\n"
+    "	variant \"monthly\" { kind = monthly backend = monthly\n"
+    "		relation = app.events\n"
+    "		span \"hot\" { backend = monthly from = \"2026-01\" }\n"
+    "		span \"old\" { backend = archive until = \"2026-01\" } }\n"
+    "	variant \"sharded\" { kind = sharded backend = coord\n"
+    "		relation = app.events_sharded\n"
+    "		shard_relation = app.events_shard\n"
+    "		shards = {\"s1\", \"s0\"} }\n"
+    "}\n"
+    "table \"app.events\" { databases = \"other\"\n"
+    "	variant \"x\" { kind = plain backend = coord relation = e } }\n"
+    "table \"users\" {\n"
+    "	variant \"y\" { kind = plain backend = plain relation = u } }\n"
+    "cache \"recent\" { databases = {\"app\"} tables = {\"app.events\"}\n"
+    "	ttl = 60s l1_ttl = 0 grace = 1s ttl_closed_month = 1h\n"
+    "	allow_stable = true l2 = off }\n"
+    "cache \"all\" { tables = \"users\" ttl = 1ms }\n"
+    "database \"app\" { backend = plain pool_mode = session cache = no }\n"
+    "database \"other\" { backend = monthly }\n"
+    "user_map \"webapp\" { to = \"app\" }\n";
+
+static void
+test_resolution(void **state)
+{
+	struct conf *c = load(full);
+	struct conf_database *app = conf_find_database(c, "app");
+	struct conf_database *other = conf_find_database(c, "other");
+	struct conf_table *t = &c->tables[0];
+	struct conf_variant *v;
+
+	(void)state;
+	assert_int_equal(c->n_backends, 6);
+	assert_int_equal(c->backends[3].id, 3);
+	assert_ptr_equal(conf_find_backend(c, "coord"), &c->backends[3]);
+	assert_null(conf_find_backend(c, "nope"));
+	assert_null(conf_find_database(c, "nope"));
+	assert_int_equal(c->backends[0].pool_size, 10);
+	assert_ptr_equal(app->backend, &c->backends[0]);
+	assert_int_equal(app->pool_mode, POOL_MODE_SESSION);
+	assert_false(app->cache);
+	assert_int_equal(app->n_tables, 2);
+	assert_ptr_equal(app->tables[0], &c->tables[0]);
+	assert_ptr_equal(app->tables[1], &c->tables[2]);
+	assert_int_equal(other->n_tables, 2);
+	assert_ptr_equal(other->tables[0], &c->tables[1]);
+	assert_int_equal(app->n_rules, 2);
+	assert_int_equal(other->n_rules, 1);
+	assert_ptr_equal(other->rules[0], &c->rules[1]);
+	assert_string_equal(t->schema, "app");
+	assert_string_equal(t->rel, "events");
+	assert_null(c->tables[2].schema);
+	assert_string_equal(c->tables[2].rel, "users");
+	assert_int_equal(c->tables[2].n_databases, 2);
+	assert_int_equal(t->key_type, KEY_TYPE_UUID);
+	assert_int_equal(c->tables[1].key_type, KEY_TYPE_NONE);
+	assert_ptr_equal(t->use, &t->variants[2]);
+	assert_ptr_equal(c->tables[1].use, &c->tables[1].variants[0]);
+	v = &t->variants[1];
+	assert_int_equal(v->kind, VARIANT_MONTHLY);
+	assert_int_equal(v->n_spans, 2);
+	assert_ptr_equal(v->spans[0].backend, conf_find_backend(c, "archive"));
+	assert_true(v->spans[0].from == INT64_MIN);
+	assert_int_equal(v->spans[0].until, 672);
+	assert_int_equal(v->spans[1].from, 672);
+	assert_true(v->spans[1].until == INT64_MAX);
+	v = &t->variants[2];
+	assert_int_equal(v->n_shards, 2);
+	assert_ptr_equal(v->shards[0], conf_find_backend(c, "s1"));
+	assert_ptr_equal(v->shards[1], conf_find_backend(c, "s0"));
+	assert_string_equal(v->shard_relation, "app.events_shard");
+	conf_unref(&c);
+}
+
+static void
+test_rules_and_users(void **state)
+{
+	struct conf *c = load(full);
+	const struct conf_rule *r = &c->rules[0];
+
+	(void)state;
+	assert_true(r->ttl == 60 * NSEC_PER_SEC && r->l1_ttl == 0);
+	assert_true(r->grace == NSEC_PER_SEC);
+	assert_true(r->ttl_closed_month == 3600 * NSEC_PER_SEC);
+	assert_true(r->allow_stable);
+	assert_false(r->l2);
+	assert_int_equal(r->tables.n, 1);
+	r = &c->rules[1];
+	assert_true(r->ttl == NSEC_PER_MSEC && r->l1_ttl == NSEC_PER_MSEC);
+	assert_true(r->grace == 0 && r->ttl_closed_month == 0);
+	assert_false(r->allow_stable);
+	assert_true(r->l2);
+	assert_string_equal(c->backends[0].user, "app");
+	assert_string_equal(c->backends[2].user, "bob");
+	assert_string_equal("app",
+	    conf_backend_user(c, &c->backends[0], "webapp"));
+	assert_string_equal("bob",
+	    conf_backend_user(c, &c->backends[2], "webapp"));
+	assert_string_equal("app",
+	    conf_backend_user(c, &c->backends[1], "webapp"));
+	assert_string_equal("joe",
+	    conf_backend_user(c, &c->backends[1], "joe"));
+	conf_unref(&c);
+}
+
+static void
+test_generation_and_refs(void **state)
+{
+	struct conf_diag d;
+	struct conf *a = load(REST), *b, *second;
+
+	(void)state;
+	assert_null(conf_load_buffer("f", "x", 1, &d));
+	conf_diag_fini(&d);
+	b = load(REST);
+	assert_true(b->generation == a->generation + 1);
+	second = a;
+	conf_ref(a);
+	conf_unref(&a);
+	assert_null(a);
+	assert_int_equal(second->magic, CONF_MAGIC);
+	conf_unref(&second);
+	conf_unref(&b);
+	conf_unref(&b);
+}
+
+static void
+test_file(void **state)
+{
+	char path[] = "/tmp/test_conf.XXXXXX", want[128];
+	int fd = mkstemp(path);
+	struct conf_diag d;
+	struct conf *c;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, REST, sizeof(REST) - 1), sizeof(REST) - 1);
+	c = conf_load(path, &d);
+	assert_non_null(c);
+	assert_string_equal(c->path, path);
+	conf_unref(&c);
+	assert_int_equal(write(fd, "x = 1\n", 6), 6);
+	assert_null(conf_load(path, &d));
+	(void)snprintf(want, sizeof(want), "%s:3: unknown option 'x', expected "
+	    "a setting or a block", path);
+	assert_int_equal(d.n, 1);
+	assert_string_equal(d.msg[0], want);
+	conf_diag_fini(&d);
+	(void)close(fd);
+	assert_int_equal(unlink(path), 0);
+	assert_null(conf_load(path, &d));
+	(void)snprintf(want, sizeof(want), "%s:1: cannot read it: No such file "
+	    "or directory, expected a configuration file", path);
+	assert_string_equal(d.msg[0], want);
+	conf_diag_fini(&d);
+	assert_null(conf_load("/", &d));
+	assert_string_equal(d.msg[0], "/:1: cannot read it: Is a directory, "
+	    "expected a configuration file");
+	conf_diag_fini(&d);
+}
+
+/* ---- what is refused ---- */
+
+static void
+test_text(void **state)
+{
+	char *big = calloc(1, CONF_TEXT_MAX + 1);
+
+	(void)state;
+	refuse("\n\n/* a\nb\n", "f:3: comment is never closed, expected */\n");
+	refuse("\nredis_host = \"a\nb\n",
+	    "f:2: string is never closed, expected \"\n");
+	refuse("\nredis_host = 'a\\'\n",
+	    "f:2: string is never closed, expected '\n");
+	refuse("\nbackend \"a\" {\nconninfo = \"host=a\"\n",
+	    "f:2: { is never closed, expected }\n");
+	refuse("pool_size = 1\n}\n", "f:2: } closes nothing\n");
+	refuse("\nlisten = *:6432\n", "f:2: unexpected character '*', "
+	    "expected it inside quotes\n");
+	refuse("redis_host = ${HOME}", "f:1: unexpected character '$', "
+	    "expected it inside quotes\n");
+	refuse("unix_socket_dir = /tmp/\n", "f:1: unexpected character '/', "
+	    "expected it inside quotes\n");
+	refuse("\nredis_host = \"${HOME\"\n}", "f:2: ${ without }, expected "
+	    "${VARIABLE}, or \\$ for a plain $\n");
+	refuse("a {{{{{{{{{{{{{{{{{", "f:1: blocks nested too deep, "
+	    "expected at most 16\n");
+	refuse_bytes("\n\na\0b", 5,
+	    "f:3: zero byte in the file, expected text\n");
+	assert_non_null(big);
+	memset(big, ' ', CONF_TEXT_MAX + 1);
+	refuse_bytes(big, CONF_TEXT_MAX + 1, "f:1: file too large, expected "
+	    "at most 4194304 bytes\n");
+	free(big);
+}
+
+#define OR_BLOCK ", expected name = value or a block name \"title\" { ... }\n"
+
+static void
+test_syntax(void **state)
+{
+	(void)state;
+	refuse("\npool_size 3\n",
+	    "f:2: missing equal sign after option 'pool_size'" OR_BLOCK);
+	refuse("\n\npool_size = {3}\n",
+	    "f:3: unexpected token '{'" OR_BLOCK);
+	refuse("pool_size += 3\n", "f:1: attempt to append to non-list option "
+	    "'pool_size'" OR_BLOCK);
+	refuse("\nbackend { }\n",
+	    "f:2: missing title for section 'backend'" OR_BLOCK);
+	refuse("backend \"a\"\n= 3",
+	    "f:2: missing opening brace for section 'backend'" OR_BLOCK);
+	refuse("listen = {\"a:1\" \"b:2\"}",
+	    "f:1: unexpected token 'b:2'" OR_BLOCK);
+	refuse("redis_host = \"a\\999\"\n",
+	    "f:1: bad escape sequence" OR_BLOCK);
+	refuse("pool_size =\n", "f:2: premature end of file" OR_BLOCK);
+}
+
+static void
+test_unknown(void **state)
+{
+	(void)state;
+	/* All of them are found, blocks too, and real values checked. */
+	refuse("listenn = \"x\"\n"
+	    "pool_size = 0\n"
+	    "\n"
+	    "backend \"a\" {\n"
+	    "	conninfo = \"host=h\"\n"
+	    "	colour = {1, 2}\n"
+	    "}\n"
+	    "database \"d\" { backend = a backend2 = b }\n"
+	    "zzz = 3\n",
+	    "f:1: unknown option 'listenn', expected 'listen' perhaps\n"
+	    "f:2: pool_size: '0' is out of range, expected 1 to 10000\n"
+	    "f:6: unknown option 'colour' in block backend, expected conninfo "
+	    "or pool_size\n"
+	    "f:8: unknown option 'backend2' in block database, expected "
+	    "'backend' perhaps\n"
+	    "f:9: unknown option 'zzz', expected a setting or a block\n");
+	/* A block cannot be skipped: reading ends there. */
+	refuse("a = 1\nbakend \"x\" {\n}\nb = 1\n",
+	    "f:1: unknown option 'a', expected a setting or a block\n"
+	    "f:2: unknown option 'bakend', expected 'backend' perhaps\n");
+	refuse("include(\"/etc/passwd\")\n", "f:1: unknown option 'include', "
+	    "expected a setting or a block\n");
+	refuse("\n\"*\" = 1\n", "f:2: unknown option '*', expected a setting "
+	    "or a block\n");
+	refuse("table \"t\" { variant \"v\" {\nspan \"s\" {\nfro = 1 } } }\n"
+	    REST,
+	    "f:1: variant \"v\" has no kind, expected one\n"
+	    "f:1: variant \"v\" has no backend, expected one\n"
+	    "f:1: variant \"v\" has no relation, expected one\n"
+	    "f:1: variant \"v\" has spans: table has no time_column, "
+	    "expected one\n"
+	    "f:2: span \"s\" has no backend, expected one\n"
+	    "f:3: unknown option 'fro' in block span, expected 'from' "
+	    "perhaps\n");
+}
+
+static void
+test_values(void **state)
+{
+	(void)state;
+	refuse("workers = abc\n"
+	    "redis_port = 65536\n"
+	    "query_timeout = \"5 minutes\"\n"
+	    "client_login_timeout = 0\n"
+	    "cache_memory = 64KB\n"
+	    "max_message_size = 1kB\n"
+	    "auth = md5\n"
+	    "unix_socket_mode = 0999\n"
+	    "unix_socket_mode = 01000\n"
+	    "listen = {\"127.0.0.1\", \"a:b\", \"::1:6432\", \"h:65536\"}\n"
+	    "http_listen = \"[]:80\"\n"
+	    "admin_users = {\"\"}\n" REST,
+	    "f:1: workers: 'abc' is not a whole number, expected 0 to 256\n"
+	    "f:2: redis_port: '65536' is out of range, expected 1 to 65535\n"
+	    "f:3: query_timeout: '5 minutes' is not a duration, expected one "
+	    "like 250ms, 30s, 5min, 1h, 7d or 0\n"
+	    "f:4: client_login_timeout: '0' is out of range, expected 1s to "
+	    "1h\n"
+	    "f:5: cache_memory: '64KB' is not a size, expected one like 64kB, "
+	    "64MB or 1GB\n"
+	    "f:6: max_message_size: '1kB' is out of range, expected 64kB to "
+	    "1GB\n"
+	    "f:7: auth: 'md5' is not known, expected one of scram-sha-256, "
+	    "trust\n"
+	    "f:8: unix_socket_mode: '0999' is not an octal number, expected "
+	    "0000 to 0777\n"
+	    "f:9: unix_socket_mode: given twice, expected once (first on "
+	    "line 8)\n"
+	    "f:10: listen: '127.0.0.1' is not an address, expected host:port "
+	    "or [v6]:port\n"
+	    "f:10: listen: 'a:b' is not an address, expected host:port or "
+	    "[v6]:port\n"
+	    "f:10: listen: '::1:6432' is not an address, expected host:port "
+	    "or [v6]:port\n"
+	    "f:10: listen: 'h:65536' is not an address, expected host:port or "
+	    "[v6]:port\n"
+	    "f:11: http_listen: '[]:80' is not an address, expected host:port "
+	    "or [v6]:port\n"
+	    "f:12: admin_users: holds an empty text, expected none of that\n");
+	refuse("pool_size = 3\nmin_pool_size = 4\n"
+	    "redis_host = a\nredis_unix_socket = b\n" REST,
+	    "f:2: min_pool_size: 4 is more than pool_size, expected at most "
+	    "3\n"
+	    "f:4: redis_unix_socket: redis_host is given, too, expected one "
+	    "of them\n");
+}
+
+static void
+test_backends(void **state)
+{
+	(void)state;
+	refuse("",
+	    "f:1: there is no backend, expected a block backend \"name\" "
+	    "{ conninfo = ... }\n"
+	    "f:1: there is no database, expected a block database \"name\" "
+	    "{ backend = ... }\n");
+	refuse("backend \"a\" { }\n"
+	    "backend \"a\" { conninfo = \"host=h\" pool_size = -1 }\n"
+	    "backend \"b\" { conninfo = \"\" }\n"
+	    "backend \"\" { conninfo = \"hots=h\" }\n"
+	    "database \"pgsluice\" { backend = \"a\" }\n"
+	    "database \"d\" {\n backend = \"zz\"\n cache = maybe\n"
+	    " pool_mode = statement }\n"
+	    "database \"d\" { }\n"
+	    "user_map \"u\" { to = \"\" }\n"
+	    "user_map \"u\" { }\n",
+	    "f:1: backend \"a\" has no conninfo, expected one\n"
+	    "f:2: backend \"a\" is defined twice, expected once (first on "
+	    "line 1)\n"
+	    "f:2: pool_size: '-1' is out of range, expected 0 to 10000\n"
+	    "f:3: conninfo: is empty, expected text\n"
+	    "f:4: backend: title has 0 bytes, expected 1 to 127\n"
+	    "f:4: conninfo: libpq knows no option 'hots', expected its "
+	    "keywords\n"
+	    "f:5: database \"pgsluice\" is the console's name, expected "
+	    "another\n"
+	    "f:7: backend: unknown backend 'zz', expected one of a, a, b, \n"
+	    "f:8: cache: 'maybe' is not a truth value, expected true or "
+	    "false\n"
+	    "f:9: pool_mode: 'statement' is not known, expected one of "
+	    "transaction, session\n"
+	    "f:10: database \"d\" is defined twice, expected once (first on "
+	    "line 6)\n"
+	    "f:10: database \"d\" has no backend, expected one\n"
+	    "f:11: to: is empty, expected text\n"
+	    "f:12: user_map \"u\" is defined twice, expected once (first on "
+	    "line 11)\n"
+	    "f:12: user_map \"u\" has no to, expected one\n");
+	refuse("backend \"a\nb\" { conninfo = x }\n"
+	    "database \"d\" { backend = plian }\n"
+	    "backend \"plain\" { conninfo = \"host=h\" }\n",
+	    "f:2: backend: title holds a control character, expected text\n"
+	    "f:2: conninfo: holds a word without =, expected libpq's "
+	    "keyword=value pairs or a URI\n"
+	    "f:3: backend: unknown backend 'plian', expected 'plain' "
+	    "perhaps\n");
+}
+
+static void
+test_tables(void **state)
+{
+	(void)state;
+	refuse(REST
+	    "table \"a.b.c\" { }\n"
+	    "table \"t\" {\n"
+	    "	databases = {\"d\", \"nope\", \"d\"}\n"
+	    "	key_column = k\n"
+	    "	use = w\n"
+	    "	variant \"v\" { kind = round backend = b relation = r }\n"
+	    "	variant \"v\" { kind = plain backend = a relation = r\n"
+	    "		shards = {\"a\"}\n"
+	    "		span \"s\" { backend = a } }\n"
+	    "}\n"
+	    "table \"t\" { variant \"v\" { kind = plain backend = a "
+	    "relation = r } }\n"
+	    "table \"u\" { key_type = int4\n"
+	    "	variant \"v\" { kind = sharded backend = a relation = r }\n"
+	    "	variant \"w\" { kind = sharded backend = a relation = r\n"
+	    "		shard_relation = x\n"
+	    "		shards = {\"a\", \"a\", \"b\"} } }\n",
+	    "f:3: table \"a.b.c\": not a table's name, expected schema.table "
+	    "or table\n"
+	    "f:3: table \"a.b.c\" has no variant, expected at least one\n"
+	    "f:5: databases: unknown database 'nope', expected one of d\n"
+	    "f:5: databases: 'd' is named twice, expected once\n"
+	    "f:6: key_column: without key_type, expected one of uuid, int4, "
+	    "int8, text\n"
+	    "f:7: use: unknown variant 'w', expected the title of a variant "
+	    "of this table\n"
+	    "f:8: kind: 'round' is not known, expected one of plain, monthly, "
+	    "sharded\n"
+	    "f:8: backend: unknown backend 'b', expected one of a\n"
+	    "f:9: variant \"v\" is defined twice, expected once (first on "
+	    "line 8)\n"
+	    "f:9: variant \"v\" has spans: table has no time_column, expected "
+	    "one\n"
+	    "f:10: shards: variant \"v\" is not sharded, expected "
+	    "kind = \"sharded\"\n"
+	    "f:11: span \"s\": variant \"v\" is not monthly, expected "
+	    "kind = \"monthly\"\n"
+	    "f:13: table \"t\" is defined twice for database \"d\", expected "
+	    "once\n"
+	    "f:14: key_type: without key_column, expected its name\n"
+	    "f:15: sharded variant \"v\" has no shard_relation, expected one\n"
+	    "f:15: sharded variant \"v\" has no shards, expected one\n"
+	    "f:15: sharded variant \"v\": table has no key_column, expected "
+	    "one\n"
+	    "f:16: sharded variant \"w\": table has no key_column, expected "
+	    "one\n"
+	    "f:18: shards: backend 'a' is named twice, expected once\n"
+	    "f:18: shards: unknown backend 'b', expected one of a\n");
+}
+
+/* One monthly variant on line 4 with these spans. */
+static void
+refuse_spans(const char *spans, const char *want)
+{
+	char text[2048], lines[1024];
+
+	(void)snprintf(text, sizeof(text), REST "table \"t\" { time_column = c"
+	    "\nvariant \"m\" { kind = monthly backend = a relation = r %s } }",
+	    spans);
+	(void)snprintf(lines, sizeof(lines), "f:4: %s\n", want);
+	refuse(text, lines);
+}
+
+static void
+test_spans(void **state)
+{
+	(void)state;
+	refuse_spans("span \"1\" { backend = a from = \"2026-13\" }",
+	    "from: '2026-13' is not a month, expected one like 2026-01");
+	refuse_spans("span \"1\" { backend = a from = \"2026-02\" "
+	    "until = \"2026-02\" }",
+	    "span \"1\" holds no month, expected from before until");
+	refuse_spans("span \"b\" { backend = a from = \"2026-03\" } "
+	    "span \"a\" { backend = a until = \"2026-02\" }",
+	    "spans of variant \"m\" leave a gap: one ends 2026-02, the next "
+	    "starts 2026-03, expected the same month");
+	refuse_spans("span \"a\" { backend = a until = \"2026-03\" } "
+	    "span \"b\" { backend = a from = \"2026-02\" }",
+	    "spans of variant \"m\" overlap: one ends 2026-03, the next "
+	    "starts 2026-02, expected the same month");
+	refuse_spans("span \"a\" { backend = a until = \"2026-03\" } "
+	    "span \"b\" { backend = a until = \"2026-04\" }",
+	    "spans of variant \"m\" overlap: two have no from, expected each "
+	    "month once");
+	refuse_spans("span \"a\" { backend = a from = \"2026-03\" } "
+	    "span \"b\" { backend = a from = \"2026-04\" }",
+	    "spans of variant \"m\" overlap: two have no upper end before the "
+	    "next from, expected each month once");
+	refuse_spans("span \"a\" { backend = a until = \"2026-03\" } "
+	    "span \"a\" { backend = a from = \"2026-03\" }",
+	    "span \"a\" is defined twice, expected once (first on line 4)");
+}
+
+static void
+test_rules_refused(void **state)
+{
+	(void)state;
+	refuse(REST
+	    "cache \"c\" { }\n"
+	    "cache \"c\" {\n"
+	    "	tables = {\"t\", \"t\", \"\"}\n"
+	    "	ttl = 0\n"
+	    "	l1_ttl = 31d\n"
+	    "	grace = soon\n"
+	    "	databases = nope\n"
+	    "}\n"
+	    "cache \"c\" { tables = t ttl = 1s }\n",
+	    "f:3: cache \"c\" has no tables, expected one\n"
+	    "f:3: cache \"c\" has no ttl, expected one\n"
+	    "f:5: tables: 't' is named twice, expected once\n"
+	    "f:5: tables: holds an empty text, expected names of tables\n"
+	    "f:6: ttl: '0' is out of range, expected 1ms to 30d\n"
+	    "f:7: l1_ttl: '31d' is out of range, expected 0 to 30d\n"
+	    "f:8: grace: 'soon' is not a duration, expected one like 250ms, "
+	    "30s, 5min, 1h, 7d or 0\n"
+	    "f:9: databases: unknown database 'nope', expected one of d\n"
+	    "f:11: cache \"c\" is defined twice for database \"d\", expected "
+	    "once\n");
+}
+
+static void
+test_files(void **state)
+{
+	char key[] = "/tmp/test_conf_key.XXXXXX", text[512], want[1024];
+	int fd = mkstemp(key);
+	struct conf *c;
+
+	(void)state;
+	assert_true(fd >= 0);
+	(void)close(fd);
+	refuse("\ntls_mode = require\nusers_file = \"/nonexistent/u\"\n"
+	    "unix_socket_dir = \"/nonexistent\"\n"
+	    "redis_password_file = \"/dev/null\"\n"
+	    "tls_ca_file = \"/\"\n" REST,
+	    "f:2: tls_mode: needs a certificate, expected tls_cert_file\n"
+	    "f:2: tls_mode: needs a private key, expected tls_key_file\n"
+	    "f:3: users_file: cannot open '/nonexistent/u': No such file or "
+	    "directory, expected a readable file\n"
+	    "f:4: unix_socket_dir: cannot look at '/nonexistent': No such "
+	    "file or directory, expected a directory\n"
+	    "f:5: redis_password_file: '/dev/null' is not a file, expected "
+	    "one\n"
+	    "f:6: tls_ca_file: '/' is not a file, expected one\n");
+	(void)snprintf(text, sizeof(text), "tls_mode = allow\n"
+	    "tls_cert_file = \"%s\"\ntls_key_file = \"%s\"\n" REST, key, key);
+	assert_int_equal(chmod(key, 0600), 0);
+	c = load(text);
+	assert_int_equal(c->tls_mode, TLS_MODE_ALLOW);
+	conf_unref(&c);
+	assert_int_equal(chmod(key, 0644), 0);
+	(void)snprintf(want, sizeof(want), "f:3: tls_key_file: '%s' has mode "
+	    "0644, expected 0600, or 0640 if root owns it\n", key);
+	refuse(text, want);
+	assert_int_equal(unlink(key), 0);
+	(void)snprintf(text, sizeof(text), "unix_socket_dir = \"/dev/null\"\n"
+	    REST);
+	refuse(text, "f:1: unix_socket_dir: '/dev/null' is not a directory, "
+	    "expected one\n");
+}
+
+static void
+test_many(void **state)
+{
+	char text[8192] = REST;
+	struct conf_diag d;
+	size_t at = strlen(text);
+	char last[64];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 100; i++)
+		at += (size_t)sprintf(text + at, "cache \"%d\" { ttl = x }\n",
+		    i);
+	assert_null(conf_load_buffer("f", text, at, &d));
+	assert_int_equal(d.n, CONF_DIAG_MAX);
+	(void)snprintf(last, sizeof(last), "f:%d: ", 2 + CONF_DIAG_MAX / 2);
+	assert_memory_equal(d.msg[CONF_DIAG_MAX - 1], last, strlen(last));
+	conf_diag_fini(&d);
+	at = 0;
+	for (i = 0; i < 100; i++)
+		at += (size_t)sprintf(text + at, "q%d = 1\n", i);
+	assert_null(conf_load_buffer("f", text, at, &d));
+	assert_int_equal(d.n, CONF_DIAG_MAX);
+	conf_diag_fini(&d);
+}
+
+/* ---- secrets ---- */
+
+static void
+show_line(void *arg, const char *line)
+{
+	(void)arg;
+	strncat(shown, line, sizeof(shown) - strlen(shown) - 2);
+	strcat(shown, "\n");
+}
+
+static void
+show_row(void *arg, const char *name, const char *value, const char *def,
+    bool reloadable, const char *doc)
+{
+	char line[4096];
+
+	(void)arg;
+	(void)doc;
+	(void)snprintf(line, sizeof(line), "%s=[%s][%s]%d", name, value, def,
+	    reloadable);
+	show_line(NULL, line);
+}
+
+/* Conninfos that are wrong in many ways, hunter2 always the password. */
+static void
+test_secrets_in_diagnostics(void **state)
+{
+	static const char *const bad[] = {
+		"password=hunter1 hunter2",
+		"password=a hunter2=b",
+		"user=u password='hunter2",
+		"password = hun ter2 hunter2",
+		"postgresql://u:hunter2@[::1/d",
+		"postgresql://u:hunter2@h/d?hunter2=1",
+		"password=hunter2 x",
+		"sslpassword=hunter2 = =",
+		"host=a \"hunter2\" b",
+		"password=\"hunter2\"",
+		"password=\"hunter2 = \"",
+		"password=\"a hunter2",
+		"password=\"{hunter2}\"",
+		"password=\"\\\\999hunter2\"",
+		"pasword=hunter2",
+	};
+	char text[512];
+	struct conf_diag d;
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		(void)snprintf(text, sizeof(text), "backend \"a\" { "
+		    "conninfo = \"%s\" }\ndatabase \"d\" { backend = a }\n",
+		    bad[i]);
+		assert_null(conf_load_buffer("f", text, strlen(text), &d));
+		assert_true(d.n > 0);
+		for (k = 0; k < d.n; k++) {
+			assert_null(strstr(d.msg[k], "hunter"));
+			assert_null(strstr(d.msg[k], "ter2"));
+			assert_memory_equal(d.msg[k], "f:", 2);
+		}
+		conf_diag_fini(&d);
+	}
+}
+
+static void
+test_secrets_in_rows(void **state)
+{
+	struct conf *c = load(
+	    "backend \"a\" { conninfo = \"host=h password='hun ter2' "
+	    "sslpassword=hunter2 application_name='x y'\" }\n"
+	    "backend \"b\" { conninfo = \"postgresql://u:hunter2@h/d\" }\n"
+	    "database \"d\" { backend = a }\n");
+
+	(void)state;
+	shown[0] = '\0';
+	conf_each_setting(c, show_row, NULL);
+	assert_null(strstr(shown, "hunter2"));
+	assert_null(strstr(shown, "ter2"));
+	assert_non_null(strstr(shown, "\nbackend \"a\" conninfo=["));
+	assert_non_null(strstr(shown, "password=***"));
+	assert_non_null(strstr(shown, "sslpassword=***"));
+	assert_non_null(strstr(shown, "application_name='x y'"));
+	assert_non_null(strstr(shown, "\nbackend \"b\" conninfo=[user=u "
+	    "password=*** dbname=d host=h]"));
+	conf_unref(&c);
+}
+
+/* ---- rows and differences ---- */
+
+static void
+test_each_setting(void **state)
+{
+	struct conf *c = load(full);
+
+	(void)state;
+	shown[0] = '\0';
+	conf_each_setting(c, show_row, NULL);
+	assert_memory_equal(shown, "listen=[127.0.0.1:6432][127.0.0.1:6432]0\n",
+	    41);
+	assert_non_null(strstr(shown, "\nunix_socket_mode=[0777][0777]0\n"));
+	assert_non_null(strstr(shown, "\nlog_level=[info][info]1\n"));
+	assert_non_null(strstr(shown, "\nauth=[scram-sha-256]"));
+	assert_non_null(strstr(shown, "\nmax_message_size=[256MB][256MB]1\n"));
+	assert_non_null(strstr(shown, "\nquery_timeout=[0][0]1\n"));
+	assert_non_null(strstr(shown, "\nserver_lifetime=[1h][1h]1\n"));
+	assert_non_null(strstr(shown, "\ndatabase \"app\" cache=[false]"
+	    "[true]1\n"));
+	assert_non_null(strstr(shown, "\ntable \"app.events\" "
+	    "variant \"sharded\" shards=[s1, s0][]1\n"));
+	assert_non_null(strstr(shown, "\ntable \"app.events\" "
+	    "variant \"monthly\" span \"1\" until=[2026-01][]1\n"));
+	assert_non_null(strstr(shown, "\ntable \"app.events\" #2 use=[x]"));
+	assert_non_null(strstr(shown, "\ncache \"recent\" ttl=[1min][]1\n"));
+	assert_non_null(strstr(shown, "\nuser_map \"webapp\" to=[app]"));
+	conf_unref(&c);
+}
+
+static void
+check_diff(const char *from, const char *to, int restart, const char *want)
+{
+	struct conf *a = load(from), *b = load(to);
+
+	shown[0] = '\0';
+	assert_int_equal(conf_diff(a, b, show_line, NULL), restart);
+	assert_string_equal(shown, want);
+	conf_unref(&a);
+	conf_unref(&b);
+}
+
+static void
+test_diff(void **state)
+{
+	(void)state;
+	check_diff(full, full, 0, "");
+	check_diff(REST "workers = 2 pool_size = 7\n",
+	    "# moved\n\n" REST "workers = 4 query_timeout = 90s\n"
+	    "admin_users = {\"a\", \"b\"}\n", 1,
+	    "workers: 2 -> 4 (takes effect after a restart)\n"
+	    "admin_users: none -> a, b\n"
+	    "query_timeout: 0 -> 90s\n"
+	    "pool_size: 7 -> 20\n");
+	check_diff(
+	    "backend \"a\" { conninfo = \"host=h password=hunter1\" }\n"
+	    "backend \"b\" { conninfo = \"host=h\" }\n"
+	    "database \"d\" { backend = a }\n"
+	    "table \"t\" {\n"
+	    "	variant \"v\" { kind = plain backend = a relation = r }\n"
+	    "	variant \"w\" { kind = plain backend = a relation = r } }\n"
+	    "cache \"c\" { tables = t ttl = 1s }\n"
+	    "user_map \"u\" { to = x }\n",
+	    "backend \"a\" { conninfo = \"host=h password=hunter2\" }\n"
+	    "backend \"e\" { conninfo = \"host=h\" }\n"
+	    "database \"d\" { backend = e }\n"
+	    "table \"t\" { use = x\n"
+	    "	variant \"v\" { kind = plain backend = a relation = s }\n"
+	    "	variant \"x\" { kind = plain backend = a relation = r } }\n"
+	    "cache \"c\" { tables = t ttl = 2s }\n"
+	    "table \"new\" {\n"
+	    "	variant \"v\" { kind = plain backend = a relation = r } }\n",
+	    0,
+	    "backend \"a\" conninfo: password=*** host=h -> password=*** "
+	    "host=h (a hidden part differs)\n"
+	    "backend \"e\": added\n"
+	    "database \"d\" backend: a -> e\n"
+	    "table \"t\" use: v -> x\n"
+	    "table \"t\" variant \"v\" relation: r -> s\n"
+	    "table \"t\" variant \"x\": added\n"
+	    "table \"new\": added\n"
+	    "cache \"c\" ttl: 1s -> 2s\n"
+	    "cache \"c\" l1_ttl: 1s -> 2s\n"
+	    "backend \"b\": removed\n"
+	    "table \"t\" variant \"w\": removed\n"
+	    "user_map \"u\": removed\n");
+}
+
+/* The tables are sound: defaults of blocks lie within their bounds. */
+static void
+test_schema(void **state)
+{
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < conf_n_rows; i++) {
+		for (k = 0; k < i; k++)
+			assert_false(conf_rows[i].block == conf_rows[k].block &&
+			    strcmp(conf_rows[i].name, conf_rows[k].name) == 0);
+		assert_true(strlen(conf_rows[i].doc) > 4);
+		assert_false(conf_rows[i].must && conf_rows[i].def[0] != '\0');
+	}
+	assert_string_equal(conf_schema_nearest(BLOCK_ROOT, "lisen"), "listen");
+	assert_string_equal(conf_schema_nearest(BLOCK_ROOT, "tabel"), "table");
+	assert_null(conf_schema_nearest(BLOCK_ROOT, "x"));
+	assert_null(conf_schema_nearest(BLOCK_CACHE, "conninfo"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_forms_of_values),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_resolution),
+		cmocka_unit_test(test_rules_and_users),
+		cmocka_unit_test(test_generation_and_refs),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_backends),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_rules_refused),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_secrets_in_diagnostics),
+		cmocka_unit_test(test_secrets_in_rows),
+		cmocka_unit_test(test_each_setting),
+		cmocka_unit_test(test_diff),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+EXTRA_DIST += \
+	tests/unit/cache_util.h \
+	tests/unit/l2_util.h \
+	tests/unit/route_util.h \
+	tests/unit/sql_util.h \
+	tests/unit/tenant_known.h
+UNIT_TESTS = \
+	tests/unit/test_base64 \
+	tests/unit/test_buf \
+	tests/unit/test_conf \
+	tests/unit/test_console \
+	tests/unit/test_decide \
+	tests/unit/test_doors \
+	tests/unit/test_explain \
+	tests/unit/test_frame \
+	tests/unit/test_functions \
+	tests/unit/test_hash \
+	tests/unit/test_hist \
+	tests/unit/test_htab \
+	tests/unit/test_key \
+	tests/unit/test_l1 \
+	tests/unit/test_l2 \
+	tests/unit/test_l2_conn \
+	tests/unit/test_l2_entry \
+	tests/unit/test_l2_name \
+	tests/unit/test_l2_pending \
+	tests/unit/test_lex \
+	tests/unit/test_literal \
+	tests/unit/test_log \
+	tests/unit/test_metrics \
+	tests/unit/test_month \
+	tests/unit/test_msgread \
+	tests/unit/test_msgwrite \
+	tests/unit/test_object \
+	tests/unit/test_options \
+	tests/unit/test_parse \
+	tests/unit/test_plan \
+	tests/unit/test_pools \
+	tests/unit/test_prometheus \
+	tests/unit/test_rewrite \
+	tests/unit/test_route \
+	tests/unit/test_scram \
+	tests/unit/test_setup \
+	tests/unit/test_shape \
+	tests/unit/test_stack \
+	tests/unit/test_startup \
+	tests/unit/test_tags \
+	tests/unit/test_tenant \
+	tests/unit/test_units \
+	tests/unit/test_userdb
+if HAVE_CMOCKA
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+endif
+
+tests_unit_test_base64_SOURCES = tests/unit/test_base64.c
+tests_unit_test_base64_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_base64_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
+tests_unit_test_buf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_buf_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
+tests_unit_test_conf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_conf_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_console_SOURCES = tests/unit/test_console.c
+tests_unit_test_console_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_console_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_decide_SOURCES = tests/unit/test_decide.c
+tests_unit_test_decide_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_decide_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_doors_SOURCES = tests/unit/test_doors.c
+tests_unit_test_doors_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_doors_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_explain_SOURCES = tests/unit/test_explain.c
+tests_unit_test_explain_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_explain_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_frame_SOURCES = tests/unit/test_frame.c
+tests_unit_test_frame_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_frame_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_functions_SOURCES = tests/unit/test_functions.c
+tests_unit_test_functions_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_functions_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
+tests_unit_test_hash_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_hash_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_hist_SOURCES = tests/unit/test_hist.c
+tests_unit_test_hist_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_hist_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_htab_SOURCES = tests/unit/test_htab.c
+tests_unit_test_htab_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_htab_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_key_SOURCES = tests/unit/test_key.c
+tests_unit_test_key_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_key_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_l1_SOURCES = tests/unit/test_l1.c
+tests_unit_test_l1_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_l1_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_l2_SOURCES = tests/unit/test_l2.c
+tests_unit_test_l2_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_l2_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_l2_conn_SOURCES = tests/unit/test_l2_conn.c
+tests_unit_test_l2_conn_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_l2_conn_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_l2_entry_SOURCES = tests/unit/test_l2_entry.c
+tests_unit_test_l2_entry_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_l2_entry_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_l2_name_SOURCES = tests/unit/test_l2_name.c
+tests_unit_test_l2_name_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_l2_name_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_l2_pending_SOURCES = tests/unit/test_l2_pending.c
+tests_unit_test_l2_pending_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_l2_pending_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_lex_SOURCES = tests/unit/test_lex.c
+tests_unit_test_lex_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_lex_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_literal_SOURCES = tests/unit/test_literal.c
+tests_unit_test_literal_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_literal_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_log_SOURCES = tests/unit/test_log.c
+tests_unit_test_log_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_log_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
+tests_unit_test_metrics_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_metrics_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_month_SOURCES = tests/unit/test_month.c
+tests_unit_test_month_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_month_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_msgread_SOURCES = tests/unit/test_msgread.c
+tests_unit_test_msgread_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_msgread_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_msgwrite_SOURCES = tests/unit/test_msgwrite.c
+tests_unit_test_msgwrite_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_msgwrite_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_object_SOURCES = tests/unit/test_object.c
+tests_unit_test_object_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_object_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_options_SOURCES = tests/unit/test_options.c
+tests_unit_test_options_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_options_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_parse_SOURCES = tests/unit/test_parse.c
+tests_unit_test_parse_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_parse_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_plan_SOURCES = tests/unit/test_plan.c
+tests_unit_test_plan_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_plan_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_pools_SOURCES = tests/unit/test_pools.c
+tests_unit_test_pools_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_pools_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_prometheus_SOURCES = tests/unit/test_prometheus.c
+tests_unit_test_prometheus_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_prometheus_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_rewrite_SOURCES = tests/unit/test_rewrite.c
+tests_unit_test_rewrite_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_rewrite_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_route_SOURCES = tests/unit/test_route.c
+tests_unit_test_route_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_route_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_scram_SOURCES = tests/unit/test_scram.c
+tests_unit_test_scram_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_scram_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_setup_SOURCES = tests/unit/test_setup.c
+tests_unit_test_setup_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_setup_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_shape_SOURCES = tests/unit/test_shape.c
+tests_unit_test_shape_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_shape_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_stack_SOURCES = tests/unit/test_stack.c
+tests_unit_test_stack_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_stack_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_startup_SOURCES = tests/unit/test_startup.c
+tests_unit_test_startup_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_startup_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_tags_SOURCES = tests/unit/test_tags.c
+tests_unit_test_tags_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_tags_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_tenant_SOURCES = tests/unit/test_tenant.c
+tests_unit_test_tenant_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_tenant_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_units_SOURCES = tests/unit/test_units.c
+tests_unit_test_units_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_units_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_userdb_SOURCES = tests/unit/test_userdb.c
+tests_unit_test_userdb_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_userdb_LDADD = $(UNIT_LDADD)
