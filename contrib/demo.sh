@@ -6,6 +6,7 @@
 # pgsluice in front, the comparison.  Nothing is left running, and nothing that
 # runs already is touched.
 set -eu
+unset CDPATH
 
 usage() {
 	cat <<END
@@ -46,6 +47,15 @@ done
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(dirname "$here")
 step() { printf '== %s\n' "$*"; }
+# took SECONDS-SINCE-EPOCH: how long ago that was
+took() { printf '   %s s\n' $(($(date +%s) - $1)); }
+# configure takes no blanks in the path of a folder.
+has_odd_name() {
+	case $1 in
+	*[!A-Za-z0-9/._+,:@%=~-]*) return 0 ;;
+	esac
+	return 1
+}
 
 if [ -n "$bin" ]; then
 	[ -x "$bin" ] || { echo "demo.sh: no program $bin" >&2; exit 1; }
@@ -55,37 +65,61 @@ if [ -z "$work" ]; then
 	work=$(mktemp -d "${TMPDIR:-/var/tmp}/pgsluice-demo.XXXXXX")
 else
 	mkdir -p "$work"
-	work=$(cd "$work" && pwd)
 fi
+work=$(cd "$work" && pwd)
 # The servers run as another user when this is run as root.
 chmod 755 "$work"
 
 if [ -n "$deps" ]; then
-	step "packages"
+	step "packages (log: $work/deps.log)"
 	groups="build lab"
 	[ -z "$bin" ] || groups=lab
+	began=$(date +%s)
 	"$here/deps.sh" $groups >"$work/deps.log" 2>&1 || {
 		tail -n 20 "$work/deps.log" >&2
 		exit 1
 	}
+	took "$began"
 fi
+
+# build SOURCE FOLDER
+build() {
+	[ -x "$1/configure" ] || (cd "$1" && ./autogen.sh) || return 1
+	cd "$2" || return 1
+	[ -f Makefile ] || "$1/configure" || return 1
+	make -j "$(nproc)" pgsluice
+}
 
 if [ -z "$bin" ]; then
 	step "building pgsluice (log: $work/build.log)"
+	began=$(date +%s)
+	source=$top
+	folder=$work/build
+	scratch=
+	if has_odd_name "$top" || has_odd_name "$work"; then
+		scratch=$(mktemp -d /tmp/pgsluice-build.XXXXXX)
+		trap 'rm -rf "$scratch"' EXIT
+		trap 'exit 130' INT
+		trap 'exit 143' TERM
+		ln -s "$top" "$scratch/source"
+		source=$scratch/source
+		folder=$scratch/build
+	fi
 	# A tree that was configured in place cannot be built from elsewhere.
-	build=$work/build
-	[ ! -f "$top/config.status" ] || build=$top
-	mkdir -p "$build"
-	{
-		[ -x "$top/configure" ] || (cd "$top" && ./autogen.sh)
-		cd "$build"
-		[ -f Makefile ] || "$top/configure"
-		make -j "$(nproc)" pgsluice
-	} >"$work/build.log" 2>&1 || {
+	[ ! -f "$top/config.status" ] || folder=$source
+	mkdir -p "$folder"
+	(build "$source" "$folder") >"$work/build.log" 2>&1 || {
 		tail -n 30 "$work/build.log" >&2
 		exit 1
 	}
-	bin=$build/pgsluice
+	bin=$folder/pgsluice
+	if [ -n "$scratch" ]; then
+		cp -f "$bin" "$work/pgsluice"
+		bin=$work/pgsluice
+		rm -rf "$scratch"
+		trap - EXIT INT TERM
+	fi
+	took "$began"
 fi
 
 step "scenario events"

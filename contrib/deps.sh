@@ -3,12 +3,14 @@
 #
 # Installs the Debian packages that the named groups need, and only those that
 # are missing.  Asks nothing, starts nothing: no PostgreSQL cluster is made and
-# no service comes up because of an installation done here.
+# no service comes up because of an installation done here, neither now nor at
+# the next boot.
 #
 #   contrib/deps.sh [--list] GROUP...
 #
 # Groups: build, clang, test, lab, bench.  A package written ?NAME is left out,
-# with a line that says so, where it cannot be installed beside what is there.
+# with a line that says so, where it cannot be installed: beside a package of
+# another origin, or without root.
 set -euo pipefail
 
 packages_of() {
@@ -29,7 +31,7 @@ packages_of() {
 	test)
 		packages_of lab
 		echo libcmocka-dev python3-pytest python3-pytest-xdist \
-		    python3-pytest-timeout python3-psycopg2 openssl \
+		    python3-pytest-timeout python3-psycopg2 openssl xz-utils \
 		    util-linux procps '?node-pg'
 		;;
 	bench)
@@ -59,11 +61,19 @@ as_root() {
 	fi
 }
 
+can_be_root() {
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null
+}
+
+# Without a standard input nothing can wait for an answer; sudo asks for a
+# password on the terminal itself.
 apt() {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+	as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
+	    APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1 \
+	    apt-get -q -y \
 	    -o Dpkg::Options::=--force-confdef \
 	    -o Dpkg::Options::=--force-confold \
-	    -o DPkg::Lock::Timeout=300 "$@"
+	    -o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
 POLICY=/usr/sbin/policy-rc.d
@@ -78,6 +88,7 @@ restore() {
 	saved_cluster=
 }
 
+# A policy that is there already is the administrator's, and stays.
 forbid_service_start() {
 	[ ! -e "$POLICY" ] || return 0
 	made_policy=1
@@ -93,6 +104,22 @@ forbid_cluster() {
 	as_root cp -p "$CLUSTER" "$saved_cluster"
 	echo 'create_main_cluster = false' |
 	    as_root tee -a "$CLUSTER" >/dev/null
+}
+
+# A daemon installed here would come up at the next boot.  One that was there
+# before is not looked at.
+forbid_boot_start() {
+	local p
+
+	for p in "$@"; do
+		case $p in
+		redis-server | pgbouncer)
+			# links of systemd's included, systemd running or not
+			as_root update-rc.d "$p" disable ||
+			    echo "deps.sh: $p starts at the next boot"
+			;;
+		esac
+	done
 }
 
 can_install() {
@@ -116,18 +143,26 @@ install_missing() {
 	# What is optional only is no reason to ask the mirrors.
 	for p in "$@"; do
 		if [ "$p" = "${p#\?}" ]; then
-			apt update
+			can_be_root || {
+				echo "deps.sh: neither root nor sudo, and not" \
+				    "installed:" "${@#\?}" >&2
+				return 1
+			}
+			# One mirror of many that does not answer is no reason
+			# to stop: the installation tells what is not to be had.
+			apt update || echo "deps.sh: going on with the" \
+			    "package lists there are"
 			break
 		fi
 	done
 	for p in "$@"; do
 		if [ "$p" = "${p#\?}" ]; then
 			missing+=("$p")
-		elif can_install "${p#\?}"; then
+		elif can_be_root && can_install "${p#\?}"; then
 			missing+=("${p#\?}")
 		else
 			echo "deps.sh: going without ${p#\?}: cannot be" \
-			    "installed beside what is there"
+			    "installed here"
 		fi
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
@@ -137,6 +172,7 @@ install_missing() {
 	*" postgresql-15 "*) forbid_cluster ;;
 	esac
 	apt install --no-install-recommends "${missing[@]}"
+	forbid_boot_start "${missing[@]}"
 }
 
 main() {

@@ -4,6 +4,8 @@
 # Everything that is tested, in one command: installs what is missing, builds
 # outside the tree as a developer build, runs `make check` (unit tests, corpus
 # replay, lint) and the end-to-end tests against real PostgreSQL and Redis.
+# No packages but Debian's are needed, with one exception: where nodejs is not
+# Debian's, its node-postgres cannot be either, and npm fetches one to --work.
 #
 #   tests/run.sh [options]
 #     --work DIR    where to build (default ${TMPDIR:-/tmp}/pgsluice-test-UID)
@@ -15,6 +17,7 @@
 #     --no-install  do not install packages
 #   arguments after -- go to pytest.
 set -uo pipefail
+unset CDPATH
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 work=${TMPDIR:-/tmp}/pgsluice-test-$UID
@@ -47,6 +50,25 @@ done
 mkdir -p "$work/logs" || exit 1
 work=$(cd "$work" && pwd)
 
+# configure takes no blanks in the path of a folder: a source tree can be
+# reached by another name, a build folder cannot.
+has_odd_name() {
+	case $1 in
+	*[!A-Za-z0-9/._+,:@%=~-]*) return 0 ;;
+	esac
+	return 1
+}
+
+if has_odd_name "$work"; then
+	echo "run.sh: cannot build in '$work': give a --work whose name has no" \
+	    "blanks or quotes" >&2
+	exit 2
+fi
+if has_odd_name "$top"; then
+	ln -sfn "$top" "$work/source"
+	top=$work/source
+fi
+
 note() {
 	summary+=("$(printf '%-26s %-6s %5ss  %s' "$1" "$2" "$3" "${4-}")")
 }
@@ -65,6 +87,35 @@ step() {
 	note "$name" FAILED $((SECONDS - start)) "$(count "$name" "$log")"
 	failed=1
 	return 1
+}
+
+# Leads the test of node-postgres to one: Debian's, or one from npm.
+node_postgres() {
+	local folder=$work/node path
+
+	for path in ${NODE_PATH:+"$NODE_PATH"} /usr/share/nodejs \
+	    "$folder/node_modules"; do
+		has_node_postgres "$path" && break
+		path=
+	done
+	if [ -z "$path" ] && [ -z "$install" ]; then
+		echo "no node-postgres: its test has to find one by itself"
+		return 0
+	fi
+	if [ -z "$path" ]; then
+		path=$folder/node_modules
+		mkdir -p "$folder" &&
+		    npm install --prefix "$folder" --no-save --no-audit \
+			--no-fund --ignore-scripts --no-update-notifier pg@8 \
+			</dev/null &&
+		    has_node_postgres "$path" || return 1
+	fi
+	echo "node-postgres in $path"
+	export NODE_PATH=$path
+}
+
+has_node_postgres() {
+	(cd / && NODE_PATH=$1 exec node -e "require('pg')") 2>/dev/null
 }
 
 # One line of numbers out of a step's log.
@@ -178,14 +229,16 @@ harden() {
 }
 
 main() {
-	local stage line begin=$SECONDS
+	local stage line begin=$SECONDS ready=1
 	if [ -n "$install" ]; then
-		step packages "$top/contrib/deps.sh" build test $clang
+		step packages "$top/contrib/deps.sh" build test $clang ||
+		    ready=
 	fi
+	[ -z "$ready" ] || [ -z "$e2e" ] || step node-postgres node_postgres
 	if [ -e "$top/config.status" ]; then
 		echo "the tree itself is configured: make distclean first" >&2
 		failed=1
-	elif [ "$failed" = 0 ] && step autogen autogen; then
+	elif [ -n "$ready" ] && step autogen autogen; then
 		for stage in "${stages[@]}"; do
 			run_stage "$stage" || failed=1
 		done
@@ -208,7 +261,7 @@ main() {
 autogen() {
 	local out=$top/configure
 	if [ -e "$out" ] && [ -e "$top/Makefile.in" ] &&
-	    [ -z "$(find "$top" -path "$top/.git" -prune -o \
+	    [ -z "$(find "$top/" -path "$top/.git" -prune -o \
 		\( -name configure.ac -o -name Makefile.am -o -name '*.mk' \
 		-o -name '*.m4' \) -newer "$out" ! -name aclocal.m4 -print \
 		-quit)" ]; then

@@ -22,6 +22,7 @@ import json
 import os
 import pwd
 import random
+import re
 import shutil
 import signal
 import socket
@@ -402,7 +403,8 @@ class Pgsluice(Service):
         return [self.binary, self.conf]
 
     def is_ready(self):
-        return can_connect(self.port)
+        return can_connect(self.port) and \
+            (not self.http_port or can_connect(self.http_port))
 
     def dsn(self, dbname, user="app", password=None, **more):
         parts = {"host": self.host, "port": self.port, "dbname": dbname,
@@ -490,7 +492,7 @@ class Lab:
         """One private folder for unix sockets, short enough for their paths."""
         if self.sockets is None:
             self.sockets = os.path.join(self.work, "s")
-            if len(self.sockets) > 80:
+            if len(self.sockets) > 80 or re.search(r"[\s'\\]", self.sockets):
                 self.sockets = tempfile.mkdtemp(prefix="pgs.", dir="/tmp")
             os.makedirs(self.sockets, exist_ok=True)
             os.chmod(self.sockets, 0o700)

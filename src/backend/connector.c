@@ -29,7 +29,11 @@ static const char settings_query[] =
     "OPERATOR(pg_catalog.=) ANY (ARRAY["
 #define OUTPUT_SETTING(name) "'" #name "',"
 #include "tbl/output_settings.h"
-    "'']::pg_catalog.text[]) ORDER BY name COLLATE \"C\"";
+    "'']::pg_catalog.text[]) "
+    /* ALTER ROLE .. SET role shows nowhere else. */
+    "UNION ALL SELECT 'current_user', CURRENT_USER::pg_catalog.text "
+    "UNION ALL SELECT 'session_user', SESSION_USER::pg_catalog.text "
+    "ORDER BY 1";
 
 STAILQ_HEAD(job_list, connect_job);
 
@@ -161,6 +165,7 @@ settings_text(const PGresult *r)
 static void
 connect_job_settings(struct connect_job *j)
 {
+	ExecStatusType st;
 	PGresult *r;
 
 	if (PQconsumeInput(j->conn) != 1) {
@@ -170,14 +175,22 @@ connect_job_settings(struct connect_job *j)
 	while (PQisBusy(j->conn) == 0) {
 		r = PQgetResult(j->conn);
 		if (r == NULL) {
-			connect_job_end(j, j->settings != NULL ? NULL :
-			    "reading pg_settings gave no rows");
+			connect_job_end(j, j->settings != NULL &&
+			    PQtransactionStatus(j->conn) == PQTRANS_IDLE ?
+			    NULL : "reading pg_settings gave no rows");
 			return;
 		}
-		if (PQresultStatus(r) == PGRES_TUPLES_OK &&
-		    j->settings == NULL)
+		st = PQresultStatus(r);
+		if (st == PGRES_TUPLES_OK && j->settings == NULL &&
+		    PQnfields(r) == 2)
 			j->settings = settings_text(r);
 		PQclear(r);
+		/* Of those there would be no end. */
+		if (st == PGRES_COPY_IN || st == PGRES_COPY_OUT ||
+		    st == PGRES_COPY_BOTH) {
+			connect_job_end(j, "reading pg_settings gave COPY");
+			return;
+		}
 	}
 	connect_job_wait(j, EV_READ);
 }
@@ -202,6 +215,13 @@ connect_job_overdue(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
 }
 
 static void
+connect_notice(void *arg PG_UNUSED, const char *text)
+{
+	log_debug("connector", "msg=\"notice at login\" text=%s",
+	    log_escs(text));
+}
+
+static void
 connect_job_start(struct connector *c, struct connect_job *j)
 {
 	struct timeval tv = { (time_t)(j->timeout / NSEC_PER_SEC),
@@ -220,6 +240,8 @@ connect_job_start(struct connector *c, struct connect_job *j)
 		    PQerrorMessage(j->conn));
 		return;
 	}
+	/* libpq would print what the server says, as it is. */
+	PQsetNoticeProcessor(j->conn, connect_notice, NULL);
 	/* libpq: behave as if PQconnectPoll had returned WRITING. */
 	connect_job_wait(j, EV_WRITE);
 }

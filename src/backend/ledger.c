@@ -12,19 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-	const char *stay, *done;
-} ledger_rules[OWED_COUNT] = {
-	[OWED_QUERY] = { "TDCIGHdc", "Z" },
-	[OWED_FUNCTION] = { "V", "Z" },
-	[OWED_PARSE] = { "", "1" },
-	[OWED_BIND] = { "", "2" },
-	[OWED_DESCRIBE_S] = { "t", "Tn" },
-	[OWED_DESCRIBE_P] = { "", "Tn" },
-	[OWED_EXECUTE] = { "DGHdc", "CIs" },
-	[OWED_CLOSE] = { "", "3" },
-	[OWED_SYNC] = { "", "Z" },
-	[OWED_SYNTH] = { "", "" },
+/* What a message does to the entry at the head. */
+enum { STRAY, STAY, DONE };
+
+static const uint8_t ledger_rules[OWED_COUNT][128] = {
+	[OWED_QUERY] = { ['T'] = STAY, ['D'] = STAY, ['C'] = STAY,
+		['I'] = STAY, ['G'] = STAY, ['H'] = STAY, ['d'] = STAY,
+		['c'] = STAY, ['Z'] = DONE },
+	[OWED_FUNCTION] = { ['V'] = STAY, ['Z'] = DONE },
+	[OWED_PARSE] = { ['1'] = DONE },
+	[OWED_BIND] = { ['2'] = DONE },
+	[OWED_DESCRIBE_S] = { ['t'] = STAY, ['T'] = DONE, ['n'] = DONE },
+	[OWED_DESCRIBE_P] = { ['T'] = DONE, ['n'] = DONE },
+	[OWED_EXECUTE] = { ['D'] = STAY, ['G'] = STAY, ['H'] = STAY,
+		['d'] = STAY, ['c'] = STAY, ['C'] = DONE, ['I'] = DONE,
+		['s'] = DONE },
+	[OWED_CLOSE] = { ['3'] = DONE },
+	[OWED_SYNC] = { ['Z'] = DONE },
 };
 
 void
@@ -97,6 +101,8 @@ ledger_push(struct ledger *l, enum owed kind, unsigned flags,
 	struct ledger_entry e = { .kind = (uint8_t)kind,
 		.flags = (uint8_t)flags, .hash = hash };
 
+	if (l->copy_in && kind == OWED_SYNC)
+		return true;
 	if (l->skipping) {
 		if (kind == OWED_PARSE)
 			l->parse_lost(l->arg, hash);
@@ -143,6 +149,11 @@ ledger_error(struct ledger *l, struct ledger_entry e)
 
 	if (e.flags & LEDGER_REPLACE)
 		v = LEDGER_OWN_ERROR;
+	else if (e.flags & LEDGER_MUTE)
+		v = LEDGER_DROP;
+	else if (e.kind == OWED_QUERY && (e.flags & LEDGER_HIDE))
+		/* What was sent behind it counts on its success. */
+		return LEDGER_SURPRISE;
 	l->copy_in = false;
 	l->failed = (enum owed)e.kind;
 	if (e.kind != OWED_QUERY && e.kind != OWED_FUNCTION &&
@@ -151,45 +162,57 @@ ledger_error(struct ledger *l, struct ledger_entry e)
 	return v;
 }
 
+/* The server ignores Sync while it reads COPY data: those sent with the
+ * Execute, right behind it, will not be answered. */
+static void
+ledger_begin_copy(struct ledger *l)
+{
+	struct ledger_entry *behind;
+
+	l->copy_in = true;
+	while (l->count > 1) {
+		behind = &l->ring[(l->head + 1) & (l->size - 1)];
+		if (behind->kind != OWED_SYNC)
+			return;
+		*behind = *ledger_head(l);
+		ledger_pop(l);
+	}
+}
+
 enum ledger_verdict
 ledger_message(struct ledger *l, unsigned char type,
     struct ledger_entry *done)
 {
-	struct ledger_entry dummy;
-	struct ledger_entry e;
-	bool stay, complete;
+	struct ledger_entry *e;
+	uint8_t rule, hide;
 
-	if (done == NULL)
-		done = &dummy;
-	done->kind = OWED_COUNT;
+	if (done != NULL)
+		done->kind = OWED_COUNT;
 	if (type == 'N' || type == 'S' || type == 'A')
-		/* What a hidden SET of ours changes is hidden too. */
-		return type == 'S' && l->count > 0 &&
-		    (ledger_head(l)->flags & LEDGER_HIDE) ? LEDGER_DROP :
-		    LEDGER_ASYNC;
-	if (l->count == 0 || type == 0)
+		return LEDGER_ASYNC;
+	if (l->count == 0 || type >= sizeof(ledger_rules[0]))
 		return LEDGER_SURPRISE;
-	e = *ledger_head(l);
+	e = ledger_head(l);
 	if (type == 'E')
-		return e.kind == OWED_SYNTH ? LEDGER_SURPRISE :
-		    ledger_error(l, e);
-	stay = strchr(ledger_rules[e.kind].stay, type) != NULL;
-	complete = strchr(ledger_rules[e.kind].done, type) != NULL;
-	if (e.kind == OWED_DESCRIBE_S && (type == 't') != (e.phase == 0))
-		return LEDGER_SURPRISE;
-	if (!stay && !complete)
+		return e->kind == OWED_SYNTH ? LEDGER_SURPRISE :
+		    ledger_error(l, *e);
+	rule = ledger_rules[e->kind][type];
+	if (rule == STRAY || (e->kind == OWED_DESCRIBE_S &&
+	    (type == 't') != (e->phase == 0)))
 		return LEDGER_SURPRISE;
 	if (type == 't')
-		ledger_head(l)->phase = 1;
+		e->phase = 1;
 	if (type == 'G')
-		l->copy_in = true;
+		ledger_begin_copy(l);
 	if (type == 'C' || type == 'Z')
 		l->copy_in = false;
-	if (complete) {
-		*done = e;
+	hide = e->flags & LEDGER_HIDE;
+	if (rule == DONE) {
+		if (done != NULL)
+			*done = *e;
 		ledger_pop(l);
 	}
-	return e.flags & LEDGER_HIDE ? LEDGER_DROP : LEDGER_PASS;
+	return hide ? LEDGER_DROP : LEDGER_PASS;
 }
 
 bool

@@ -26,6 +26,7 @@ enum owed {
 enum {
 	LEDGER_HIDE = 1 << 0,   /* the client must not see this reply */
 	LEDGER_REPLACE = 1 << 1, /* an error here is replaced by the lessee's own */
+	LEDGER_MUTE = 1 << 3,    /* HIDE, and errors too */
 	LEDGER_UNNAMED = 1 << 2 /* PARSE: of the unnamed statement */
 };
 
@@ -57,6 +58,14 @@ static inline bool
 ledger_empty(const struct ledger *l)
 {
 	return l->count == 0 && !l->skipping;
+}
+
+/* The reply that comes next is none of the client's business. */
+static inline bool
+ledger_hidden(const struct ledger *l)
+{
+	return l->count > 0 &&
+	    (l->ring[l->head & (l->size - 1)].flags & LEDGER_HIDE) != 0;
 }
 
 /* false: full. While skipping, all but SYNC is not entered (and is true):

@@ -124,21 +124,25 @@ steal_run(struct worker *w, struct message *m)
 	struct steal *st = (struct steal *)(void *)m;
 	struct pool *p = st->pool;
 	struct server *s = NULL;
-	struct pool_waiter *wt = NULL;
-	struct worker *to = NULL;
-	uint64_t session = 0;
+	unsigned i, next = pool_table.n_workers;
 
 	free(st);
 	pthread_mutex_lock(&p->lock);
-	if (!TAILQ_EMPTY(&p->waiters) && !atomic_load(&pool_table.paused) &&
-	    (s = pool_pop_idle(p, w->id)) != NULL) {
-		wt = pool_pop_waiter(p);
-		to = wt->w;
-		session = wt->session;
-	}
+	if (!TAILQ_EMPTY(&p->waiters) && !atomic_load(&pool_table.paused))
+		s = pool_pop_idle(p, w->id);
+	/* Two may have asked us for the one we had. */
+	for (i = 0; i < pool_table.n_workers && !TAILQ_EMPTY(&p->waiters) &&
+	    !atomic_load(&pool_table.paused); i++)
+		if (!TAILQ_EMPTY(&p->idle[i]))
+			next = i;
 	pthread_mutex_unlock(&p->lock);
-	if (s != NULL)
-		pool_grant(w, to, session, s);
+	if (next < pool_table.n_workers && next != w->id)
+		pool_steal(p, next);
+	/* Looked at, and given to whoever has waited longest. */
+	if (s != NULL && stream_is_quiet(&s->st))
+		pool_put(p, s);
+	else if (s != NULL)
+		server_close(s, "gone while idle");
 	pool_unref(&p);
 }
 
@@ -312,7 +316,7 @@ pool_tick_one(struct pool *p, struct worker *w, nsec_t now)
 		return;
 	pthread_mutex_lock(&p->lock);
 	pool_grow(p, now);
-	if (now - p->last_used < FORGET_AFTER && p->total < min && p->total < p->limit &&
+	if (now < p->last_used + FORGET_AFTER && p->total < min && p->total < p->limit &&
 	    p->connecting == 0 && now >= p->retry_at &&
 	    !atomic_load(&pool_table.paused) &&
 	    atomic_load(&p->refs) > 1) {

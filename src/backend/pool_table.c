@@ -43,13 +43,17 @@ void
 pool_forget_unused(nsec_t now)
 {
 	struct pool *p, *next;
+	nsec_t used;
 
 	pthread_mutex_lock(&pool_table.lock);
 	for (p = TAILQ_FIRST(&pool_table.pools); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, link);
 		/* References are only added under this lock, or by holders. */
-		if (atomic_load(&p->refs) > 1 ||
-		    now - p->last_used < FORGET_AFTER)
+		pthread_mutex_lock(&p->lock);
+		used = p->last_used;
+		pthread_mutex_unlock(&p->lock);
+		if (atomic_load(&p->refs) > 1 || now < used ||
+		    now - used < FORGET_AFTER)
 			continue;
 		TAILQ_REMOVE(&pool_table.pools, p, link);
 		pool_table.count--;

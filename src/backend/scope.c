@@ -38,6 +38,35 @@ scope_has_line(const char *settings, const char *line)
 	return false;
 }
 
+/* What stands behind "name=", up to the end of the line; NULL: no such. */
+static const char *
+scope_value(const char *settings, const char *name)
+{
+	const char *p = settings;
+	size_t n = strlen(name);
+
+	while ((p = strstr(p, name)) != NULL) {
+		if (p == settings || p[-1] == '\n')
+			return p + n;
+		p += n;
+	}
+	return NULL;
+}
+
+/* Both settings are there with one value. */
+static bool
+scope_same_value(const char *settings, const char *a, const char *b)
+{
+	const char *va = scope_value(settings, a);
+	const char *vb = scope_value(settings, b);
+	size_t n;
+
+	if (va == NULL || vb == NULL)
+		return false;
+	n = strcspn(va, "\n");
+	return n == strcspn(vb, "\n") && strncmp(va, vb, n) == 0;
+}
+
 static bool
 scope_has_ascii_tails(const char *settings)
 {
@@ -94,8 +123,8 @@ scope_intern(const char *identity, const char *settings)
 		e->scope.conforming = scope_has_line(settings,
 		    "standard_conforming_strings=on");
 		e->scope.ascii_tails = scope_has_ascii_tails(settings);
-		e->scope.recoded = !scope_has_line(settings,
-		    "client_encoding=UTF8");
+		e->scope.recoded = !scope_same_value(settings,
+		    "client_encoding=", "server_encoding=");
 		htab_insert(&scope_tab, &e->node, hash);
 		text = NULL;
 	}

@@ -27,7 +27,8 @@ struct scope {
 	bool conforming;     /* standard_conforming_strings is on */
 	bool ascii_tails;    /* client_encoding has characters whose later bytes
 	                        look like ASCII: its text cannot be lexed */
-	bool recoded;        /* client_encoding is not UTF8: the server converts */
+	bool recoded;        /* client_encoding is not server_encoding: the server
+	                        converts */
 };
 
 /* identity: who and where; settings: "name=value\n..." as the connector read

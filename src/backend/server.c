@@ -122,18 +122,6 @@ server_lost(struct server *s, const char *why)
 		ops->lost(lessee, why);
 }
 
-static void
-server_surprise(struct server *s, unsigned char type)
-{
-	char why[64];
-
-	stat_add(&s->w->metrics->c.server_surprises, 1);
-	snprintf(why, sizeof(why), "unexpected message type 0x%02x", type);
-	log_warn("server", "msg=\"protocol surprise\" backend=%s pid=%d "
-	    "reason=%s", pool_backend_name(s->pool), s->pid, log_escs(why));
-	server_lost(s, why);
-}
-
 /* ---- messages from the server ----------------------------------------- */
 
 static void
@@ -143,7 +131,24 @@ server_forward(struct server *s, const char *p, size_t n)
 		s->ops->forward(s->lessee, p, n);
 }
 
+/* good: what came before it, which was owed, and of which the client may have
+ * the beginning. */
 static void
+server_surprise(struct server *s, unsigned char type, const char *good,
+    size_t n)
+{
+	char why[64];
+
+	stat_add(&s->w->metrics->c.server_surprises, 1);
+	snprintf(why, sizeof(why), "unexpected message type 0x%02x", type);
+	log_warn("server", "msg=\"protocol surprise\" backend=%s pid=%d "
+	    "reason=%s", pool_backend_name(s->pool), s->pid, log_escs(why));
+	s->doomed = true;
+	server_forward(s, good, n);
+	server_lost(s, why);
+}
+
+static enum ledger_verdict
 server_parameter(struct server *s, const struct frame *f)
 {
 	struct msgread r;
@@ -153,11 +158,16 @@ server_parameter(struct server *s, const struct frame *f)
 	name = msgread_str(&r);
 	value = msgread_str(&r);
 	if (!msgread_done(&r))
-		return;
+		return LEDGER_SURPRISE;
+	/* Our own SET. */
+	if (ledger_hidden(&s->owed) &&
+	    slice_eq_str(name, "application_name"))
+		return LEDGER_DROP;
 	if (s->ops != NULL)
 		s->ops->parameter(s->lessee, name.p, value.p);
 	else
 		s->settings_changed = true;
+	return LEDGER_ASYNC;
 }
 
 /* true: forward the original. */
@@ -187,7 +197,10 @@ server_message(struct server *s, const struct frame *f)
 {
 	struct ledger_entry done;
 	enum ledger_verdict v;
+	struct wire_error e;
 
+	if (f->type == 'E' && !msgread_error(f->p, f->body, &e))
+		return LEDGER_SURPRISE;
 	if (f->type == 'E' && s->owed.count == 0) {
 		/* FATAL while nothing is owed: shutdown, terminated. A lessee
 		 * that has all its replies may be about to let go, and then
@@ -201,12 +214,15 @@ server_message(struct server *s, const struct frame *f)
 	v = ledger_message(&s->owed, f->type, &done);
 	if (v == LEDGER_SURPRISE)
 		return v;
-	if (done.kind == OWED_PARSE && !(done.flags & LEDGER_UNNAMED))
+	if (done.kind == OWED_PARSE && !(done.flags & LEDGER_UNNAMED)) {
 		pool_know(s->pool, done.hash);
+		if (s->ops != NULL)
+			s->ops->parse_ended(s->lessee, done.hash, true);
+	}
 	switch (f->type) {
 	case 'E':
-		return server_error(s, f, v) && v == LEDGER_PASS ?
-		    LEDGER_PASS : LEDGER_DROP;
+		return v != LEDGER_DROP && server_error(s, f, v) &&
+		    v == LEDGER_PASS ? LEDGER_PASS : LEDGER_DROP;
 	case 'C':
 		if (f->body == 0 || f->p[f->body - 1] != '\0')
 			return LEDGER_SURPRISE;
@@ -218,11 +234,10 @@ server_message(struct server *s, const struct frame *f)
 			s->ops->copy_in(s->lessee);
 		break;
 	case 'S':
-		if (v == LEDGER_ASYNC)
-			server_parameter(s, f);
+		v = server_parameter(s, f);
 		break;
 	case 'Z':
-		if (f->body != 1 || strchr("ITE", f->p[0]) == NULL)
+		if (f->body != 1 || memchr("ITE", f->p[0], 3) == NULL)
 			return LEDGER_SURPRISE;
 		s->tx = f->p[0];
 		s->ready = ledger_empty(&s->owed);
@@ -262,7 +277,7 @@ server_input(struct server *s, const char *p, size_t n)
 		bulk = f.type == 'D' || f.type == 'd';
 		if (whole == FRAME_BAD ||
 		    (whole == FRAME_PARTIAL && !bulk && f.size > MAX_CONTROL)) {
-			server_surprise(s, f.type);
+			server_surprise(s, f.type, p + run, pos - run);
 			return n;
 		}
 		if (whole == FRAME_PARTIAL && !bulk) {
@@ -272,7 +287,7 @@ server_input(struct server *s, const char *p, size_t n)
 		here = f.size < n - pos ? f.size : n - pos;
 		v = server_message(s, &f);
 		if (v == LEDGER_SURPRISE) {
-			server_surprise(s, f.type);
+			server_surprise(s, f.type, p + run, pos - run);
 			return n;
 		}
 		if (v == LEDGER_DROP || v == LEDGER_OWN_ERROR) {
@@ -311,6 +326,10 @@ server_act(struct server *s)
 		break;
 	case SERVER_DRAINING:
 		server_close(s, NULL);
+		break;
+	case SERVER_COOLING:
+		if (s->cancels == 0)
+			server_give_back(s, false);
 		break;
 	default:
 		break;
@@ -433,6 +452,8 @@ server_parse_lost(void *arg, struct hash128 hash)
 	struct server *s = arg;
 
 	prepared_remove(&s->prepared, hash);
+	if (s->ops != NULL)
+		s->ops->parse_ended(s->lessee, hash, false);
 	if (s->has_unnamed && hash_eq(s->unnamed, hash))
 		s->has_unnamed = false;
 }
@@ -540,10 +561,19 @@ server_give_back(struct server *s, bool reset)
 		server_close(s, s->doomed ? "not to be reused" : "not clean");
 		return;
 	}
+	if (s->ready && !reset) {
+		/* From inside server_input(): when that has come to its end. */
+		s->deadline = clock_mono() + DRAIN_TIME;
+		server_enter(s, SERVER_COOLING);
+		return;
+	}
+	s->ready = false;
 	if (reset) {
 		server_enter(s, SERVER_RESETTING);
 		prepared_clear(&s->prepared);
 		s->has_unnamed = false;
+		free(s->app_name);
+		s->app_name = NULL;
 		s->deadline = clock_mono() + RESET_TIME;
 		stream_read_start(&s->st);
 		if (!server_owe(s, OWED_QUERY, LEDGER_HIDE,
@@ -552,6 +582,7 @@ server_give_back(struct server *s, bool reset)
 		return;
 	}
 	if (s->cancels > 0) {
+		s->deadline = clock_mono() + DRAIN_TIME;
 		server_enter(s, SERVER_COOLING);
 		return;
 	}
@@ -570,7 +601,8 @@ server_abandon(struct server *s, struct server_orphan *orphan)
 	s->lessee = NULL;
 	s->orphan = orphan;
 	s->doomed = true;
-	if (s->owed.count == 0 || s->st.failed) {
+	/* A server that waits for COPY data hears no cancel request. */
+	if (s->owed.count == 0 || s->st.failed || s->owed.copy_in) {
 		server_close(s, NULL);
 		return;
 	}
@@ -625,7 +657,8 @@ server_tick(struct worker *w, nsec_t now)
 	for (s = TAILQ_FIRST(&servers_of[w->id]); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, all_link);
 		if ((s->state == SERVER_DRAINING ||
-		    s->state == SERVER_RESETTING) && now > s->deadline)
+		    s->state == SERVER_RESETTING ||
+		    s->state == SERVER_COOLING) && now > s->deadline)
 			server_close(s, "did not answer in time");
 	}
 }

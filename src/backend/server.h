@@ -42,6 +42,9 @@ struct server_ops {
 	void (*completed)(void *lessee, const char *tag, bool hidden);
 	/* ErrorResponse. true: the lessee has sent another one instead. */
 	bool (*failed)(void *lessee, const char *body, size_t n, bool own);
+	/* A Parse of a named statement of this content was answered, or never
+	 * will be. */
+	void (*parse_ended)(void *lessee, struct hash128 hash, bool ok);
 	/* CopyInResponse was seen. */
 	void (*copy_in)(void *lessee);
 	/* ParameterStatus. */

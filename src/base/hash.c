@@ -9,6 +9,9 @@
  */
 #include <limits.h>
 #include <openssl/rand.h>
+/* Inlined: short inputs hash in half the time, and libpg_query exports an
+ * XXH3 of its own, which the linker would take. */
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/check.h"

@@ -31,10 +31,12 @@ void log_msg(enum log_level level, const char *area, const char *fmt, ...)
 #define log_error(area, ...) log_msg(LOG_L_ERROR, area, __VA_ARGS__)
 #define log_warn(area, ...) log_msg(LOG_L_WARN, area, __VA_ARGS__)
 #define log_info(area, ...) log_msg(LOG_L_INFO, area, __VA_ARGS__)
+/* Would a line of this level be written? For callers whose arguments cost. */
+#define log_enabled(level) \
+	(__atomic_load_n(&log_threshold, __ATOMIC_RELAXED) >= (level))
 #define log_debug(area, ...) \
 	do { \
-		if (__atomic_load_n(&log_threshold, __ATOMIC_RELAXED) >= \
-		    LOG_L_DEBUG) \
+		if (log_enabled(LOG_L_DEBUG)) \
 			log_msg(LOG_L_DEBUG, area, __VA_ARGS__); \
 	} while (0)
 

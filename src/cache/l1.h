@@ -16,6 +16,8 @@ struct l1;
 struct l1_waiter { /* who waits: opaque to us */
 	unsigned worker;
 	uint64_t session;
+	uint64_t ticket; /* of this one wait: a wake that comes late must not
+	                    be taken for that of the next */
 };
 
 /* wake: called outside locks, on the thread that publishes or abandons; obj

@@ -104,6 +104,7 @@ l1_fill_forget(struct l1_fill *f, struct l1_waiter w)
 		struct l1_slot *s = &f->slot[i];
 
 		if (s->gone || s->waiter.session != w.session ||
+		    s->waiter.ticket != w.ticket ||
 		    s->waiter.worker != w.worker)
 			continue;
 		s->gone = true;

@@ -228,6 +228,9 @@ tree_on_close(cfg_t *cfg, cfg_opt_t *opt)
 	return cfg_opt_rmnsec(opt, 0) == CFG_SUCCESS ? 0 : -1;
 }
 
+static void tree_on_error(cfg_t *cfg, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
 static void
 tree_on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {

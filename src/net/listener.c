@@ -68,6 +68,8 @@ int
 listener_bind_unix(const char *path, int mode, char *why, size_t why_size)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct stat st;
+	bool refused;
 	int fd;
 
 	if (strlen(path) >= sizeof(sun.sun_path)) {
@@ -83,8 +85,10 @@ listener_bind_unix(const char *path, int mode, char *why, size_t why_size)
 			snprintf(why, why_size, "another server listens there");
 			return -1;
 		}
+		refused = errno == ECONNREFUSED;
 		close(fd);
-		if (errno == ECONNREFUSED)
+		/* So says connect() of a plain file too: not ours to take. */
+		if (refused && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 			unlink(path);
 	}
 	fd = listener_open((struct sockaddr *)&sun, sizeof(sun), false, why,

@@ -10,8 +10,11 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define SMALL_SEND 1024
 
 static void
 stream_fail(struct stream *st)
@@ -283,11 +286,31 @@ stream_send(struct stream *st, const void *p, size_t n)
 	return stream_flush(st);
 }
 
-bool
-stream_sendv(struct stream *st, const struct iovec *iov, int n)
+/* Bytes written, as send() tells. To the kernel a vector costs more than the
+ * copy that spares it, as long as the whole is small. */
+static ssize_t
+stream_send_pieces(int fd, const struct iovec *iov, int n)
 {
 	struct msghdr mh = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = (size_t)n };
+	char whole[SMALL_SEND];
+	size_t at = 0;
+	int i;
+
+	if (n == 1)
+		return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+	for (i = 0; i < n; i++) {
+		if (iov[i].iov_len > sizeof(whole) - at)
+			return sendmsg(fd, &mh, MSG_NOSIGNAL);
+		memcpy(whole + at, iov[i].iov_base, iov[i].iov_len);
+		at += iov[i].iov_len;
+	}
+	return send(fd, whole, at, MSG_NOSIGNAL);
+}
+
+bool
+stream_sendv(struct stream *st, const struct iovec *iov, int n)
+{
 	ssize_t r;
 	int i;
 
@@ -296,7 +319,7 @@ stream_sendv(struct stream *st, const struct iovec *iov, int n)
 	r = 0;
 	if (buf_len(&st->out) == 0 && st->ssl == NULL) {
 		do
-			r = sendmsg(st->fd, &mh, MSG_NOSIGNAL);
+			r = stream_send_pieces(st->fd, iov, n);
 		while (r < 0 && errno == EINTR);
 		if (r < 0) {
 			if (errno != EAGAIN && errno != EWOULDBLOCK) {

@@ -11,6 +11,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define EXPLAIN_LINE_MAX (8 * 1024)
 #define EXPLAIN_TABLES_MAX 32
@@ -223,13 +224,22 @@ explain_sql(struct explain *x)
 {
 	struct buf b;
 
+	struct slice inner = analysis_explain_inner(x->v->sql);
+
+	size_t skip = inner.p == NULL ? 0 : (size_t)(inner.p - x->v->sql.p);
+
 	buf_init(&b, x->v->sql.n + 256 * 1024);
-	if (buf_append(&b, "sql: ", 5) &&
-	    route_rewrite(x->p, x->s, x->v, x->d->form, &b) &&
-	    buf_append(&b, "", 1))
-		x->fn(x->arg, buf_head(&b));
-	else
+	if (!buf_append(&b, "sql: ", 5) ||
+	    !route_rewrite(x->p, x->s, x->v, x->d->form, &b) ||
+	    !buf_append(&b, "", 1)) {
 		x->fn(x->arg, "sql: (too long)");
+		buf_reset(&b);
+		return;
+	}
+	/* What stands before the explained statement is never rewritten. */
+	memmove(buf_head(&b) + skip, buf_head(&b), 5);
+	buf_consume(&b, skip);
+	x->fn(x->arg, buf_head(&b));
 	buf_reset(&b);
 }
 

@@ -134,8 +134,11 @@ session_cancel(struct session *s)
 		server_cancel(s->server);
 		return;
 	case SESSION_SERVER_WAIT:
-		/* A grant that is on its way finds nobody waiting. */
-		(void)!pool_leave(s->waiting, &s->waiter);
+		/* Not while a grant is on its way: it must find us. */
+		if (!pool_leave(s->waiting, &s->waiter)) {
+			stat_add(&m->c.cancels_ignored, 1);
+			return;
+		}
 		s->waiting = NULL;
 		break;
 	case SESSION_LOOKUP:

@@ -23,38 +23,18 @@ static const struct hash128 unnamed_mark = { 1, 1 };
 /* ---- statements ----------------------------------------------------------------- */
 
 struct statement *
-session_define(struct session *s, const struct wire_parse *p)
+session_statement(struct session *s, const struct wire_parse *p)
 {
-	struct statement_table *t = &s->sw->statements;
-	struct slice types = slice_make(p->oids, (size_t)p->n_oids * 4);
-	struct statement *st, *old = statements_find(&s->prepared, p->name);
+	struct statement *st = statement_get(&s->sw->statements, p->sql, NULL,
+	    slice_make(p->oids, (size_t)p->n_oids * 4));
 
-	if (old != NULL && slice_eq(old->sql, p->sql) &&
-	    slice_eq(old->types, types) && (p->name.n == 0 ||
-	    s->unit_len > 0))
-		return old;
-	if (old != NULL && p->name.n > 0)
-		return NULL; /* taken: an error, see extended_taken() */
-	st = statement_get(t, p->sql, NULL, types);
-	if (st == NULL || s->prepared.bytes + p->sql.n >
-	    (size_t)s->conf->max_prepared_bytes) {
-		statement_unref(t, &st);
-		session_close(s, CLOSE_PREPARED_MEMORY, NULL);
-		return NULL;
-	}
-	statements_set(&s->prepared, t, p->name, st);
-	free(s->defined);
-	s->defined = x_strndup(p->name.p, p->name.n);
-	return st;
-}
-
-static bool
-extended_taken(const struct session *s, const struct wire_parse *p)
-{
-	const struct statement *old = statements_find(&s->prepared, p->name);
-
-	return p->name.n > 0 && old != NULL && (s->unit_len == 0 ||
-	    !slice_eq(old->sql, p->sql));
+	if (st != NULL && s->prepared.bytes + p->sql.n <=
+	    (size_t)s->conf->max_prepared_bytes)
+		return st;
+	if (st != NULL)
+		statement_unref(&s->sw->statements, &st);
+	session_close(s, CLOSE_PREPARED_MEMORY, NULL);
+	return NULL;
 }
 
 /* The text a server is given for a statement, and the hash of its content. */
@@ -168,83 +148,148 @@ form_on(const struct query *q, const struct conf_backend *b,
 /* ---- which statement each message means ----------------------------------------------- */
 
 static void
-meant_clear(struct session_worker *sw)
+pass_clear(struct session_worker *sw)
 {
 	while (sw->n_meant > 0)
-		if (sw->meant[--sw->n_meant] != NULL)
-			statement_unref(&sw->statements,
-			    &sw->meant[sw->n_meant]);
+		statement_unref(&sw->statements, &sw->meant[--sw->n_meant]);
+	while (sw->n_changes > 0)
+		statement_unref(&sw->statements,
+		    &sw->changes[--sw->n_changes].st);
+}
+
+/* Room for one more element of an array that grows by doubling. */
+static bool
+pass_room(void *array, size_t n, size_t *size, size_t each)
+{
+	size_t more = *size == 0 ? 64 : *size * 2;
+	void *p;
+
+	if (n < *size)
+		return true;
+	p = realloc(*(void **)array, more * each);
+	if (p == NULL)
+		return false;
+	*(void **)array = p;
+	*size = more;
+	return true;
 }
 
 static bool
 meant_add(struct session_worker *sw, struct statement *st)
 {
-	struct statement **more;
-	size_t size = sw->meant_size == 0 ? 64 : sw->meant_size * 2;
-
-	if (sw->n_meant == sw->meant_size) {
-		more = realloc(sw->meant, size * sizeof(struct statement *));
-		if (more == NULL)
-			return false;
-		sw->meant = more;
-		sw->meant_size = size;
-	}
+	if (!pass_room(&sw->meant, sw->n_meant, &sw->meant_size,
+	    sizeof(sw->meant[0])))
+		return false;
 	sw->meant[sw->n_meant++] = st != NULL ? statement_ref(st) : NULL;
 	return true;
 }
 
-/* The statement named by a Describe or Close of a statement. */
-static struct statement *
-target_find(const struct session *s, const struct frame *f)
+static bool
+change_add(struct session_worker *sw, struct slice name,
+    struct statement *st)
 {
-	return f->p[0] != 'S' ? NULL : statements_find(&s->prepared,
-	    slice_make(f->p + 1, f->body - 2));
+	if (!pass_room(&sw->changes, sw->n_changes, &sw->changes_size,
+	    sizeof(sw->changes[0])))
+		return false;
+	sw->changes[sw->n_changes++] = (struct name_change){ name,
+		st != NULL ? statement_ref(st) : NULL };
+	return true;
 }
 
-/* Take one message of the first pass. */
+/* What a name means at this point of the unit. */
+static struct statement *
+pass_find(const struct session *s, struct slice name)
+{
+	const struct session_worker *sw = s->sw;
+	size_t i;
+
+	for (i = sw->n_changes; i > 0; i--)
+		if (slice_eq(sw->changes[i - 1].name, name))
+			return sw->changes[i - 1].st;
+	return statements_find(&s->prepared, name);
+}
+
+/* The unit is going to a server: its changes of names take effect. */
+static void
+pass_commit(struct session *s)
+{
+	struct session_worker *sw = s->sw;
+	struct name_change *c;
+	size_t i;
+
+	for (i = 0; i < sw->n_changes; i++) {
+		c = &sw->changes[i];
+		if (c->st == NULL)
+			statements_remove(&s->prepared, &sw->statements,
+			    c->name);
+		else
+			statements_set(&s->prepared, &sw->statements,
+			    c->name, statement_ref(c->st));
+	}
+}
+
+static bool
+choose_parse(struct session *s, const struct frame *f, struct choice *c,
+    bool *taken, struct statement **out)
+{
+	struct wire_parse parse;
+	struct statement *st;
+	struct query q;
+	bool ok;
+
+	if (!msgread_parse(f->p, f->body, &parse))
+		return false;
+	*taken = parse.name.n > 0 && pass_find(s, parse.name) != NULL;
+	if (*taken)
+		return true;
+	st = session_statement(s, &parse);
+	if (st == NULL)
+		return false;
+	query_prepare(s, &q, st->sql, st, NULL);
+	/* Without values nothing is known of a shard. */
+	if (q.where.variant == NULL || q.where.variant->n_shards == 0)
+		choice_add(c, s, &q);
+	*out = st;
+	ok = meant_add(s->sw, st) && change_add(s->sw, parse.name, st);
+	statement_unref(&s->sw->statements, &st);
+	return ok;
+}
+
+/* Take one message of the first pass. last: a statement the unit is about. */
 static bool
 choose_message(struct session *s, const struct frame *f, struct choice *c,
     bool *taken, struct statement **last)
 {
 	struct statement *st = NULL;
-	struct wire_parse parse;
 	struct wire_bind bind;
+	struct slice name;
 	struct query q;
 
-	if (f->type == 'P' && msgread_parse(f->p, f->body, &parse)) {
-		*taken = extended_taken(s, &parse);
-		if (*taken)
-			return true;
-		st = session_define(s, &parse);
-		if (st == NULL)
-			return false;
-		query_prepare(s, &q, st->sql, st, NULL);
-		/* Without values nothing is known of a shard. */
-		if (q.where.variant == NULL || q.where.variant->n_shards == 0)
-			choice_add(c, s, &q);
-		*last = st;
-	} else if (f->type == 'B' && msgread_bind(f->p, f->body, &bind)) {
-		st = statements_find(&s->prepared, bind.statement);
+	if (f->type == 'P')
+		return choose_parse(s, f, c, taken, last);
+	if (f->type == 'B' && msgread_bind(f->p, f->body, &bind)) {
+		st = pass_find(s, bind.statement);
 		if (st != NULL) {
 			query_prepare(s, &q, st->sql, st, &bind);
 			choice_add(c, s, &q);
 			*last = st;
 		}
-	} else if (f->type == 'D' || f->type == 'C') {
-		st = target_find(s, f);
-		if (st != NULL && f->type == 'D')
+	} else if ((f->type == 'D' || f->type == 'C') && f->p[0] == 'S') {
+		name = slice_make(f->p + 1, f->body - 2);
+		st = pass_find(s, name);
+		if (f->type == 'C' && st != NULL &&
+		    !change_add(s->sw, name, NULL))
+			return false;
+		if (f->type == 'D' && st != NULL)
 			*last = st;
 	}
-	if (!meant_add(s->sw, st))
-		return false;
-	if (f->type == 'C' && st != NULL)
-		statements_remove(&s->prepared, &s->sw->statements,
-		    slice_make(f->p + 1, f->body - 2));
-	return true;
+	return meant_add(s->sw, st);
 }
 
-/* First pass, in order: define and remove names, note which statement each
- * message means, and find the backend. A refused Parse is told in *taken. */
+/* First pass, in order: which statement each message means, what becomes of
+ * names, which backend. Nothing of it lasts before pass_commit(), since the
+ * unit may have to wait and will be looked at again. A refused Parse is told in
+ * *taken. */
 static bool
 extended_choose(struct session *s, const struct unit *u, struct choice *c,
     bool *taken)
@@ -292,11 +337,10 @@ session_preamble(struct session *s, struct buf *b)
 	const char *app = s->app_name != NULL ? s->app_name : "", *p;
 	struct msgwrite w;
 	struct buf t;
-	bool ok = true;
+	bool ok = true, fresh = srv->tx == 'I' && ledger_empty(&srv->owed);
 
 	msgwrite_init(&w, b);
-	if (srv->tx == 'I' && ledger_empty(&srv->owed) &&
-	    (srv->app_name == NULL || strcmp(srv->app_name, app) != 0)) {
+	if (fresh && (srv->app_name == NULL || strcmp(srv->app_name, app) != 0)) {
 		buf_init(&t, 4096);
 		ok = buf_append(&t, "SET application_name = E'", 25);
 		for (p = app; *p != '\0' && ok; p++)
@@ -320,6 +364,15 @@ session_preamble(struct session *s, struct buf *b)
 		ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash);
 		free(s->held_begin);
 		s->held_begin = NULL;
+		srv->has_unnamed = false;
+	}
+	/* The transaction failed before it had a server: let this one know. */
+	if (ok && fresh && s->tx == 'E') {
+		msgwrite_query(&w, SLICE_LIT("BEGIN"));
+		msgwrite_query(&w, SLICE_LIT("pgsluice refused a statement"));
+		ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash) &&
+		    server_owe(srv, OWED_QUERY, LEDGER_HIDE | LEDGER_MUTE,
+		    no_hash);
 		srv->has_unnamed = false;
 	}
 	return ok && !w.failed;
@@ -403,6 +456,17 @@ write_raw(struct session *s, struct msgwrite *w, const struct frame *f,
 	return kind == OWED_COUNT || server_owe(s->server, kind, 0, no_hash);
 }
 
+/* Remember the client's name for the Parse to be entered next. */
+static void
+parsing_add(struct session *s, struct slice name, struct hash128 hash)
+{
+	struct parsing *p = x_calloc(1, sizeof(*p) + name.n + 1);
+
+	p->hash = hash;
+	memcpy(p->name, name.p, name.n);
+	TAILQ_INSERT_TAIL(&s->parsing, p, link);
+}
+
 static bool
 extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
     struct statement *st)
@@ -410,6 +474,8 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	char name[PREPARED_NAME_LEN + 1];
 	struct wire_parse p;
 	enum route_form form;
+	struct hash128 hash;
+	struct slice sql;
 	struct query q;
 	bool sent;
 
@@ -419,6 +485,12 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	if (!form_on(&q, s->backend, &form))
 		form = FORM_ASIS;
 	query_remember(s, st->sql, form);
+	if (p.name.n > 0) {
+		if (!statement_physical(s, st, form, &sql, &hash))
+			return false;
+		if (!prepared_has(&s->server->prepared, hash))
+			parsing_add(s, p.name, hash);
+	}
 	if (!ensure_prepared(s, w, st, p.name.n == 0, form, 0, name, &sent))
 		return false;
 	return sent || server_owe_synth(s->server, "1\0\0\0\4", 5);
@@ -437,6 +509,9 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	if (!msgread_bind(f->p, f->body, &b))
 		return false;
 	if (st == NULL) {
+		/* Perhaps one of SQL's PREPARE: it may do anything. */
+		s->writes.any = s->writes.all = true;
+		s->tx_dirty = true;
 		/* Let the server say what it says; ours must not be there. */
 		if (b.statement.n == 0 && s->server->has_unnamed) {
 			msgwrite_raw(w, "C\0\0\0\6S\0", 7);
@@ -584,39 +659,26 @@ fail:
 static bool
 extended_known(struct session *s, const struct unit *u)
 {
-	struct wire_parse parse;
 	struct statement *st;
 	struct hash128 hash;
 	struct pool *pool;
 	struct slice sql;
-	struct frame f;
 	struct query q;
-	size_t pos;
+	size_t pos, i = 0;
 
-	if (s->server != NULL || s->tx == 'E' || u->last != 'S')
+	if (s->server != NULL || s->tx == 'E' || u->last != 'S' ||
+	    u->has_bind)
 		return false;
-	for (pos = 0; pos < u->n; pos += f.size) {
-		CHECK(frame_next(u->p + pos, u->n - pos, UINT32_MAX,
-		    &f) == FRAME_WHOLE);
-		if (f.type == 'S')
-			return true;
-		if (f.type != 'P' || !msgread_parse(f.p, f.body, &parse) ||
-		    parse.name.n == 0 || extended_taken(s, &parse))
-			return false;
-		st = session_define(s, &parse);
-		if (st == NULL)
-			return false;
+	for (pos = 0; u->p[pos] == 'P'; pos += 1 + wire_u32(u->p + pos + 1)) {
+		st = s->sw->meant[i++];
 		query_prepare(s, &q, st->sql, st, NULL);
 		pool = session_pool(s, q.where.backend);
-		if (q.plan->err_sqlstate != NULL || pool == NULL ||
-		    !statement_physical(s, st, q.where.form, &sql, &hash) ||
-		    !pool_knows(pool, hash)) {
-			statements_remove(&s->prepared, &s->sw->statements,
-			    parse.name);
+		if (u->p[pos + 5] == '\0' || q.plan->err_sqlstate != NULL ||
+		    pool == NULL || !statement_physical(s, st, q.where.form,
+		    &sql, &hash) || !pool_knows(pool, hash))
 			return false;
-		}
 	}
-	return false;
+	return i > 0 && u->p[pos] == 'S';
 }
 
 static void
@@ -625,6 +687,7 @@ extended_answer_known(struct session *s, const struct unit *u)
 	struct buf b;
 	size_t pos;
 
+	pass_commit(s);
 	buf_init(&b, u->n + 64);
 	for (pos = 0; u->p[pos] == 'P'; pos += 1 + wire_u32(u->p + pos + 1))
 		CHECK(buf_append(&b, "1\0\0\0\4", 5));
@@ -661,14 +724,32 @@ extended_run(struct session *s, struct unit *u, const struct choice *c,
 		    b == NULL ? "Send Sync between them." : c->err_hint);
 		return UNIT_WAIT;
 	}
-	if (s->tx == 'E' && s->server != NULL)
-		b = s->backend;
+	if (s->tx == 'E')
+		b = s->server != NULL ? s->backend : s->db->backend;
+	if (!relaying && !taken && extended_known(s, u)) {
+		extended_answer_known(s, u);
+		return UNIT_DONE;
+	}
 	if (!relaying) {
 		r = session_acquire(s, u, b);
 		if (r != UNIT_DONE)
 			return r;
 	}
+	stat_add(&session_metrics(s)->bypass[relaying ? BYPASS_PIPELINED :
+	    BYPASS_PROTOCOL], u->executes);
+	pass_commit(s);
 	return extended_send(s, u, NULL);
+}
+
+void
+session_extended_define(struct session *s, const struct unit *u)
+{
+	bool taken = false, midway = s->sw->n_meant > 0;
+	struct choice c;
+
+	if (midway || extended_choose(s, u, &c, &taken))
+		pass_commit(s);
+	pass_clear(s->sw);
 }
 
 enum unit_result
@@ -680,16 +761,10 @@ session_extended(struct session *s, struct unit *u, struct query *q)
 
 	if (q != NULL && s->server != NULL && s->backend == q->where.backend)
 		return extended_send(s, u, q);
-	if (s->state != SESSION_RELAY && extended_known(s, u)) {
-		extended_answer_known(s, u);
-		return UNIT_DONE;
-	}
-	if (s->state == SESSION_CLOSED)
-		return UNIT_CLOSED;
 	if (extended_choose(s, u, &c, &taken))
 		r = extended_run(s, u, &c, taken);
 	else if (s->state != SESSION_CLOSED)
-		session_close(s, CLOSE_PREPARED_MEMORY, NULL);
-	meant_clear(s->sw);
+		session_close(s, CLOSE_MEMORY, NULL);
+	pass_clear(s->sw);
 	return r;
 }

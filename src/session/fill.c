@@ -34,10 +34,13 @@ struct fill {
 	struct l2_request *request;
 	struct l2_tokens tokens;
 	const struct scope *scope;
+	char *shared_scope;      /* for L2: what scope and key hold, in words that
+	                            mean the same to other processes */
 	unsigned series_l1, series_l2;
 	struct buf rec;
 	bool recording;
 	bool has_parse;
+	uint64_t ticket;         /* while WAITING */
 	uint64_t session;        /* for callbacks */
 	struct session_worker *sw;
 };
@@ -68,8 +71,12 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 	if (stmt != NULL && !u->canonical)
 		return false;
 	*why = BYPASS_SESSION_STATE;
-	if (session_is_pinned(s) || s->no_cache)
+	if (session_is_pinned(s))
 		return false;
+	*why = BYPASS_FILL_WAIT;
+	if (s->no_cache)
+		return false;
+	*why = BYPASS_SESSION_STATE;
 	scope = pool_scope(s->home);
 	if (scope == NULL)
 		return false;
@@ -151,6 +158,35 @@ fill_answer_waiting(struct session *s, struct object *o, bool l2,
 
 /* ---- making and dropping --------------------------------------------------------- */
 
+/* Two processes agree on an entry only if they agree on where its tables are. */
+static char *
+fill_shared_scope(const struct session *s, const struct scope *scope)
+{
+	const struct conf_table *t;
+	struct buf b;
+	char *text = NULL;
+	bool ok;
+	size_t i;
+
+	buf_init(&b, 1024 * 1024);
+	ok = buf_append(&b, scope->text, strlen(scope->text));
+	for (i = 0; ok && i < s->db->n_tables; i++) {
+		t = s->db->tables[i];
+		ok = buf_append(&b, "\ntable=", 7) &&
+		    buf_append(&b, t->name, strlen(t->name)) &&
+		    buf_append(&b, " backend=", 9) &&
+		    buf_append(&b, t->use->backend->name,
+		    strlen(t->use->backend->name)) &&
+		    buf_append(&b, " relation=", 10) &&
+		    buf_append(&b, t->use->relation,
+		    strlen(t->use->relation));
+	}
+	if (ok)
+		text = x_strndup(buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+	return text;
+}
+
 static struct fill *
 fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 {
@@ -199,6 +235,7 @@ fill_free(struct session *s)
 
 	s->fill = NULL;
 	buf_reset(&f->rec);
+	free(f->shared_scope);
 	f->magic = 0;
 	free(f);
 }
@@ -207,11 +244,12 @@ void
 fill_drop(struct session *s)
 {
 	struct fill *f = s->fill;
-	struct l1_waiter w = { s->sw->w->id, s->id };
+	struct l1_waiter w;
 
 	if (f == NULL)
 		return;
 	CHECK_MAGIC(f, FILL_MAGIC);
+	w = (struct l1_waiter){ s->sw->w->id, s->id, f->ticket };
 	if (f->request != NULL)
 		l2_cancel(f->request);
 	f->request = NULL;
@@ -289,7 +327,10 @@ fill_ask_l2(struct session *s, struct fill *f)
 
 	if (!f->rule->l2 || l2 == NULL || !l2_usable(l2, &f->tags))
 		return FILL_RUN;
-	f->request = l2_get(l2, &f->key, slice_str(f->scope->text), f->db,
+	f->shared_scope = fill_shared_scope(s, f->scope);
+	if (f->shared_scope == NULL)
+		return FILL_RUN;
+	f->request = l2_get(l2, &f->key, slice_str(f->shared_scope), f->db,
 	    f->rule->name, &f->tags, f->ttl, fill_on_l2, f);
 	if (f->request == NULL)
 		return FILL_RUN;
@@ -303,7 +344,7 @@ enum fill_result
 fill_begin(struct session *s, const struct unit *u, const struct query *q,
     const struct cache_key *k)
 {
-	struct l1_waiter w = { s->sw->w->id, s->id };
+	struct l1_waiter w = { s->sw->w->id, s->id, ++s->sw->next_ticket };
 	struct object *o = NULL;
 	struct fill *f = s->fill;
 
@@ -324,6 +365,7 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 		return FILL_ANSWERED;
 	case L1_WAIT:
 		f->phase = FILL_P_WAITING;
+		f->ticket = w.ticket;
 		stat_add(&session_metrics(s)->c.cache_waits, 1);
 		session_enter(s, SESSION_FILL_WAIT);
 		return FILL_WAIT;
@@ -342,7 +384,7 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 
 struct wake {
 	struct message m;
-	uint64_t session;
+	struct l1_waiter waiter;
 	struct object *obj;
 };
 
@@ -350,9 +392,10 @@ static void
 fill_wake_run(struct worker *w, struct message *m)
 {
 	struct wake *wk = (struct wake *)(void *)m;
-	struct session *s = session_find(w->sessions, wk->session);
+	struct session *s = session_find(w->sessions, wk->waiter.session);
 
-	if (s != NULL && s->state == SESSION_FILL_WAIT) {
+	if (s != NULL && s->state == SESSION_FILL_WAIT &&
+	    s->fill->ticket == wk->waiter.ticket) {
 		CHECK(s->fill->phase == FILL_P_WAITING);
 		fill_free(s);
 		session_enter(s, SESSION_IDLE);
@@ -376,7 +419,7 @@ session_cache_wake(void *arg, struct l1_waiter w, struct object *obj)
 	struct wake *wk = x_calloc(1, sizeof(*wk));
 
 	wk->m.run = fill_wake_run;
-	wk->session = w.session;
+	wk->waiter = w;
 	wk->obj = obj;
 	worker_post(workers[w.worker], &wk->m);
 }
@@ -384,12 +427,11 @@ session_cache_wake(void *arg, struct l1_waiter w, struct object *obj)
 void
 fill_wait_over(struct session *s)
 {
-	struct l1_waiter w = { s->sw->w->id, s->id };
+	struct l1_waiter w = { s->sw->w->id, s->id, s->fill->ticket };
 
 	if (!l1_forget(session_layer_l1(), &s->fill->key, w))
 		return; /* woken this very moment */
 	fill_free(s);
-	stat_add(&session_metrics(s)->bypass[BYPASS_FILL_WAIT], 1);
 	s->no_cache = true;
 	session_enter(s, SESSION_IDLE);
 	session_pump(s);
@@ -504,7 +546,7 @@ fill_finish(struct session *s, char status)
 	l1_publish(session_layer_l1(), o, clock_mono());
 	if (f->rule->l2 && s->sw->l2 != NULL && f->asked_l2 &&
 	    f->tokens.valid)
-		l2_put(s->sw->l2, o, slice_str(f->scope->text), f->db,
+		l2_put(s->sw->l2, o, slice_str(f->shared_scope), f->db,
 		    f->rule->name, &f->tokens);
 	object_unref(&o);
 	fill_free(s);

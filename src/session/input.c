@@ -73,6 +73,9 @@ input_copy(struct session *s, const char *p, size_t n)
 			break;
 		}
 		pos += f.size;
+		/* The end of the data: Sync counts again. */
+		if (wanted && f.type != 'd')
+			s->server->owed.copy_in = false;
 	}
 	iov.iov_len = pos;
 	if (pos > 0 && wanted) {
@@ -106,6 +109,17 @@ input_body(struct session *s, const char *p, size_t n)
 
 /* ---- units ------------------------------------------------------------------------- */
 
+static bool
+input_is_extended(unsigned char type)
+{
+	switch (type) {
+	case 'P': case 'B': case 'D': case 'E': case 'C': case 'S': case 'H':
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Length of the unit at p, or 0 when more bytes are needed (s->need set).
  * from: bytes of it looked at before. A message that is no part of a unit ends
  * the one before it. */
@@ -121,8 +135,7 @@ input_scan(struct session *s, const char *p, size_t n, size_t from)
 		    (uint32_t)s->conf->max_message_size, &f);
 		if (v == FRAME_NEED_MORE)
 			break;
-		if (v == FRAME_BAD || strchr("PBDECSH", f.type) == NULL ||
-		    f.type == 0) {
+		if (v == FRAME_BAD || !input_is_extended(f.type)) {
 			if (scan > 0)
 				return scan;
 			if (v == FRAME_BAD || f.type == 0 ||
@@ -195,7 +208,8 @@ session_input(struct session *s, const char *p, size_t n)
 			return input_violation(s, n, &f, v);
 		if (v == FRAME_BAD)
 			return input_violation(s, n, &f, v);
-		if (f.type == 'X' && s->state == SESSION_RELAY) {
+		if (f.type == 'X' && s->state == SESSION_RELAY &&
+		    !s->server->owed.copy_in) {
 			/* As with a server, what came before it is done. */
 			s->leaving = true;
 			stream_read_stop(&s->st);
@@ -206,6 +220,13 @@ session_input(struct session *s, const char *p, size_t n)
 			return n;
 		}
 		if (input_is_copy(f.type)) {
+			/* Perhaps ahead of the server's invitation; what
+			 * comes after it gave up is dropped. */
+			if (s->state == SESSION_RELAY &&
+			    !s->server->owed.copy_in &&
+			    !ledger_empty(&s->server->owed) &&
+			    !s->server->owed.skipping)
+				break;
 			used = input_copy(s, p + pos, n - pos);
 			if (used == 0)
 				break;

@@ -182,6 +182,7 @@ session_layer_fini(void)
 		sw = layer.workers[i]->sessions;
 		l2_free(&sw->l2);
 		free(sw->meant);
+		free(sw->changes);
 		statement_table_fini(&sw->statements);
 		shape_table_fini(&sw->shapes);
 		lexer_fini(&sw->lx);
@@ -308,8 +309,8 @@ session_flush_cache(struct worker *w)
 	struct l2 *l2 = session_l2(w);
 	tag_t all = TAG_ALL;
 
-	tag_bump(TAG_ALL);
-	l1_flush(layer.l1);
 	if (l2 != NULL)
 		l2_bump(l2, &all, 1);
+	tag_bump(TAG_ALL);
+	l1_flush(layer.l1);
 }

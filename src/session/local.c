@@ -18,13 +18,14 @@ void
 session_reply(struct session *s, const struct unit *u, struct slice middle,
     char status)
 {
+	static const char bound[] = "1\0\0\0\0042\0\0\0\004";
 	char ready[6] = { 'Z', 0, 0, 0, 5, status };
 	struct iovec iov[3];
 	int n = 0;
 
 	if (u->has_bind) {
-		iov[n].iov_base = (void *)(uintptr_t)("1\0\0\0\0042\0\0\0\004"
-		    + (u->has_parse ? 0 : 5));
+		iov[n].iov_base = (void *)(uintptr_t)&bound[u->has_parse ? 0 :
+		    5];
 		iov[n++].iov_len = u->has_parse ? 10 : 5;
 	}
 	if (middle.n > 0) {
@@ -60,14 +61,24 @@ local_complete(struct session *s, const struct unit *u, const char *tag,
 /* ---- transactions that no server has seen ------------------------------------------ */
 
 static bool
-local_is_rollback(struct slice sql)
+local_is_rollback(const struct query *q)
 {
-	while (sql.n > 0 && !((*sql.p | 32) >= 'a' && (*sql.p | 32) <= 'z')) {
-		sql.p++;
-		sql.n--;
+	const struct lexer *lx = q->values.lx;
+	const char *p = q->sql.p;
+	size_t pos = 0, cut = 0;
+
+	/* The first word, comments (which are cuts) left out. */
+	while (pos < q->sql.n) {
+		if (cut < lx->n_cuts && pos == lx->cuts[cut].pos)
+			pos += lx->cuts[cut++].len;
+		else if ((p[pos] | 32) >= 'a' && (p[pos] | 32) <= 'z')
+			break;
+		else
+			pos++;
 	}
-	return sql.n >= 5 && (strncasecmp(sql.p, "rollb", 5) == 0 ||
-	    strncasecmp(sql.p, "abort", 5) == 0);
+	return q->sql.n - pos >= 5 &&
+	    (strncasecmp(p + pos, "rollb", 5) == 0 ||
+	    strncasecmp(p + pos, "abort", 5) == 0);
 }
 
 static void
@@ -90,7 +101,7 @@ local_end(struct session *s, const struct unit *u, const struct query *q)
 	s->held_begin = NULL;
 	s->tx_dirty = false;
 	stat_add(&session_metrics(s)->c.held_begins, 1);
-	local_complete(s, u, failed || local_is_rollback(q->sql) ?
+	local_complete(s, u, failed || local_is_rollback(q) ?
 	    "ROLLBACK" : "COMMIT", 'I');
 }
 
@@ -170,6 +181,7 @@ static void
 explain_cache_state(struct session *s, const struct unit *u,
     const struct query *q, struct msgwrite *w)
 {
+	struct slice sql = analysis_explain_inner(q->sql);
 	struct unit inner = *u;
 	enum bypass_reason why;
 	struct cache_key k;
@@ -178,8 +190,11 @@ explain_cache_state(struct session *s, const struct unit *u,
 
 	if (q->plan->bypass != BYPASS_NONE)
 		return;
-	if (!fill_key(s, &inner, analysis_explain_inner(q->sql), NULL, &k,
-	    &why)) {
+	while (sql.n > 0 && strchr(" \t\r\n", *sql.p) != NULL) {
+		sql.p++;
+		sql.n--;
+	}
+	if (!fill_key(s, &inner, sql, NULL, &k, &why)) {
 		snprintf(line, sizeof(line), "cache now: bypass, %s",
 		    bypass_reason_name(why));
 		explain_line(w, line);

@@ -74,8 +74,8 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 	q->stmt = stmt;
 	q->bind = bind;
 	q->shape = shape_get(&sw->shapes, &sw->lx, sql,
-	    scope == NULL || scope->conforming,
-	    scope != NULL && scope->ascii_tails ? 0 :
+	    (scope == NULL || scope->conforming) && !s->backslashes,
+	    (scope != NULL && scope->ascii_tails) || s->other_encoding ? 0 :
 	    (size_t)s->conf->max_statement_size);
 	q->plan = query_plan(s, q->shape);
 	memset(&q->values, 0, sizeof(q->values));
@@ -122,6 +122,21 @@ query_series(struct session *s, const struct query *q,
 /* ---- what a statement does ---------------------------------------------------------- */
 
 static void
+write_set_add(struct write_set *w, tag_t tag)
+{
+	unsigned i;
+
+	w->any = true;
+	for (i = 0; i < w->n; i++)
+		if (w->tag[i] == tag)
+			return;
+	if (w->n == WRITES_MAX)
+		w->all = true;
+	else
+		w->tag[w->n++] = tag;
+}
+
+static void
 query_note_writes(struct session *s, const struct query *q)
 {
 	struct write_set *w = &s->writes;
@@ -134,13 +149,8 @@ query_note_writes(struct session *s, const struct query *q)
 	}
 	if (p->writes_all || (q->shape->an->flags & AN_WRITES_ALL))
 		w->any = w->all = true;
-	for (i = 0; i < p->n_writes && !w->all; i++) {
-		w->any = true;
-		if (w->n == WRITES_MAX)
-			w->all = true;
-		else
-			w->tag[w->n++] = tag_of_table(p->writes[i]);
-	}
+	for (i = 0; i < p->n_writes && !w->all; i++)
+		write_set_add(w, tag_of_table(p->writes[i]));
 }
 
 static void
@@ -177,12 +187,15 @@ query_note(struct session *s, const struct query *q)
 	    ((an->flags & AN_TX_BEGIN) && !(an->flags & AN_TX_PLAIN)))
 		s->tx_dirty = true;
 	/* Statements that take our server-side ones away. */
-	if ((an->flags & AN_DISCARD_ALL) && s->tx == 'I') {
-		s->discard_all = true;
+	if (an->flags & AN_DISCARD_ALL) {
+		/* It may fail, or be one of several: new names are safe
+		 * whether it takes effect or not. */
+		session_statements_outdated();
 		prepared_clear(&s->server->prepared);
 		s->server->has_unnamed = false;
-	} else if (an->kind == STMT_PREPARE &&
-	    text_has(q->sql, "deallocate") && text_has(q->sql, "all")) {
+	} else if (an->pin == PIN_PREPARE && text_has(q->sql, "deallocate") &&
+	    text_has(q->sql, "all")) {
+		session_statements_outdated();
 		prepared_clear(&s->server->prepared);
 	}
 }
@@ -249,10 +262,18 @@ session_unit_error(struct session *s, const struct unit *u,
 	struct buf b;
 
 	fill_drop(s);
+	s->refused = true;
 	buf_init(&b, 256 * 1024);
 	msgwrite_init(&w, &b);
 	msgwrite_error(&w, "ERROR", sqlstate, message, detail, hint);
 	CHECK(!w.failed);
+	/* Its Parse messages had nothing to do with it. */
+	if (strchr("PBDEC", u->first) != NULL)
+		session_extended_define(s, u);
+	if (s->state == SESSION_CLOSED) {
+		buf_reset(&b);
+		return;
+	}
 	if (s->server != NULL && s->tx == 'T' && ends) {
 		session_abort_transaction(s, &b);
 		buf_reset(&b);
@@ -572,20 +593,14 @@ unit_function(struct session *s, struct unit *u)
 	return query_send(s, u, &q, OUT_BYPASS);
 }
 
+/* The canonical unit of a statement that is found or made. */
 static enum unit_result
-unit_canonical(struct session *s, struct unit *u)
+unit_statement(struct session *s, struct unit *u, struct statement *st)
 {
 	enum bypass_reason why = BYPASS_NONE;
-	struct statement *st;
 	struct cache_key k;
 	struct query q;
 
-	st = u->has_parse ? session_define(s, &u->parse) :
-	    statements_find(&s->prepared, u->bind.statement);
-	if (s->state == SESSION_CLOSED)
-		return UNIT_CLOSED;
-	if (st == NULL)
-		return unit_after(s, session_extended(s, u, NULL));
 	if (!s->granted && fill_key(s, u, st->sql, st, &k, &why) &&
 	    s->fill == NULL && fill_hit(s, u, &k))
 		return UNIT_DONE;
@@ -593,6 +608,35 @@ unit_canonical(struct session *s, struct unit *u)
 	if (session_local(s, u, &q))
 		return unit_after(s, UNIT_DONE);
 	return query_run(s, u, &q, &k, why);
+}
+
+static enum unit_result
+unit_canonical(struct session *s, struct unit *u)
+{
+	struct statement *st = statements_find(&s->prepared,
+	    u->bind.statement);
+	enum unit_result r;
+
+	if (!u->has_parse && st != NULL)
+		return unit_statement(s, u, st);
+	if (!u->has_parse || (st != NULL && u->parse.name.n > 0))
+		return unit_after(s, session_extended(s, u, NULL));
+	/* The unnamed statement, sent again by a driver: nothing changes. */
+	if (st != NULL && slice_eq(st->sql, u->parse.sql) &&
+	    slice_eq(st->types, slice_make(u->parse.oids,
+	    (size_t)u->parse.n_oids * 4)))
+		return unit_statement(s, u, st);
+	st = session_statement(s, &u->parse);
+	if (st == NULL)
+		return UNIT_CLOSED;
+	s->refused = false;
+	r = unit_statement(s, u, st);
+	if (r == UNIT_DONE && !s->refused)
+		statements_set(&s->prepared, &s->sw->statements,
+		    u->parse.name, st);
+	else
+		statement_unref(&s->sw->statements, &st);
+	return r;
 }
 
 /* Behind statements whose replies are still owed: only what can follow them
@@ -605,6 +649,8 @@ unit_pipelined(struct session *s, struct unit *u)
 
 	if (s->server->owed.count > PIPELINE_MAX)
 		return UNIT_WAIT;
+	/* Its reply will not stand alone: let others fill. */
+	fill_spoil(s, BYPASS_PIPELINED);
 	if (u->first != 'Q')
 		return u->first == 'F' ? UNIT_WAIT :
 		    session_extended(s, u, NULL);
@@ -615,7 +661,8 @@ unit_pipelined(struct session *s, struct unit *u)
 	query_prepare(s, &q, sql, NULL, NULL);
 	query_adapt(s, &q);
 	if (q.plan->err_sqlstate != NULL || q.where.backend != s->backend ||
-	    (q.shape->an->flags & AN_EXPLAIN_ROUTE))
+	    (q.shape->an->flags & AN_EXPLAIN_ROUTE) ||
+	    q.shape->an->kind == STMT_PREPARE)
 		return UNIT_WAIT;
 	stat_add(&session_metrics(s)->bypass[BYPASS_PIPELINED], 1);
 	return query_send(s, u, &q, OUT_BYPASS);
@@ -655,5 +702,10 @@ session_unit(struct session *s, struct unit *u)
 		r = unit_after(s, session_extended(s, u, NULL));
 	if (r == UNIT_DONE)
 		session_settle(s);
+	if (r == UNIT_DONE && s->sw->draining && s->state == SESSION_IDLE &&
+	    s->tx == 'I' && !s->open_unit) {
+		session_close(s, CLOSE_SHUTDOWN, NULL);
+		return UNIT_CLOSED;
+	}
 	return r;
 }

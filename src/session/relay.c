@@ -42,13 +42,15 @@ write_set_bump(struct session_worker *sw, const struct write_set *w)
 	stat_add(&sw->w->metrics->c.cache_bumps, 1);
 	if (w->ddl)
 		session_statements_outdated();
+	/* L2 first: whoever sees the new generations must find L2 closed for
+	 * these tags until Redis has acknowledged. */
+	if (sw->l2 != NULL)
+		l2_bump(sw->l2, w->all ? &all : w->tag, w->all ? 1 : w->n);
 	if (w->all)
 		tag_bump(TAG_ALL);
 	else
 		for (i = 0; i < w->n; i++)
 			tag_bump(w->tag[i]);
-	if (sw->l2 != NULL)
-		l2_bump(sw->l2, w->all ? &all : w->tag, w->all ? 1 : w->n);
 }
 
 void
@@ -105,11 +107,8 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 	 * statements: others may see the rows from now on. */
 	if (strncmp(tag, "COMMIT", 6) == 0)
 		session_write_bump(s, false);
-	if (s->discard_all && strcmp(tag, "DISCARD ALL") == 0) {
-		s->discard_all = false;
-		statements_clear(&s->prepared, &s->sw->statements);
-		s->pin = PIN_NONE;
-	}
+	if (strcmp(tag, "DISCARD ALL") == 0)
+		s->discarded = true;
 }
 
 /* The error again, with the position in the client's own text. */
@@ -149,7 +148,6 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	struct wire_error e;
 	bool whole;
 
-	s->discard_all = false;
 	if (own && buf_len(&s->own_error) > 0) {
 		session_send(s, buf_head(&s->own_error),
 		    buf_len(&s->own_error));
@@ -164,9 +162,6 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	if (slice_eq_str(e.sqlstate, "0A000") && slice_eq_str(e.message,
 	    "cached plan must not change result type"))
 		session_statements_outdated();
-	if (s->defined != NULL && s->server->owed.failed == OWED_PARSE)
-		statements_remove(&s->prepared, &s->sw->statements,
-		    slice_str(s->defined));
 	if (whole && e.position.n > 0 && s->rewritten != NULL) {
 		relay_moved_error(s, body, n, e.position);
 		return true;
@@ -175,12 +170,36 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 }
 
 static void
+relay_parse_ended(void *lessee, struct hash128 hash, bool ok)
+{
+	struct session *s = lessee;
+	struct parsing *p;
+
+	TAILQ_FOREACH(p, &s->parsing, link)
+		if (hash_eq(p->hash, hash))
+			break;
+	if (p == NULL)
+		return; /* one of our own, or of the unnamed statement */
+	TAILQ_REMOVE(&s->parsing, p, link);
+	if (!ok)
+		statements_remove(&s->prepared, &s->sw->statements,
+		    slice_str(p->name));
+	free(p);
+}
+
+static void
 relay_copy_in(void *lessee)
 {
 	struct session *s = lessee;
 
-	/* The answer to a COPY is the client's to give: let it speak. */
+	/* The answer to a COPY is the client's to give. It may have spoken
+	 * already, or have said goodbye. */
+	if (s->leaving) {
+		session_close(s, CLOSE_TERMINATE, NULL);
+		return;
+	}
 	stream_read_start(&s->st);
+	session_pump(s);
 }
 
 static void
@@ -189,43 +208,59 @@ relay_parameter(void *lessee, const char *name, const char *value)
 	struct session *s = lessee;
 
 	if (strcmp(name, "application_name") == 0) {
-		free(s->app_name);
-		s->app_name = x_strdup(value);
+		session_set_app_name(s, value);
 		free(s->server->app_name);
-		s->server->app_name = x_strdup(value);
+		s->server->app_name = x_strdup(s->app_name);
 		return;
 	}
+	/* What the lexer and the router must know at once. */
+	if (strcmp(name, "standard_conforming_strings") == 0)
+		s->backslashes = strcmp(value, "on") != 0;
+	if (strcmp(name, "client_encoding") == 0)
+		s->other_encoding = strcmp(value, "UTF8") != 0;
 	/* Not by a SET of this session: the server's configuration changed,
 	 * and its results may look different from now on. */
 	if (!session_is_pinned(s) && !s->tx_dirty)
 		s->server->settings_changed = true;
 }
 
+/* The writes of the transaction that ended. More may be on their way behind
+ * it: they were noted when they were sent, so nothing is forgotten before the
+ * server owes nothing more. */
+static void
+relay_settle_writes(struct session *s, bool last)
+{
+	/* A lone ROLLBACK undid them all. */
+	if (last && s->rolled_back && s->completed == 1)
+		memset(&s->writes, 0, sizeof(s->writes));
+	else
+		session_write_bump(s, last);
+}
+
 static void
 relay_synced(void *lessee, char status)
 {
 	struct session *s = lessee;
+	bool last = ledger_empty(&s->server->owed);
+	nsec_t now = clock_mono();
 
 	s->tx = status;
-	metrics_time(session_metrics(s), s->series, clock_mono() -
-	    s->started);
-	free(s->defined);
-	s->defined = NULL;
-	if (status != 'I') {
-		s->completed = 0;
-		return;
+	s->since = now;
+	metrics_time(session_metrics(s), s->series, now - s->started);
+	if (status == 'I') {
+		relay_settle_writes(s, last);
+		if (last)
+			s->tx_dirty = false;
+		stat_add(&session_metrics(s)->c.transactions, 1);
 	}
-	if (s->writes.any) {
-		/* A lone ROLLBACK undid them all. */
-		if (s->rolled_back && s->completed == 1)
-			memset(&s->writes, 0, sizeof(s->writes));
-		else
-			session_write_bump(s, true);
+	/* Clean again, unless something was sent behind it. */
+	if (s->discarded && last && s->completed == 1) {
+		statements_clear(&s->prepared, &s->sw->statements);
+		s->pin = PIN_NONE;
 	}
+	s->discarded = false;
 	s->completed = 0;
 	s->rolled_back = false;
-	s->tx_dirty = false;
-	stat_add(&session_metrics(s)->c.transactions, 1);
 }
 
 static void
@@ -233,16 +268,22 @@ relay_ready(void *lessee, char status)
 {
 	struct session *s = lessee;
 	struct server *srv = s->server;
+	nsec_t ended = s->since;
 
 	if (s->fill != NULL)
 		fill_finish(s, status);
+	s->open_unit = false;
 	session_enter(s, SESSION_IDLE);
+	s->since = ended;
 	if (status == 'I' && !session_is_pinned(s) &&
 	    s->db->pool_mode == POOL_MODE_TRANSACTION) {
+		/* It waits for the rest of a CopyData that it gave up. */
+		if (s->body_left > 0 && !s->body_drop)
+			srv->doomed = s->body_drop = true;
 		s->server = NULL;
 		server_give_back(srv, false);
 	}
-	if (s->sw->draining && s->server == NULL) {
+	if (s->sw->draining && s->tx == 'I') {
 		session_close(s, CLOSE_SHUTDOWN, NULL);
 		return;
 	}
@@ -254,13 +295,15 @@ static void
 relay_lost(void *lessee, const char *why)
 {
 	struct session *s = lessee;
+	bool cut = s->server->body_left > 0;
 
 	s->server = NULL;
 	/* Whether a write took effect is unknown: count it as done. */
 	session_write_bump(s, true);
 	fill_drop(s);
+	/* Words of ours would pass for the rest of a message. */
 	session_close(s, s->closing_fatal ? CLOSE_SERVER_FATAL :
-	    CLOSE_SERVER_LOST, why);
+	    cut ? CLOSE_SERVER_CUT : CLOSE_SERVER_LOST, why);
 }
 
 static void
@@ -276,6 +319,7 @@ const struct server_ops session_server_ops = {
 	.forward = relay_forward,
 	.completed = relay_completed,
 	.failed = relay_failed,
+	.parse_ended = relay_parse_ended,
 	.copy_in = relay_copy_in,
 	.parameter = relay_parameter,
 	.synced = relay_synced,
@@ -291,7 +335,7 @@ static bool
 pin_needs_close(enum pin_reason r)
 {
 	return r == PIN_FUNCTION || r == PIN_CODE || r == PIN_LOAD ||
-	    r == PIN_UNPARSED || r == PIN_SEQUENCE;
+	    r == PIN_UNPARSED;
 }
 
 void

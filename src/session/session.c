@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "pgwire/msgwrite.h"
@@ -18,6 +19,7 @@
 
 #define READS_A_TURN 4
 #define WAITING_INPUT_MAX (64 * 1024)
+#define OVER_LIMIT_MAX 100u
 
 static const struct {
 	const char *name, *messages;
@@ -116,6 +118,18 @@ session_enter(struct session *s, enum session_state st)
 	session_check(s);
 }
 
+void
+session_set_app_name(struct session *s, const char *value)
+{
+	char *p;
+
+	free(s->app_name);
+	s->app_name = x_strndup(value, strnlen(value, 63));
+	for (p = s->app_name; *p != '\0'; p++)
+		if (*p < 32 || *p > 126)
+			*p = '?';
+}
+
 /* ---- sending ---------------------------------------------------------------- */
 
 void
@@ -124,7 +138,7 @@ session_sendv(struct session *s, const struct iovec *iov, int n)
 	size_t total = 0;
 	int i;
 
-	if (s->state == SESSION_CLOSED || s->leaving)
+	if (s->state == SESSION_CLOSED)
 		return;
 	for (i = 0; i < n; i++)
 		total += iov[i].iov_len;
@@ -148,6 +162,7 @@ session_reclaim(struct deferred *d)
 {
 	struct session *s = (struct session *)(void *)((char *)d -
 	    offsetof(struct session, reclaim));
+	struct parsing *p;
 	size_t i;
 
 	for (i = 0; i < s->n_pools; i++)
@@ -159,7 +174,10 @@ session_reclaim(struct deferred *d)
 	free(s->app_name);
 	free(s->startup);
 	free(s->held_begin);
-	free(s->defined);
+	while ((p = TAILQ_FIRST(&s->parsing)) != NULL) {
+		TAILQ_REMOVE(&s->parsing, p, link);
+		free(p);
+	}
 	free(s->rewritten);
 	buf_reset(&s->own_error);
 	buf_reset(&s->in);
@@ -200,7 +218,7 @@ session_log_end(const struct session *s, enum close_reason why,
 
 	if (reasons[why].sqlstate != NULL || why == CLOSE_TLS_FAILED)
 		level = LOG_L_INFO;
-	if (log_threshold < level)
+	if (!log_enabled(level))
 		return;
 	log_msg(level, "session", "msg=\"client closed\" id=%llu peer=%s "
 	    "user=%s database=%s state=%s reason=%s detail=%s",
@@ -287,8 +305,10 @@ session_pump(struct session *s)
 	s->pumping = false;
 	if (s->state == SESSION_CLOSED || s->leaving)
 		return;
-	if (buf_len(&s->in) == 0)
+	if (buf_len(&s->in) == 0) {
 		buf_reset(&s->in);
+		s->partial_since = 0;
+	}
 	if (states[s->state].messages != NULL || buf_len(&s->in) <
 	    s->unit_len + WAITING_INPUT_MAX)
 		if (s->server == NULL ||
@@ -369,10 +389,11 @@ session_on_readable(struct stream *st)
 		if (rs == STREAM_AGAIN)
 			return;
 		stat_add(&session_metrics(s)->c.client_bytes_in, got);
-		if ((states[s->state].messages == NULL || s->unit_len > 0) &&
+		/* Whatever waits does not wait for more bytes. */
+		if (buf_len(&s->in) >= s->need &&
 		    buf_len(&s->in) > s->unit_len + WAITING_INPUT_MAX)
 			stream_read_stop(&s->st);
-		s->partial_since = buf_len(&s->in) == 0 ||
+		s->partial_since = buf_len(&s->in) == s->scanned ||
 		    states[s->state].messages == NULL ? 0 : clock_mono();
 		if ((got < asked && !stream_has_pending(st)) ||
 		    !s->st.reading)
@@ -401,7 +422,7 @@ session_on_broken(struct stream *st)
 	    offsetof(struct session, st));
 
 	CHECK_MAGIC(s, SESSION_MAGIC);
-	if (s->state != SESSION_CLOSED && !s->leaving)
+	if (s->state != SESSION_CLOSED)
 		session_close(s, CLOSE_CLIENT_GONE, NULL);
 }
 
@@ -417,7 +438,16 @@ void
 session_accept(struct worker *w, int fd, const char *peer)
 {
 	struct session_worker *sw = w->sessions;
-	struct session *s = x_calloc(1, sizeof(*s));
+	struct session *s;
+
+	/* Room for those that are told so, and for cancel requests. */
+	if (session_count() >= (unsigned)sw->setup.conf->max_client_conn +
+	    OVER_LIMIT_MAX) {
+		stat_add(&w->metrics->c.client_refused, 1);
+		close(fd);
+		return;
+	}
+	s = x_calloc(1, sizeof(*s));
 
 	s->magic = SESSION_MAGIC;
 	s->state = SESSION_STARTUP;
@@ -434,6 +464,7 @@ session_accept(struct worker *w, int fd, const char *peer)
 	buf_init(&s->in, (size_t)s->conf->max_message_size + 1024 * 1024);
 	buf_init(&s->own_error, 64 * 1024);
 	statements_init(&s->prepared);
+	TAILQ_INIT(&s->parsing);
 	stream_init(&s->st, w, fd, NULL, false, &session_stream_ops);
 	TAILQ_INSERT_TAIL(&sw->sessions, s, link);
 	htab_insert(&sw->by_id, &s->by_id, s->id);

@@ -47,6 +47,13 @@ struct write_set {
 	tag_t tag[WRITES_MAX];
 };
 
+/* A named Parse that a server has not answered yet. */
+struct parsing {
+	TAILQ_ENTRY(parsing) link;
+	struct hash128 hash; /* of what was sent */
+	char name[];         /* the client's */
+};
+
 struct session {
 	uint32_t magic;
 #define SESSION_MAGIC 0x5e5510e5u
@@ -66,7 +73,7 @@ struct session {
 	bool body_drop;     /* ... to nowhere */
 	bool pumping;       /* session_pump() is on the stack */
 	bool leaving;       /* Terminate has come; what was sent before it is done
-	                       first, for nobody */
+	                       first, unless its answer can no longer be sent */
 	bool closing_fatal; /* the server's FATAL was forwarded */
 
 	/* who */
@@ -97,12 +104,15 @@ struct session {
 	bool tx_dirty;      /* no cache until its end */
 	bool open_unit;     /* messages were sent without a Sync */
 	bool skip_to_sync;  /* we answered an error of our own */
+	bool refused;       /* ... to the unit at hand */
 	char *held_begin;   /* BEGIN not yet sent to any server */
 	unsigned completed; /* commands completed since the last ReadyForQuery */
 	bool rolled_back;   /* the last of them was ROLLBACK */
-	bool discard_all;   /* a DISCARD ALL is under way */
+	bool discarded;     /* DISCARD ALL completed since the last ReadyForQuery */
 	struct write_set writes;
-	char *defined;      /* name of the last Parse under way, or NULL */
+	TAILQ_HEAD(, parsing) parsing; /* named Parses under way, in order */
+	bool backslashes;   /* standard_conforming_strings was switched off */
+	bool other_encoding; /* client_encoding was switched from UTF8 */
 	enum pin_reason pin;
 
 	/* statements */
@@ -136,10 +146,15 @@ struct session_worker {
 	struct statement **meant; /* by message of the extended unit at hand:
 	                             the statement it means, or NULL */
 	size_t n_meant, meant_size;
+	struct name_change {
+		struct slice name;    /* in the unit's bytes */
+		struct statement *st; /* NULL: the name goes */
+	} *changes; /* of names by the extended unit at hand, in order */
+	size_t n_changes, changes_size;
 	struct htab by_id;
 	TAILQ_HEAD(session_list, session) sessions;
 	struct l2 *l2;          /* NULL: off */
-	uint64_t next_id;
+	uint64_t next_id, next_ticket;
 	unsigned n_sessions;
 	nsec_t last_second;
 	bool draining;
@@ -155,6 +170,9 @@ void session_close(struct session *s, enum close_reason why,
 /* Bytes for the client; on failure the session closes. */
 void session_send(struct session *s, const void *p, size_t n);
 void session_sendv(struct session *s, const struct iovec *iov, int n);
+/* As PostgreSQL keeps it: at most 63 bytes, anything but printable ASCII is
+ * replaced. (It is sent to servers in statements of our own.) */
+void session_set_app_name(struct session *s, const char *value);
 /* Act on what waits in s->in. */
 void session_pump(struct session *s);
 bool session_is_pinned(const struct session *s);
@@ -248,12 +266,14 @@ void query_plans_free(void *p);
  * statement, or NULL. */
 enum unit_result session_extended(struct session *s, struct unit *u,
     struct query *q) PG_MUST_CHECK;
+/* Give the names that a refused unit would have defined. */
+void session_extended_define(struct session *s, const struct unit *u);
 /* Prefix what must be sent before anything else on a server just leased
  * (held BEGIN, application_name) to the compose buffer. */
 bool session_preamble(struct session *s, struct buf *b) PG_MUST_CHECK;
-/* Define a statement as the client's Parse says. NULL: memory limit, and the
- * session has been closed. */
-struct statement *session_define(struct session *s,
+/* The statement of a Parse message, with a reference; it has no name yet. NULL:
+ * memory limit, and the session has been closed. */
+struct statement *session_statement(struct session *s,
     const struct wire_parse *p) PG_MUST_CHECK;
 
 /* ---- local.c ------------------------------------------------------------------ */

@@ -120,8 +120,7 @@ session_add_setting(void *arg, const char *name, const char *value)
 	struct buf *b = &s->login->settings;
 
 	if (strcasecmp(name, "application_name") == 0) {
-		free(s->app_name);
-		s->app_name = x_strdup(value);
+		session_set_app_name(s, value);
 		return true;
 	}
 	return buf_append(b, name, strlen(name) + 1) &&

@@ -35,7 +35,6 @@ unit_read_execute(const struct frame *f, struct slice *portal, uint32_t *rows)
 static int
 unit_canonical_step(struct unit *u, const struct frame *f, int step)
 {
-	static const char order[] = "PBDES";
 	struct slice name;
 	uint32_t rows;
 	char kind;
@@ -62,7 +61,7 @@ unit_canonical_step(struct unit *u, const struct frame *f, int step)
 	case 'S':
 		return step == 4 ? 5 : -1;
 	default:
-		return strchr(order, f->type) == NULL ? -1 : step;
+		return -1;
 	}
 }
 

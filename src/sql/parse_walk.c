@@ -230,7 +230,7 @@ walk_hand(struct parse *p, PgQuery__Node__NodeCase c, const ProtobufCMessage *m)
 	case PG_QUERY__NODE__NODE_SUB_LINK:
 		walk_operator(p, ((const PgQuery__SubLink *)v)->oper_name,
 		    ((const PgQuery__SubLink *)v)->n_oper_name);
-		/* FALLTHROUGH */
+		__attribute__((fallthrough));
 	case PG_QUERY__NODE__NODE_JOIN_EXPR:
 	case PG_QUERY__NODE__NODE_RANGE_SUBSELECT:
 		p->an->flags |= AN_SUBLINK;

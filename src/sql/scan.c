@@ -31,12 +31,11 @@ const uint8_t scan_class[256] = {
 size_t
 scan_word(struct slice s, size_t pos)
 {
-	for (; pos < s.n; pos++) {
-		enum scan_class c = scan_class_of(s.p[pos]);
+	const unsigned word = 1u << SC_IDENT | 1u << SC_DIGIT |
+	    1u << SC_DOLLAR;
 
-		if (c != SC_IDENT && c != SC_DIGIT && c != SC_DOLLAR)
-			break;
-	}
+	while (pos < s.n && (word >> scan_class_of(s.p[pos]) & 1) != 0)
+		pos++;
 	return pos;
 }
 

@@ -19,6 +19,7 @@ CLOSE_REASON(TOO_MANY, client_refused, "53300", "too many client connections (ma
 CLOSE_REASON(SHUTDOWN, client_refused, "57P01", "terminating connection because pgsluice is shutting down")
 CLOSE_REASON(BACKEND_DOWN, client_login_failures, "08006", "no server can be reached")
 CLOSE_REASON(SERVER_LOST, none, "08006", "the server connection was lost")
+CLOSE_REASON(SERVER_CUT, none, NULL, "the server connection was lost in the middle of a row")
 CLOSE_REASON(SERVER_FATAL, none, NULL, "the server ended the session")
 CLOSE_REASON(LOGIN_TIMEOUT, client_timeouts, "08P01", "client_login_timeout")
 CLOSE_REASON(IDLE_TIMEOUT, client_timeouts, "57P05", "terminating connection due to client_idle_timeout")

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL
  * PIN_REASON(symbol, name, doc): why a session keeps its server. */
-PIN_REASON(SESSION_POOLING, "session_pooling", "pool_mode is session")
 PIN_REASON(SETTING, "setting", "SET, RESET or set_config changed a setting")
 PIN_REASON(ROLE, "role", "SET ROLE or SET SESSION AUTHORIZATION")
 PIN_REASON(PREPARE, "prepare", "SQL-level PREPARE, EXECUTE or DEALLOCATE")
@@ -13,6 +12,4 @@ PIN_REASON(FUNCTION, "function", "function that may leave session state")
 PIN_REASON(CODE, "code", "DO or CALL")
 PIN_REASON(LOAD, "load", "LOAD or other module state")
 PIN_REASON(UNPARSED, "unparsed", "statement that our grammar does not know")
-PIN_REASON(PREPARED_SIZE, "statement_size", "prepared statement too large to keep")
-PIN_REASON(REPLICATION, "replication", "replication connection")
 #undef PIN_REASON

@@ -328,14 +328,30 @@ options(int argc, char **argv)
 
 	while ((ch = getopt(argc, argv, "p:c:M:t:w:k:P:SI")) != -1) {
 		switch (ch) {
-		case 'p': o.port = atoi(optarg); break;
-		case 'c': o.clients = atoi(optarg); break;
-		case 't': o.seconds = atof(optarg); break;
-		case 'w': o.warm = atof(optarg); break;
-		case 'k': o.keys = (unsigned)atoi(optarg); break;
-		case 'P': o.pid = atoi(optarg); break;
-		case 'S': o.sweep = true; break;
-		case 'I': o.idle = true; break;
+		case 'p':
+			o.port = atoi(optarg);
+			break;
+		case 'c':
+			o.clients = atoi(optarg);
+			break;
+		case 't':
+			o.seconds = atof(optarg);
+			break;
+		case 'w':
+			o.warm = atof(optarg);
+			break;
+		case 'k':
+			o.keys = (unsigned)atoi(optarg);
+			break;
+		case 'P':
+			o.pid = atoi(optarg);
+			break;
+		case 'S':
+			o.sweep = true;
+			break;
+		case 'I':
+			o.idle = true;
+			break;
 		case 'M':
 			o.mode = optarg[0] == 's' ? SIMPLE :
 			    optarg[0] == 'e' ? EXTENDED : PREPARED;

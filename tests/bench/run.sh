@@ -60,25 +60,24 @@ if [ -n "$install" ]; then
 	}
 fi
 
-# A release build, in a folder of its own; a configured tree is built in place,
-# since it cannot be built from elsewhere.
-build() {
-	local dir=$work/build
-	[ ! -f "$top/config.status" ] || dir=$top
-	[ -x "$top/configure" ] || "$top/autogen.sh"
-	cd "$dir"
-	[ config.status -nt "$top/configure" ] ||
-	    "$top/configure" CFLAGS='-O2 -g'
-	make -j"$(nproc)" pgsluice
-	bin=$dir/pgsluice
-}
+# build DIR: a release build there.
+build() (
+	{ [ -x "$top/configure" ] || "$top/autogen.sh"; } && cd "$1" &&
+	    { [ config.status -nt "$top/configure" ] ||
+		"$top/configure" CFLAGS='-O2 -g'; } &&
+	    make -j"$(nproc)" pgsluice
+)
 
 if [ -z "$bin" ]; then
 	echo "building pgsluice (log: $work/build.log)"
-	build >"$work/build.log" 2>&1 || {
+	# A tree that was configured in place cannot be built from elsewhere.
+	dir=$work/build
+	[ ! -f "$top/config.status" ] || dir=$top
+	build "$dir" >"$work/build.log" 2>&1 || {
 		tail -n 30 "$work/build.log" >&2
 		exit 1
 	}
+	bin=$dir/pgsluice
 fi
 bin=$(cd "$(dirname "$bin")" && pwd)/$(basename "$bin")
 

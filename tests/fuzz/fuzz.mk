@@ -5,31 +5,37 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/conf \
 	tests/fuzz/corpus/frame \
 	tests/fuzz/corpus/l2_entry \
+	tests/fuzz/corpus/ledger \
 	tests/fuzz/corpus/lex \
 	tests/fuzz/corpus/msgread \
 	tests/fuzz/corpus/parse \
 	tests/fuzz/corpus/scram \
 	tests/fuzz/corpus/startup \
+	tests/fuzz/corpus/unit \
 	tests/fuzz/corpus/userdb
 FUZZ_REPLAYS = \
 	tests/fuzz/replay_conf \
 	tests/fuzz/replay_frame \
 	tests/fuzz/replay_l2_entry \
+	tests/fuzz/replay_ledger \
 	tests/fuzz/replay_lex \
 	tests/fuzz/replay_msgread \
 	tests/fuzz/replay_parse \
 	tests/fuzz/replay_scram \
 	tests/fuzz/replay_startup \
+	tests/fuzz/replay_unit \
 	tests/fuzz/replay_userdb
 FUZZERS = \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_frame \
 	tests/fuzz/fuzz_l2_entry \
+	tests/fuzz/fuzz_ledger \
 	tests/fuzz/fuzz_lex \
 	tests/fuzz/fuzz_msgread \
 	tests/fuzz/fuzz_parse \
 	tests/fuzz/fuzz_scram \
 	tests/fuzz/fuzz_startup \
+	tests/fuzz/fuzz_unit \
 	tests/fuzz/fuzz_userdb
 check_PROGRAMS += $(FUZZ_REPLAYS)
 TESTS += $(FUZZ_REPLAYS)
@@ -52,6 +58,11 @@ tests_fuzz_replay_l2_entry_SOURCES = tests/fuzz/fuzz_l2_entry.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_l2_entry_SOURCES = tests/fuzz/fuzz_l2_entry.c
 tests_fuzz_fuzz_l2_entry_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_ledger_SOURCES = tests/fuzz/fuzz_ledger.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_ledger_SOURCES = tests/fuzz/fuzz_ledger.c
+tests_fuzz_fuzz_ledger_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_lex_SOURCES = tests/fuzz/fuzz_lex.c \
 	tests/fuzz/replay_main.c
@@ -77,6 +88,11 @@ tests_fuzz_replay_startup_SOURCES = tests/fuzz/fuzz_startup.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_startup_SOURCES = tests/fuzz/fuzz_startup.c
 tests_fuzz_fuzz_startup_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_unit_SOURCES = tests/fuzz/fuzz_unit.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_unit_SOURCES = tests/fuzz/fuzz_unit.c
+tests_fuzz_fuzz_unit_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_userdb_SOURCES = tests/fuzz/fuzz_userdb.c \
 	tests/fuzz/replay_main.c

@@ -99,7 +99,7 @@ test_names(void **state)
 	assert_string_equal(stmt_kind_name(STMT_EMPTY), "empty");
 	assert_string_equal(stmt_kind_name(STMT_OTHER), "other");
 	assert_string_equal(pin_reason_name(PIN_NONE), "none");
-	assert_string_equal(pin_reason_name(PIN_REPLICATION), "replication");
+	assert_string_equal(pin_reason_name(PIN_UNPARSED), "unparsed");
 }
 
 int

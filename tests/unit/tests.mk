@@ -6,11 +6,14 @@ EXTRA_DIST += \
 	tests/unit/l2_util.h \
 	tests/unit/route_util.h \
 	tests/unit/sql_util.h \
-	tests/unit/tenant_known.h
+	tests/unit/tenant_known.h \
+	tests/unit/wire_util.h
 UNIT_TESTS = \
+	tests/unit/test_addr \
 	tests/unit/test_base64 \
 	tests/unit/test_buf \
 	tests/unit/test_conf \
+	tests/unit/test_connect_args \
 	tests/unit/test_console \
 	tests/unit/test_decide \
 	tests/unit/test_doors \
@@ -20,6 +23,7 @@ UNIT_TESTS = \
 	tests/unit/test_hash \
 	tests/unit/test_hist \
 	tests/unit/test_htab \
+	tests/unit/test_input \
 	tests/unit/test_key \
 	tests/unit/test_l1 \
 	tests/unit/test_l2 \
@@ -27,7 +31,9 @@ UNIT_TESTS = \
 	tests/unit/test_l2_entry \
 	tests/unit/test_l2_name \
 	tests/unit/test_l2_pending \
+	tests/unit/test_ledger \
 	tests/unit/test_lex \
+	tests/unit/test_listener \
 	tests/unit/test_literal \
 	tests/unit/test_log \
 	tests/unit/test_metrics \
@@ -39,22 +45,32 @@ UNIT_TESTS = \
 	tests/unit/test_parse \
 	tests/unit/test_plan \
 	tests/unit/test_pools \
+	tests/unit/test_prepared \
 	tests/unit/test_prometheus \
 	tests/unit/test_rewrite \
 	tests/unit/test_route \
+	tests/unit/test_scope \
 	tests/unit/test_scram \
 	tests/unit/test_setup \
 	tests/unit/test_shape \
 	tests/unit/test_stack \
 	tests/unit/test_startup \
+	tests/unit/test_statement \
+	tests/unit/test_stream \
 	tests/unit/test_tags \
 	tests/unit/test_tenant \
+	tests/unit/test_unit \
 	tests/unit/test_units \
-	tests/unit/test_userdb
+	tests/unit/test_userdb \
+	tests/unit/test_worker
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
+
+tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
+tests_unit_test_addr_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_addr_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_base64_SOURCES = tests/unit/test_base64.c
 tests_unit_test_base64_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -67,6 +83,10 @@ tests_unit_test_buf_LDADD = $(UNIT_LDADD)
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
 tests_unit_test_conf_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_conf_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_connect_args_SOURCES = tests/unit/test_connect_args.c
+tests_unit_test_connect_args_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_connect_args_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_console_SOURCES = tests/unit/test_console.c
 tests_unit_test_console_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -104,6 +124,10 @@ tests_unit_test_htab_SOURCES = tests/unit/test_htab.c
 tests_unit_test_htab_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_htab_LDADD = $(UNIT_LDADD)
 
+tests_unit_test_input_SOURCES = tests/unit/test_input.c
+tests_unit_test_input_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_input_LDADD = $(UNIT_LDADD)
+
 tests_unit_test_key_SOURCES = tests/unit/test_key.c
 tests_unit_test_key_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_key_LDADD = $(UNIT_LDADD)
@@ -132,9 +156,17 @@ tests_unit_test_l2_pending_SOURCES = tests/unit/test_l2_pending.c
 tests_unit_test_l2_pending_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_l2_pending_LDADD = $(UNIT_LDADD)
 
+tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c
+tests_unit_test_ledger_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ledger_LDADD = $(UNIT_LDADD)
+
 tests_unit_test_lex_SOURCES = tests/unit/test_lex.c
 tests_unit_test_lex_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_lex_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
+tests_unit_test_listener_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_listener_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_literal_SOURCES = tests/unit/test_literal.c
 tests_unit_test_literal_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -180,6 +212,10 @@ tests_unit_test_pools_SOURCES = tests/unit/test_pools.c
 tests_unit_test_pools_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_pools_LDADD = $(UNIT_LDADD)
 
+tests_unit_test_prepared_SOURCES = tests/unit/test_prepared.c
+tests_unit_test_prepared_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_prepared_LDADD = $(UNIT_LDADD)
+
 tests_unit_test_prometheus_SOURCES = tests/unit/test_prometheus.c
 tests_unit_test_prometheus_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_prometheus_LDADD = $(UNIT_LDADD)
@@ -191,6 +227,10 @@ tests_unit_test_rewrite_LDADD = $(UNIT_LDADD)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c
 tests_unit_test_route_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_route_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_scope_SOURCES = tests/unit/test_scope.c
+tests_unit_test_scope_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_scope_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_scram_SOURCES = tests/unit/test_scram.c
 tests_unit_test_scram_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -212,6 +252,14 @@ tests_unit_test_startup_SOURCES = tests/unit/test_startup.c
 tests_unit_test_startup_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_startup_LDADD = $(UNIT_LDADD)
 
+tests_unit_test_statement_SOURCES = tests/unit/test_statement.c
+tests_unit_test_statement_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_statement_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
+tests_unit_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_stream_LDADD = $(UNIT_LDADD)
+
 tests_unit_test_tags_SOURCES = tests/unit/test_tags.c
 tests_unit_test_tags_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tags_LDADD = $(UNIT_LDADD)
@@ -220,6 +268,10 @@ tests_unit_test_tenant_SOURCES = tests/unit/test_tenant.c
 tests_unit_test_tenant_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tenant_LDADD = $(UNIT_LDADD)
 
+tests_unit_test_unit_SOURCES = tests/unit/test_unit.c
+tests_unit_test_unit_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_unit_LDADD = $(UNIT_LDADD)
+
 tests_unit_test_units_SOURCES = tests/unit/test_units.c
 tests_unit_test_units_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_units_LDADD = $(UNIT_LDADD)
@@ -227,3 +279,7 @@ tests_unit_test_units_LDADD = $(UNIT_LDADD)
 tests_unit_test_userdb_SOURCES = tests/unit/test_userdb.c
 tests_unit_test_userdb_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_userdb_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
+tests_unit_test_worker_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_worker_LDADD = $(UNIT_LDADD)
