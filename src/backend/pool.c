@@ -164,7 +164,7 @@ server_fit(struct server *s, nsec_t now, uint64_t epoch)
 	nsec_t life = atomic_load(&pool_table.lifetime);
 
 	return !s->doomed && !s->settings_changed && s->epoch == epoch &&
-	    (life == 0 || now - s->born < life);
+	    (life == 0 || now < s->born + life);
 }
 
 enum lease_result
@@ -206,7 +206,7 @@ again:
 		return LEASE_WAIT;
 	}
 	/* One that has rested for a while may have died unnoticed. */
-	if (!server_fit(s, now, epoch) || (now - s->used >
+	if (!server_fit(s, now, epoch) || (now > s->used +
 	    CHECK_QUIET_AFTER && !stream_is_quiet(&s->st))) {
 		server_close(s, "retired, or gone while idle");
 		goto again;
@@ -237,7 +237,7 @@ pool_put(struct pool *p, struct server *s)
 	struct pool_waiter *wt = NULL;
 	struct worker *to = NULL;
 	uint64_t session = 0;
-	nsec_t now = clock_mono();
+	nsec_t now = s->w->now;
 	bool fit;
 
 	CHECK_MAGIC(p, POOL_MAGIC);
@@ -288,7 +288,7 @@ pool_pop_outstayed(struct pool *p, struct worker *w, nsec_t now)
 
 	TAILQ_FOREACH(s, &p->idle[w->id], idle_link) {
 		if (!server_fit(s, now, p->epoch) || p->total > p->limit ||
-		    (rest != 0 && now - s->used > rest &&
+		    (rest != 0 && now > s->used + rest &&
 		    p->total > atomic_load(&pool_table.min_size))) {
 			TAILQ_REMOVE(&p->idle[w->id], s, idle_link);
 			p->idle_count--;

@@ -588,7 +588,7 @@ server_give_back(struct server *s, bool reset)
 	}
 	stream_read_start(&s->st);
 	server_enter(s, SERVER_IDLE);
-	s->used = clock_mono();
+	s->used = s->w->now;
 	pool_put(s->pool, s);
 }
 

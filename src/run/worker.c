@@ -52,7 +52,7 @@ worker_on_tick(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED, void *arg)
 		    w->id, (unsigned long long)((now - w->last_tick) /
 		    NSEC_PER_MSEC));
 	}
-	w->last_tick = now;
+	w->last_tick = w->now = now;
 	atomic_fetch_add_explicit(&w->beats, 1, memory_order_relaxed);
 	w->tick(w, now);
 }
@@ -92,6 +92,7 @@ worker_new(unsigned id)
 	CHECK(w->base != NULL);
 	event_config_free(cfg);
 	w->metrics = metrics_new();
+	w->now = clock_mono();
 	w->scratch = x_malloc(WORKER_SCRATCH);
 	STAILQ_INIT(&w->inbox);
 	STAILQ_INIT(&w->deferred);

@@ -47,6 +47,8 @@ struct worker {
 	char *scratch; /* WORKER_SCRATCH bytes: what a read returned; valid
 	                  until the next read on this worker */
 	void *sessions; /* the session layer's state of this worker */
+	nsec_t now;     /* as last read on this thread, at most a tick ago: for
+	                   what need not be exact */
 	_Atomic uint64_t beats; /* advances while the loop is alive */
 
 	/* private to worker.c */

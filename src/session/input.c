@@ -170,7 +170,7 @@ input_unit(struct session *s, const char *p, size_t n)
 	}
 	/* Ages of a unit that waited count from its arrival. */
 	if (s->unit_len == 0)
-		s->started = clock_mono();
+		s->started = s->sw->w->now = clock_mono();
 	r = session_unit(s, &u);
 	if (r == UNIT_WAIT) {
 		s->unit_len = n;
@@ -233,6 +233,10 @@ session_input(struct session *s, const char *p, size_t n)
 			pos += used;
 			continue;
 		}
+		/* The server reads COPY data and would take it for one. */
+		if (s->server != NULL && s->server->owed.copy_in &&
+		    f.type != 'S' && f.type != 'H')
+			return input_violation(s, n, &f, v);
 		used = input_scan(s, p + pos, n - pos, pos == 0 ? scanned : 0);
 		if (used == 0 || s->state == SESSION_CLOSED)
 			break;

@@ -198,6 +198,14 @@ session_layer_fini(void)
 
 /* ---- time -------------------------------------------------------------------------------- */
 
+/* The client stopped in the middle of a message. */
+static bool
+session_tick_stuck(const struct session *s, nsec_t now)
+{
+	return s->partial_since != 0 && now > s->partial_since &&
+	    now - s->partial_since > s->conf->message_timeout;
+}
+
 /* What a session's time limit is now, and what happens at its end. */
 static void
 session_tick_one(struct session *s, nsec_t now)
@@ -230,14 +238,16 @@ session_tick_one(struct session *s, nsec_t now)
 	case SESSION_RELAY:
 		if (c->query_timeout != 0 && in_state > c->query_timeout)
 			session_close(s, CLOSE_QUERY_TIMEOUT, NULL);
+		else if (s->server->owed.copy_in && s->st.reading &&
+		    session_tick_stuck(s, now))
+			session_close(s, CLOSE_MESSAGE_TIMEOUT, NULL);
 		return;
 	case SESSION_IDLE:
 		break;
 	default:
 		return;
 	}
-	if (s->partial_since != 0 && now > s->partial_since &&
-	    now - s->partial_since > c->message_timeout)
+	if (session_tick_stuck(s, now))
 		session_close(s, CLOSE_MESSAGE_TIMEOUT, NULL);
 	else if (s->tx != 'I' && c->idle_transaction_timeout != 0 &&
 	    in_state > c->idle_transaction_timeout)

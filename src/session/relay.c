@@ -242,7 +242,7 @@ relay_synced(void *lessee, char status)
 {
 	struct session *s = lessee;
 	bool last = ledger_empty(&s->server->owed);
-	nsec_t now = clock_mono();
+	nsec_t now = s->sw->w->now = clock_mono();
 
 	s->tx = status;
 	s->since = now;

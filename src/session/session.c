@@ -319,6 +319,7 @@ session_pump(struct session *s)
 static enum stream_status
 session_read(struct session *s, size_t *got, size_t *asked)
 {
+	bool packets = s->state == SESSION_STARTUP || s->state == SESSION_AUTH;
 	enum stream_status st;
 	size_t used, want;
 
@@ -331,6 +332,9 @@ session_read(struct session *s, size_t *got, size_t *asked)
 		used = session_act(s, s->sw->w->scratch, *got);
 		s->pumping = false;
 		(void)!session_keep(s, s->sw->w->scratch + used, *got - used);
+		/* Those are acted on one at a time. */
+		if (packets)
+			session_pump(s);
 		return st;
 	}
 	want = s->need > buf_len(&s->in) ? s->need - buf_len(&s->in) : 0;
@@ -393,7 +397,8 @@ session_on_readable(struct stream *st)
 		if (buf_len(&s->in) >= s->need &&
 		    buf_len(&s->in) > s->unit_len + WAITING_INPUT_MAX)
 			stream_read_stop(&s->st);
-		s->partial_since = buf_len(&s->in) == s->scanned ||
+		s->partial_since = (buf_len(&s->in) == s->scanned &&
+		    s->body_left == 0) ||
 		    states[s->state].messages == NULL ? 0 : clock_mono();
 		if ((got < asked && !stream_has_pending(st)) ||
 		    !s->st.reading)

@@ -18,6 +18,7 @@
 
 #define LOGIN_INPUT_MAX 16384
 #define STARTUP_SETTINGS_MAX 8192
+#define STARTUP_SETTINGS 512
 #define MAX_MINOR 0 /* of protocol 3 */
 
 struct login {
@@ -27,6 +28,7 @@ struct login {
 	bool refused;         /* over max_client_conn */
 	bool replication;
 	struct buf settings;  /* name\0value\0, unsorted */
+	unsigned n_settings;
 };
 
 static uint8_t mock_secret[32];
@@ -123,7 +125,8 @@ session_add_setting(void *arg, const char *name, const char *value)
 		session_set_app_name(s, value);
 		return true;
 	}
-	return buf_append(b, name, strlen(name) + 1) &&
+	return ++s->login->n_settings <= STARTUP_SETTINGS &&
+	    buf_append(b, name, strlen(name) + 1) &&
 	    buf_append(b, value, strlen(value) + 1);
 }
 
@@ -133,7 +136,7 @@ session_sort_settings(struct session *s)
 {
 	struct buf *b = &s->login->settings;
 	const char *p = buf_head(b), *end = p + buf_len(b);
-	const char *item[512], *swap;
+	const char *item[STARTUP_SETTINGS], *swap;
 	size_t n = 0, i, k, len;
 	char *out;
 
