@@ -408,6 +408,12 @@ server_on_readable(struct stream *st)
 		}
 		if (server_act(s) || s->state == SERVER_CLOSED)
 			return;
+		if (s->state == SERVER_LEASED && s->owed.count == 0) {
+			if (got == asked || stream_has_pending(st))
+				stream_read_again(st);
+			s->ops->quiet(s->lessee);
+			return;
+		}
 		if (got < asked && !stream_has_pending(st))
 			return;
 	}

@@ -53,6 +53,8 @@ struct server_ops {
 	void (*synced)(void *lessee, char status);
 	/* ReadyForQuery was forwarded and nothing more is owed. */
 	void (*ready)(void *lessee, char status);
+	/* Nothing more is owed, though no Sync was sent. */
+	void (*quiet)(void *lessee);
 	/* The connection is gone; the server is no longer the lessee's. */
 	void (*lost)(void *lessee, const char *why);
 	/* What was kept for sending has left. */

@@ -47,6 +47,18 @@ input_is_copy(unsigned char type)
 	return type == 'd' || type == 'c' || type == 'f';
 }
 
+/* What is owed has to be known now, though the client has not asked for it: does
+ * the server want COPY data, is it done? */
+static void
+input_flush(struct session *s)
+{
+	struct iovec iov = { (void *)(uintptr_t)"H\0\0\0\4", 5 };
+
+	if (s->open_unit && !s->flushed)
+		(void)!server_send(s->server, &iov, 1);
+	s->flushed = true;
+}
+
 /* A run of copy messages at p: to the server if it waits for them, else to
  * nowhere (they are late ones of a COPY that failed). Returns bytes used. */
 static size_t
@@ -177,6 +189,7 @@ input_unit(struct session *s, const char *p, size_t n)
 		s->unit_last = u.last;
 	} else if (r == UNIT_DONE) {
 		s->unit_len = 0;
+		s->flushed = false;
 		s->granted = s->no_cache = false;
 		s->fill_tries = 0;
 	}
@@ -209,10 +222,11 @@ session_input(struct session *s, const char *p, size_t n)
 		if (v == FRAME_BAD)
 			return input_violation(s, n, &f, v);
 		if (f.type == 'X' && s->state == SESSION_RELAY &&
-		    !s->server->owed.copy_in) {
+		    !s->server->owed.copy_in && s->server->owed.count > 0) {
 			/* As with a server, what came before it is done. */
 			s->leaving = true;
 			stream_read_stop(&s->st);
+			input_flush(s);
 			break;
 		}
 		if (f.type == 'X') {
@@ -225,8 +239,10 @@ session_input(struct session *s, const char *p, size_t n)
 			if (s->state == SESSION_RELAY &&
 			    !s->server->owed.copy_in &&
 			    !ledger_empty(&s->server->owed) &&
-			    !s->server->owed.skipping)
+			    !s->server->owed.skipping) {
+				input_flush(s);
 				break;
+			}
 			used = input_copy(s, p + pos, n - pos);
 			if (used == 0)
 				break;

@@ -292,6 +292,16 @@ relay_ready(void *lessee, char status)
 }
 
 static void
+relay_quiet(void *lessee)
+{
+	struct session *s = lessee;
+
+	/* COPY data that came ahead of an invitation: there will be none. */
+	if (buf_len(&s->in) > 0)
+		session_pump(s);
+}
+
+static void
 relay_lost(void *lessee, const char *why)
 {
 	struct session *s = lessee;
@@ -324,6 +334,7 @@ const struct server_ops session_server_ops = {
 	.parameter = relay_parameter,
 	.synced = relay_synced,
 	.ready = relay_ready,
+	.quiet = relay_quiet,
 	.lost = relay_lost,
 	.drained = relay_drained,
 };

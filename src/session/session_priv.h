@@ -103,6 +103,7 @@ struct session {
 	char tx;            /* status byte the client was last told */
 	bool tx_dirty;      /* no cache until its end */
 	bool open_unit;     /* messages were sent without a Sync */
+	bool flushed;       /* ... and a Flush behind them, by us */
 	bool skip_to_sync;  /* we answered an error of our own */
 	bool refused;       /* ... to the unit at hand */
 	char *held_begin;   /* BEGIN not yet sent to any server */
@@ -243,6 +244,10 @@ void query_note(struct session *s, const struct query *q);
 /* Remember the text of a statement about to be sent in another form. */
 void query_remember(struct session *s, struct slice sql,
     enum route_form form);
+/* shape_table's free_derived. */
+void query_plans_free(void *p);
+
+/* ---- acquire.c ---------------------------------------------------------------------------- */
 /* Get the server for the unit at hand. DONE: s->server is leased and on the
  * right backend. */
 enum unit_result session_acquire(struct session *s, const struct unit *u,
@@ -258,8 +263,8 @@ void session_waiting_error(struct session *s, const char *sqlstate,
 /* pool_callbacks. */
 void session_granted(struct worker *w, uint64_t id, struct server *srv);
 void session_lease_failed(struct worker *w, uint64_t id, const char *text);
-/* shape_table's free_derived. */
-void query_plans_free(void *p);
+/* After a unit that left nothing owed: a server in no transaction goes home. */
+void session_settle(struct session *s);
 
 /* ---- extended.c ------------------------------------------------------------- */
 /* Route and forward a unit of extended messages. q: of the canonical
@@ -268,6 +273,21 @@ enum unit_result session_extended(struct session *s, struct unit *u,
     struct query *q) PG_MUST_CHECK;
 /* Give the names that a refused unit would have defined. */
 void session_extended_define(struct session *s, const struct unit *u);
+/* ---- physical.c ------------------------------------------------------------------------- */
+/* The text a server is given for st in this form, and the hash that names it
+ * on servers; both belong to st. */
+bool statement_physical(struct session *s, struct statement *st,
+    enum route_form form, struct slice *sql, struct hash128 *hash)
+    PG_MUST_CHECK;
+/* Which form a statement takes on backend b; false: it cannot run there. */
+bool statement_form(const struct query *q, const struct conf_backend *b,
+    enum route_form *form);
+
+/* ---- compose.c --------------------------------------------------------------------------- */
+/* Send a unit of extended messages to the leased server. q: of the one
+ * statement that all its messages mean; NULL: see session_worker.meant. */
+enum unit_result session_compose(struct session *s, const struct unit *u,
+    struct query *q) PG_MUST_CHECK;
 /* Prefix what must be sent before anything else on a server just leased
  * (held BEGIN, application_name) to the compose buffer. */
 bool session_preamble(struct session *s, struct buf *b) PG_MUST_CHECK;

@@ -2,7 +2,9 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/session/acquire.c \
 	src/session/cancel.c \
+	src/session/compose.c \
 	src/session/console.c \
 	src/session/extended.c \
 	src/session/fill.c \
@@ -11,6 +13,7 @@ libpgsluice_a_SOURCES += \
 	src/session/layer.c \
 	src/session/layer.h \
 	src/session/local.c \
+	src/session/physical.c \
 	src/session/query.c \
 	src/session/relay.c \
 	src/session/session.c \

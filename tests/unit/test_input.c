@@ -82,6 +82,7 @@ start(enum session_state state, bool copy)
 	server.owed.copy_in = copy;
 	if (state == SESSION_RELAY || copy)
 		s.server = &server;
+	server.owed.count = state == SESSION_RELAY;
 	closed = -1;
 	n_units = unit_bytes = unit_max = sent = 0;
 	answer = UNIT_DONE;
@@ -137,6 +138,8 @@ check_message(enum session_state state, int type, bool copy)
 	size_t used, n;
 
 	start(state, copy);
+	if (type != 'X')
+		server.owed.count = 0;
 	good_message(&m, type);
 	if (part)
 		wire_sync(&m);
@@ -191,6 +194,24 @@ test_every_state_and_message(void **state PG_UNUSED)
 		check_message(SESSION_RELAY, type, true);
 		check_message(SESSION_IDLE, type, true);
 	}
+}
+
+/* Nothing is on its way, though no Sync was sent: nothing to wait for. */
+static void
+test_goodbye_in_an_open_unit(void **state PG_UNUSED)
+{
+	start(SESSION_RELAY, false);
+	server.owed.count = 0;
+	s.open_unit = true;
+	assert_int_equal(session_input(&s, "X\0\0\0\4", 5), 5);
+	assert_int_equal(closed, CLOSE_TERMINATE);
+	start(SESSION_RELAY, false);
+	s.open_unit = true;
+	assert_int_equal(session_input(&s, "X\0\0\0\4", 5), 0);
+	assert_int_equal(closed, -1);
+	assert_true(s.leaving);
+	/* A Flush, for the replies to come. */
+	assert_int_equal(sent, 5);
 }
 
 /* Closed is closed: whatever comes is used up. */
@@ -399,6 +420,13 @@ test_copy_ahead_of_time(void **state PG_UNUSED)
 	server.owed.count = 1;
 	assert_int_equal(session_input(&s, buf_head(&m.b), n), 0);
 	assert_int_equal(sent, 0);
+	/* Without a Sync before it the server is asked to speak, once. */
+	s.open_unit = true;
+	s.flushed = false;
+	assert_int_equal(session_input(&s, buf_head(&m.b), n), 0);
+	assert_int_equal(session_input(&s, buf_head(&m.b), n), 0);
+	assert_int_equal(sent, 5);
+	sent = 0;
 	server.owed.copy_in = true;
 	assert_int_equal(session_input(&s, buf_head(&m.b), n), n);
 	assert_int_equal(sent, n);
@@ -459,6 +487,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_state_and_message),
+		cmocka_unit_test(test_goodbye_in_an_open_unit),
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_units_do_not_depend_on_the_pieces),

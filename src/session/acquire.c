@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * A server for the unit at hand, or an error in its place.
+ *
+ * Knows pools and what a session may do without a server, not what statements
+ * mean.  Runs on the session's worker; grants and failures arrive there from
+ * pools of any worker.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "pgwire/msgwrite.h"
+#include "session/fill.h"
+#include "session/session_priv.h"
+
+static const struct hash128 no_hash;
+
+/* ---- errors of our own ------------------------------------------------------------------ */
+
+void
+session_settle(struct session *s)
+{
+	struct server *srv = s->server;
+
+	if (s->state != SESSION_IDLE || srv == NULL || s->tx != 'I' ||
+	    session_is_pinned(s) || s->open_unit ||
+	    s->db->pool_mode == POOL_MODE_SESSION)
+		return;
+	s->server = NULL;
+	server_give_back(srv, false);
+}
+
+/* The transaction on the server must fail too: make it, and put our error in
+ * the place of the one it answers with. */
+static void
+session_abort_transaction(struct session *s, struct buf *error)
+{
+	struct buf *c = &s->sw->compose;
+	struct iovec iov;
+	struct msgwrite w;
+
+	buf_consume(c, buf_len(c));
+	msgwrite_init(&w, c);
+	msgwrite_query(&w, SLICE_LIT("pgsluice refuses a statement"));
+	CHECK(!w.failed);
+	iov.iov_base = buf_head(c);
+	iov.iov_len = buf_len(c);
+	buf_reset(&s->own_error);
+	if (!buf_append(&s->own_error, buf_head(error), buf_len(error)) ||
+	    !server_owe(s->server, OWED_QUERY, LEDGER_REPLACE, no_hash)) {
+		session_close(s, CLOSE_MEMORY, NULL);
+		return;
+	}
+	s->server->has_unnamed = false;
+	session_enter(s, SESSION_RELAY);
+	(void)!server_send(s->server, &iov, 1);
+}
+
+void
+session_unit_error(struct session *s, const struct unit *u,
+    const char *sqlstate, const char *message, const char *detail,
+    const char *hint)
+{
+	bool ends = u->last == 'S' || u->last == 'Q' || u->last == 'F';
+	struct msgwrite w;
+	struct buf b;
+
+	fill_drop(s);
+	s->refused = true;
+	buf_init(&b, 256 * 1024);
+	msgwrite_init(&w, &b);
+	msgwrite_error(&w, "ERROR", sqlstate, message, detail, hint);
+	CHECK(!w.failed);
+	/* Its Parse messages had nothing to do with it. */
+	if (strchr("PBDEC", u->first) != NULL)
+		session_extended_define(s, u);
+	if (s->state == SESSION_CLOSED) {
+		buf_reset(&b);
+		return;
+	}
+	if (s->server != NULL && s->tx == 'T' && ends) {
+		session_abort_transaction(s, &b);
+		buf_reset(&b);
+		return;
+	}
+	if (s->server != NULL && (s->tx == 'T' || s->open_unit)) {
+		buf_reset(&b);
+		session_close(s, CLOSE_PROTOCOL, message);
+		return;
+	}
+	/* A held BEGIN fails without ever having reached a server. */
+	free(s->held_begin);
+	s->held_begin = NULL;
+	if (s->tx == 'T')
+		s->tx = 'E';
+	if (ends)
+		msgwrite_ready(&w, s->tx);
+	else
+		s->skip_to_sync = true;
+	session_send(s, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+	if (s->state != SESSION_CLOSED)
+		session_settle(s);
+}
+
+void
+session_waiting_error(struct session *s, const char *sqlstate,
+    const char *message)
+{
+	size_t n = s->unit_len;
+	struct unit u;
+
+	CHECK(n > 0 && unit_read(&u, buf_head(&s->in), n));
+	fill_drop(s);
+	s->unit_len = 0;
+	s->granted = s->no_cache = false;
+	session_enter(s, SESSION_IDLE);
+	session_unit_error(s, &u, sqlstate, message, NULL, NULL);
+	if (s->state == SESSION_CLOSED)
+		return;
+	buf_consume(&s->in, n);
+	session_pump(s);
+}
+
+/* ---- getting a server -------------------------------------------------------------------- */
+
+static void
+session_leased(struct session *s, struct server *srv,
+    const struct conf_backend *b)
+{
+	s->server = srv;
+	s->backend = b;
+	server_lease(srv, &session_server_ops, s);
+}
+
+enum unit_result
+session_acquire(struct session *s, const struct unit *u,
+    const struct conf_backend *b)
+{
+	struct server *srv;
+	struct pool *p;
+	char why[200];
+
+	if (s->server != NULL && s->backend != b && s->tx == 'I' &&
+	    !session_is_pinned(s) && s->granted) {
+		srv = s->server;
+		s->server = NULL;
+		server_give_back(srv, false);
+	}
+	if (s->server != NULL) {
+		if (s->backend == b)
+			return UNIT_DONE;
+		snprintf(why, sizeof(why), "statement needs backend \"%s\" "
+		    "but %s on backend \"%s\"", b->name, s->tx == 'T' ?
+		    "the transaction runs" : "the session's state is",
+		    s->backend->name);
+		session_unit_error(s, u, s->tx == 'T' ? "25001" : "0A000",
+		    why, s->tx == 'T' ? NULL : s->pin != PIN_NONE ?
+		    pin_reason_name(s->pin) : "pool_mode is session",
+		    s->tx == 'T' ? "Use one tenant or one backend in a "
+		    "transaction." : "Use DISCARD ALL, or another session.");
+		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_WAIT;
+	}
+	p = session_pool(s, b);
+	if (p == NULL) {
+		session_unit_error(s, u, "53300", "too many pools", NULL,
+		    NULL);
+		return UNIT_WAIT;
+	}
+	switch (pool_lease(p, &s->waiter, s->started, &srv, why,
+	    sizeof(why))) {
+	case LEASE_GOT:
+		session_leased(s, srv, b);
+		return UNIT_DONE;
+	case LEASE_WAIT:
+		stat_add(&session_metrics(s)->c.waits, 1);
+		s->waiting = p;
+		s->backend = b;
+		session_enter(s, SESSION_SERVER_WAIT);
+		return UNIT_WAIT;
+	default:
+		session_unit_error(s, u, "08006", why, NULL, NULL);
+		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_WAIT;
+	}
+}
+
+void
+session_granted(struct worker *w, uint64_t id, struct server *srv)
+{
+	struct session *s = session_find(w->sessions, id);
+	nsec_t waited;
+
+	if (s == NULL || s->waiting != srv->pool) {
+		pool_put(srv->pool, srv);
+		return;
+	}
+	waited = clock_mono() - s->waiter.since;
+	hist_record(&w->metrics->wait, waited);
+	stat_add(&w->metrics->c.wait_nanoseconds, waited);
+	s->waiting = NULL;
+	if (s->state == SESSION_WELCOME) {
+		pool_put(srv->pool, srv);
+		session_welcome(s);
+		return;
+	}
+	CHECK(s->state == SESSION_SERVER_WAIT);
+	session_leased(s, srv, s->backend);
+	s->granted = true;
+	session_enter(s, SESSION_IDLE);
+	session_pump(s);
+}
+
+void
+session_lease_failed(struct worker *w, uint64_t id, const char *text)
+{
+	struct session *s = session_find(w->sessions, id);
+
+	if (s == NULL || s->waiting == NULL)
+		return;
+	s->waiting = NULL;
+	if (s->state == SESSION_WELCOME)
+		session_close(s, CLOSE_BACKEND_DOWN, text);
+	else
+		session_waiting_error(s, "08006", text);
+}

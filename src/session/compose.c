@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Extended-protocol units, second half: write what the leased server must see
+ * and enter what it will owe.
+ *
+ * Named statements live on servers under names made from their content, so
+ * Parse is answered by us where the server has it, and sent unasked (its
+ * reply hidden) where a Bind needs it.  The unnamed statement is prepared
+ * again when the server at hand does not hold this session's.  Everything
+ * else passes unchanged.  Runs on the session's worker.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pgwire/msgwrite.h"
+#include "session/session_priv.h"
+
+static const struct hash128 no_hash;
+/* Keeps unnamed statements apart from named ones of the same content. */
+static const struct hash128 unnamed_mark = { 1, 1 };
+
+bool
+session_preamble(struct session *s, struct buf *b)
+{
+	struct server *srv = s->server;
+	const char *app = s->app_name != NULL ? s->app_name : "", *p;
+	struct msgwrite w;
+	struct buf t;
+	bool ok = true, fresh = srv->tx == 'I' && ledger_empty(&srv->owed);
+
+	msgwrite_init(&w, b);
+	if (fresh && (srv->app_name == NULL || strcmp(srv->app_name, app) != 0)) {
+		buf_init(&t, 4096);
+		ok = buf_append(&t, "SET application_name = E'", 25);
+		for (p = app; *p != '\0' && ok; p++)
+			ok = (*p != '\'' && *p != '\\') ?
+			    buf_append(&t, p, 1) :
+			    buf_append(&t, "\\", 1) && buf_append(&t, p, 1);
+		ok = ok && buf_append(&t, "'", 1);
+		if (ok) {
+			msgwrite_query(&w, slice_make(buf_head(&t),
+			    buf_len(&t)));
+			ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE,
+			    no_hash);
+			srv->has_unnamed = false;
+		}
+		buf_reset(&t);
+		free(srv->app_name);
+		srv->app_name = x_strdup(app);
+	}
+	if (ok && s->held_begin != NULL) {
+		msgwrite_query(&w, slice_str(s->held_begin));
+		ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash);
+		free(s->held_begin);
+		s->held_begin = NULL;
+		srv->has_unnamed = false;
+	}
+	/* The transaction failed before it had a server: let this one know. */
+	if (ok && fresh && s->tx == 'E') {
+		msgwrite_query(&w, SLICE_LIT("BEGIN"));
+		msgwrite_query(&w, SLICE_LIT("pgsluice refused a statement"));
+		ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash) &&
+		    server_owe(srv, OWED_QUERY, LEDGER_HIDE | LEDGER_MUTE,
+		    no_hash);
+		srv->has_unnamed = false;
+	}
+	return ok && !w.failed;
+}
+
+static bool
+write_parse(struct session *s, struct msgwrite *w, const char *name,
+    struct slice sql, struct slice types, struct hash128 hash, unsigned flags)
+{
+	msgwrite_begin(w, 'P');
+	msgwrite_str(w, name);
+	msgwrite_slice(w, sql);
+	msgwrite_u16(w, (uint16_t)(types.n / 4));
+	msgwrite_bytes(w, types.p, types.n);
+	msgwrite_end(w);
+	stat_add(&session_metrics(s)->c.prepared_parses, 1);
+	return server_owe(s->server, OWED_PARSE, flags, hash);
+}
+
+static bool
+write_evictions(struct session *s, struct msgwrite *w)
+{
+	char name[PREPARED_NAME_LEN + 1];
+	struct hash128 old;
+
+	while (prepared_evict(&s->server->prepared,
+	    (size_t)s->conf->max_server_prepared, &old)) {
+		prepared_name(old, name);
+		msgwrite_begin(w, 'C');
+		msgwrite_u8(w, 'S');
+		msgwrite_str(w, name);
+		msgwrite_end(w);
+		if (!server_owe(s->server, OWED_CLOSE, LEDGER_HIDE, no_hash))
+			return false;
+	}
+	return true;
+}
+
+/* Make the server hold st in this form, under name (out). flags: of the Parse
+ * if one is needed. *sent: it was. */
+static bool
+ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
+    bool unnamed, enum route_form form, unsigned flags, char *name,
+    bool *sent)
+{
+	struct server *srv = s->server;
+	struct hash128 hash;
+	struct slice sql;
+
+	*sent = false;
+	*name = '\0';
+	if (!statement_physical(s, st, form, &sql, &hash))
+		return false;
+	if (unnamed) {
+		hash = hash_mix(hash, unnamed_mark);
+		if (srv->has_unnamed && hash_eq(srv->unnamed, hash) &&
+		    (flags & LEDGER_HIDE))
+			return true;
+		srv->has_unnamed = true;
+		srv->unnamed = hash;
+		*sent = true;
+		return write_parse(s, w, "", sql, st->types, hash,
+		    flags | LEDGER_UNNAMED);
+	}
+	prepared_name(hash, name);
+	if (prepared_has(&srv->prepared, hash)) {
+		stat_add(&session_metrics(s)->c.prepared_reuses, 1);
+		return true;
+	}
+	prepared_add(&srv->prepared, hash);
+	*sent = true;
+	return write_parse(s, w, name, sql, st->types, hash, flags) &&
+	    write_evictions(s, w);
+}
+
+static bool
+write_raw(struct session *s, struct msgwrite *w, const struct frame *f,
+    enum owed kind)
+{
+	msgwrite_raw(w, f->p - 5, f->size);
+	return kind == OWED_COUNT || server_owe(s->server, kind, 0, no_hash);
+}
+
+/* Remember the client's name for the Parse to be entered next. */
+static void
+parsing_add(struct session *s, struct slice name, struct hash128 hash)
+{
+	struct parsing *p = x_calloc(1, sizeof(*p) + name.n + 1);
+
+	p->hash = hash;
+	memcpy(p->name, name.p, name.n);
+	TAILQ_INSERT_TAIL(&s->parsing, p, link);
+}
+
+static bool
+extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
+    struct statement *st)
+{
+	char name[PREPARED_NAME_LEN + 1];
+	struct wire_parse p;
+	enum route_form form;
+	struct hash128 hash;
+	struct slice sql;
+	struct query q;
+	bool sent;
+
+	if (!msgread_parse(f->p, f->body, &p))
+		return false;
+	query_prepare(s, &q, st->sql, st, NULL);
+	if (!statement_form(&q, s->backend, &form))
+		form = FORM_ASIS;
+	query_remember(s, st->sql, form);
+	if (p.name.n > 0) {
+		if (!statement_physical(s, st, form, &sql, &hash))
+			return false;
+		if (!prepared_has(&s->server->prepared, hash))
+			parsing_add(s, p.name, hash);
+	}
+	if (!ensure_prepared(s, w, st, p.name.n == 0, form, 0, name, &sent))
+		return false;
+	return sent || server_owe_synth(s->server, "1\0\0\0\4", 5);
+}
+
+static bool
+extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
+    struct statement *st, struct query *known)
+{
+	char name[PREPARED_NAME_LEN + 1];
+	enum route_form form;
+	struct wire_bind b;
+	struct query q;
+	bool sent;
+
+	if (!msgread_bind(f->p, f->body, &b))
+		return false;
+	if (st == NULL) {
+		/* Perhaps one of SQL's PREPARE: it may do anything. */
+		s->writes.any = s->writes.all = true;
+		s->tx_dirty = true;
+		/* Let the server say what it says; ours must not be there. */
+		if (b.statement.n == 0 && s->server->has_unnamed) {
+			msgwrite_raw(w, "C\0\0\0\6S\0", 7);
+			s->server->has_unnamed = false;
+			if (!server_owe(s->server, OWED_CLOSE, LEDGER_HIDE,
+			    no_hash))
+				return false;
+		}
+		return write_raw(s, w, f, OWED_BIND);
+	}
+	if (known != NULL)
+		q = *known;
+	else
+		query_prepare(s, &q, st->sql, st, &b);
+	query_note(s, &q);
+	s->series = query_series(s, &q, s->backend, s->fill != NULL ?
+	    OUT_MISS : OUT_BYPASS);
+	if (!statement_form(&q, s->backend, &form))
+		form = FORM_ASIS;
+	query_remember(s, st->sql, form);
+	if (!ensure_prepared(s, w, st, b.statement.n == 0, form,
+	    LEDGER_HIDE, name, &sent))
+		return false;
+	if (b.statement.n == 0)
+		return write_raw(s, w, f, OWED_BIND);
+	msgwrite_begin(w, 'B');
+	msgwrite_slice(w, b.portal);
+	msgwrite_str(w, name);
+	msgwrite_bytes(w, b.rest.p, b.rest.n);
+	msgwrite_end(w);
+	return server_owe(s->server, OWED_BIND, 0, no_hash);
+}
+
+static bool
+extended_describe(struct session *s, struct msgwrite *w,
+    const struct frame *f, struct statement *st)
+{
+	char name[PREPARED_NAME_LEN + 1];
+	struct slice client = slice_make(f->p + 1, f->body - 2);
+	enum route_form form;
+	struct query q;
+	bool sent;
+
+	if (f->p[0] == 'P')
+		return write_raw(s, w, f, OWED_DESCRIBE_P);
+	if (st == NULL)
+		return write_raw(s, w, f, OWED_DESCRIBE_S);
+	query_prepare(s, &q, st->sql, st, NULL);
+	if (!statement_form(&q, s->backend, &form))
+		form = FORM_ASIS;
+	query_remember(s, st->sql, form);
+	if (!ensure_prepared(s, w, st, client.n == 0, form, LEDGER_HIDE,
+	    name, &sent))
+		return false;
+	msgwrite_begin(w, 'D');
+	msgwrite_u8(w, 'S');
+	msgwrite_str(w, name);
+	msgwrite_end(w);
+	return server_owe(s->server, OWED_DESCRIBE_S, 0, no_hash);
+}
+
+static bool
+extended_close(struct session *s, struct msgwrite *w, const struct frame *f,
+    const struct statement *st)
+{
+	if (f->p[0] == 'P')
+		return write_raw(s, w, f, OWED_CLOSE);
+	if (f->body == 2) {
+		s->server->has_unnamed = false;
+		return write_raw(s, w, f, OWED_CLOSE);
+	}
+	/* The server's copy is shared and stays. */
+	return st != NULL ? server_owe_synth(s->server, "3\0\0\0\4", 5) :
+	    write_raw(s, w, f, OWED_CLOSE);
+}
+
+static bool
+extended_message(struct session *s, struct msgwrite *w, const struct frame *f,
+    struct statement *st, struct query *q)
+{
+	switch (f->type) {
+	case 'P':
+		return extended_parse(s, w, f, st);
+	case 'B':
+		return extended_bind(s, w, f, st, q);
+	case 'D':
+		return extended_describe(s, w, f, st);
+	case 'C':
+		return extended_close(s, w, f, st);
+	case 'E':
+		return write_raw(s, w, f, OWED_EXECUTE);
+	case 'S':
+		s->open_unit = false;
+		return write_raw(s, w, f, OWED_SYNC);
+	default: /* H */
+		return write_raw(s, w, f, OWED_COUNT);
+	}
+}
+
+enum unit_result
+session_compose(struct session *s, const struct unit *u, struct query *q)
+{
+	struct buf *b = &s->sw->compose;
+	struct iovec iov;
+	struct msgwrite w;
+	struct frame f;
+	size_t pos, i = 0;
+
+	buf_consume(b, buf_len(b));
+	if (!session_preamble(s, b))
+		goto fail;
+	/* A reply of our own may go out before anything is sent: the session
+	 * must be seen as relaying by then. */
+	session_enter(s, SESSION_RELAY);
+	s->open_unit = true;
+	msgwrite_init(&w, b);
+	for (pos = 0; pos < u->n; pos += f.size) {
+		CHECK(frame_next(u->p + pos, u->n - pos, UINT32_MAX,
+		    &f) == FRAME_WHOLE);
+		if (!extended_message(s, &w, &f, q != NULL ? q->stmt :
+		    s->sw->meant[i], q) || w.failed)
+			goto fail;
+		i++;
+		if (s->state == SESSION_CLOSED)
+			return UNIT_CLOSED;
+	}
+	iov.iov_base = buf_head(b);
+	iov.iov_len = buf_len(b);
+	if (iov.iov_len > 0)
+		(void)!server_send(s->server, &iov, 1);
+	if (stream_backlog(&s->server->st) > STREAM_HIGH_WATER)
+		stream_read_stop(&s->st);
+	return UNIT_DONE;
+fail:
+	if (s->state != SESSION_CLOSED)
+		session_close(s, CLOSE_MEMORY, NULL);
+	return UNIT_CLOSED;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The texts that servers are given for a client's statement: one for each form
+ * the router may ask for, made once for a configuration, with the hash that
+ * names it on servers.
+ *
+ * Knows routes and statements, no messages.  Runs on the session's worker.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "session/session_priv.h"
+
+/* The text a server is given for a statement, and the hash of its content. */
+static bool
+statement_text(struct session *s, struct statement *st,
+    enum route_form form, struct slice *sql, struct hash128 *hash)
+{
+	struct buf *t = &s->sw->text;
+	struct query q;
+	int i;
+
+	if (form == FORM_ASIS) {
+		*sql = st->sql;
+		*hash = st->hash;
+		return true;
+	}
+	if (st->generation != s->conf->generation || st->db != s->db) {
+		for (i = 0; i < FORM_COUNT; i++) {
+			free(st->phys[i].sql);
+			st->phys[i].sql = NULL;
+		}
+		st->generation = s->conf->generation;
+		st->db = s->db;
+	}
+	if (st->phys[form].sql == NULL) {
+		query_prepare(s, &q, st->sql, st, NULL);
+		buf_consume(t, buf_len(t));
+		if (!route_rewrite(q.plan, q.shape, &q.values, form, t))
+			return false;
+		st->phys[form].n = buf_len(t);
+		st->phys[form].sql = x_strndup(buf_head(t), buf_len(t));
+		st->phys[form].hash = hash_mix(hash_bytes(buf_head(t),
+		    buf_len(t)), hash_bytes(st->types.p, st->types.n));
+	}
+	*sql = slice_make(st->phys[form].sql, st->phys[form].n);
+	*hash = st->phys[form].hash;
+	return true;
+}
+
+bool
+statement_physical(struct session *s, struct statement *st,
+    enum route_form form, struct slice *sql, struct hash128 *hash)
+{
+	uint64_t epoch = session_statement_epoch();
+
+	if (!statement_text(s, st, form, sql, hash))
+		return false;
+	*hash = hash_mix(*hash, (struct hash128){ epoch, epoch });
+	return true;
+}
+
+bool
+statement_form(const struct query *q, const struct conf_backend *b,
+    enum route_form *form)
+{
+	const struct conf_variant *v = q->where.variant;
+	size_t i;
+
+	*form = FORM_ASIS;
+	if (v == NULL)
+		return q->shape->an->n_tables == 0 || q->where.backend == b;
+	if (q->where.backend == b && (q->bind != NULL ||
+	    q->where.form == FORM_SHARD)) {
+		*form = q->where.form;
+		return true;
+	}
+	*form = FORM_RELATION;
+	if (v->backend == b || q->where.backend == b)
+		return true;
+	/* A Parse without values may be tried on any shard. */
+	*form = FORM_SHARD;
+	for (i = 0; i < v->n_shards && q->bind == NULL; i++)
+		if (v->shards[i] == b)
+			return true;
+	return false;
+}
