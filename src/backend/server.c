@@ -408,6 +408,11 @@ server_on_readable(struct stream *st)
 		}
 		if (server_act(s) || s->state == SERVER_CLOSED)
 			return;
+		if (s->state == SERVER_DRAINING && s->owed.count == 0) {
+			/* No Sync was sent, and none will be. */
+			server_close(s, NULL);
+			return;
+		}
 		if (s->state == SERVER_LEASED && s->owed.count == 0) {
 			if (got == asked || stream_has_pending(st))
 				stream_read_again(st);
@@ -601,6 +606,8 @@ server_give_back(struct server *s, bool reset)
 void
 server_abandon(struct server *s, struct server_orphan *orphan)
 {
+	struct iovec flush = { (void *)(uintptr_t)"H\0\0\0\4", 5 };
+
 	CHECK_MAGIC(s, SERVER_MAGIC);
 	CHECK(s->state == SERVER_LEASED);
 	s->ops = NULL;
@@ -608,7 +615,9 @@ server_abandon(struct server *s, struct server_orphan *orphan)
 	s->orphan = orphan;
 	s->doomed = true;
 	/* A server that waits for COPY data hears no cancel request. */
-	if (s->owed.count == 0 || s->st.failed || s->owed.copy_in) {
+	if (s->owed.count == 0 || s->owed.copy_in ||
+	    /* Without a Sync it might keep its replies to itself. */
+	    !server_send(s, &flush, 1)) {
 		server_close(s, NULL);
 		return;
 	}

@@ -113,6 +113,7 @@ session_waiting_error(struct session *s, const char *sqlstate,
 	struct unit u;
 
 	CHECK(n > 0 && unit_read(&u, buf_head(&s->in), n));
+	query_forget(s);
 	fill_drop(s);
 	s->unit_len = 0;
 	s->granted = s->no_cache = false;

@@ -32,10 +32,10 @@ session_preamble(struct session *s, struct buf *b)
 	if (fresh && (srv->app_name == NULL || strcmp(srv->app_name, app) != 0)) {
 		buf_init(&t, 4096);
 		ok = buf_append(&t, "SET application_name = E'", 25);
+		/* Doubled, since some client encodings forbid \'. */
 		for (p = app; *p != '\0' && ok; p++)
-			ok = (*p != '\'' && *p != '\\') ?
-			    buf_append(&t, p, 1) :
-			    buf_append(&t, "\\", 1) && buf_append(&t, p, 1);
+			ok = buf_append(&t, p, 1) && ((*p != '\'' &&
+			    *p != '\\') || buf_append(&t, p, 1));
 		ok = ok && buf_append(&t, "'", 1);
 		if (ok) {
 			msgwrite_query(&w, slice_make(buf_head(&t),

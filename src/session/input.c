@@ -187,8 +187,11 @@ input_unit(struct session *s, const char *p, size_t n)
 	if (r == UNIT_WAIT) {
 		s->unit_len = n;
 		s->unit_last = u.last;
+		if (s->state == SESSION_RELAY)
+			input_flush(s);
 	} else if (r == UNIT_DONE) {
 		s->unit_len = 0;
+		query_forget(s);
 		s->flushed = false;
 		s->granted = s->no_cache = false;
 		s->fill_tries = 0;

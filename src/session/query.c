@@ -343,10 +343,41 @@ unit_sql(const struct unit *u, struct slice *sql)
 	return n > 0 && memchr(u->p + 5, '\0', n) == u->p + u->n - 1;
 }
 
+/* A statement that names no routed table and waits for a server would be
+ * recognised and decided just the same when it has one: keep its shape. (Its
+ * backend is the session's by then, and its text goes as it is.) */
+static void
+query_keep(struct session *s, const struct query *q)
+{
+	query_forget(s);
+	if (q->plan->table == NULL && s->fill == NULL)
+		s->kept = shape_ref(q->shape);
+}
+
+static void
+query_recall(struct session *s, struct query *q, struct slice sql)
+{
+	memset(q, 0, sizeof(*q));
+	q->sql = sql;
+	q->shape = s->kept;
+	q->plan = query_plan(s, s->kept);
+	q->where.backend = s->backend;
+	q->where.form = FORM_ASIS;
+	q->where.shard = -1;
+}
+
+void
+query_forget(struct session *s)
+{
+	if (s->kept != NULL)
+		shape_unref(&s->sw->shapes, &s->kept);
+}
+
 static enum unit_result
 unit_query(struct session *s, struct unit *u)
 {
 	enum bypass_reason why = BYPASS_NONE;
+	enum unit_result r;
 	struct cache_key k;
 	struct slice sql;
 	struct query q;
@@ -358,10 +389,17 @@ unit_query(struct session *s, struct unit *u)
 	if (!s->granted && fill_key(s, u, sql, NULL, &k, &why) &&
 	    s->fill == NULL && fill_hit(s, u, &k))
 		return UNIT_DONE;
+	if (s->granted && s->kept != NULL) {
+		query_recall(s, &q, sql);
+		return query_send(s, u, &q, OUT_BYPASS);
+	}
 	query_prepare(s, &q, sql, NULL, NULL);
 	if (session_local(s, u, &q))
 		return unit_after(s, UNIT_DONE);
-	return query_run(s, u, &q, &k, why);
+	r = query_run(s, u, &q, &k, why);
+	if (r == UNIT_WAIT && s->state == SESSION_SERVER_WAIT)
+		query_keep(s, &q);
+	return r;
 }
 
 /* The fast-path interface calls functions by OID: anything may happen. */
@@ -421,12 +459,24 @@ unit_canonical(struct session *s, struct unit *u)
 		return UNIT_CLOSED;
 	s->refused = false;
 	r = unit_statement(s, u, st);
-	if (r == UNIT_DONE && !s->refused)
+	/* Answering may have found the client gone, and closed the session. */
+	if (r == UNIT_DONE && !s->refused && s->state != SESSION_CLOSED)
 		statements_set(&s->prepared, &s->sw->statements,
 		    u->parse.name, st);
 	else
 		statement_unref(&s->sw->statements, &st);
 	return r;
+}
+
+/* Wait for ReadyForQuery, if one can come. */
+static enum unit_result
+unit_wait_ready(struct session *s)
+{
+	if (!s->open_unit)
+		return UNIT_WAIT;
+	session_close(s, CLOSE_PROTOCOL,
+	    "a statement in a pipeline needs a Sync before it");
+	return UNIT_CLOSED;
 }
 
 /* Behind statements whose replies are still owed: only what can follow them
@@ -442,7 +492,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	/* Its reply will not stand alone: let others fill. */
 	fill_spoil(s, BYPASS_PIPELINED);
 	if (u->first != 'Q')
-		return u->first == 'F' ? UNIT_WAIT :
+		return u->first == 'F' ? unit_wait_ready(s) :
 		    session_extended(s, u, NULL);
 	if (!unit_sql(u, &sql)) {
 		session_close(s, CLOSE_PROTOCOL, "invalid Query message");
@@ -453,7 +503,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	if (q.plan->err_sqlstate != NULL || q.where.backend != s->backend ||
 	    (q.shape->an->flags & AN_EXPLAIN_ROUTE) ||
 	    q.shape->an->kind == STMT_PREPARE)
-		return UNIT_WAIT;
+		return unit_wait_ready(s);
 	stat_add(&session_metrics(s)->bypass[BYPASS_PIPELINED], 1);
 	return query_send(s, u, &q, OUT_BYPASS);
 }

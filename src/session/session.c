@@ -246,6 +246,7 @@ session_close(struct session *s, enum close_reason why, const char *detail)
 		(void)!pool_leave(s->waiting, &s->waiter);
 	s->waiting = NULL;
 	session_release_at_end(s);
+	query_forget(s);
 	fill_drop(s);
 	session_login_free(s);
 	if (s->cancel_pid != 0)
@@ -303,6 +304,13 @@ session_pump(struct session *s)
 			break;
 	}
 	s->pumping = false;
+	/* Part of a message is left, and the rest will not come. */
+	if (s->leaving && (s->state == SESSION_IDLE ||
+	    (s->state == SESSION_RELAY && s->server->owed.count == 0)))
+		session_close(s, CLOSE_CLIENT_GONE, NULL);
+	if (s->leaving && s->state == SESSION_IDLE)
+		/* All is done that can be; nothing more will come. */
+		session_close(s, CLOSE_TERMINATE, NULL);
 	if (s->state == SESSION_CLOSED || s->leaving)
 		return;
 	if (buf_len(&s->in) == 0) {

@@ -122,6 +122,7 @@ struct session {
 	/* the statement at hand */
 	struct fill *fill;  /* leading or waiting */
 	bool no_cache;      /* this unit goes past the cache */
+	struct shape *kept; /* of the unit while it waits for a server, or NULL */
 	uint8_t fill_tries; /* fills of others that came to nothing for it */
 	size_t unit_len;    /* while waiting: its length at the head of in */
 	char unit_last;     /* type of its last message */
@@ -239,6 +240,8 @@ void query_prepare(struct session *s, struct query *q, struct slice sql,
     struct statement *stmt, const struct wire_bind *bind);
 unsigned query_series(struct session *s, const struct query *q,
     const struct conf_backend *b, enum outcome o);
+/* Drop what was kept of a statement that waited for a server. */
+void query_forget(struct session *s);
 /* Note at sending time what a statement does to session and tables. */
 void query_note(struct session *s, const struct query *q);
 /* Remember the text of a statement about to be sent in another form. */

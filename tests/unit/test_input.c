@@ -66,6 +66,12 @@ server_send(struct server *srv, const struct iovec *iov, int n)
 	return true;
 }
 
+void
+query_forget(struct session *session)
+{
+	assert_ptr_equal(session, &s);
+}
+
 static void
 start(enum session_state state, bool copy)
 {
@@ -476,6 +482,7 @@ test_copy_given_up_in_the_middle(void **state PG_UNUSED)
 	start(SESSION_RELAY, true);
 	assert_int_equal(session_input(&s, buf_head(&m.b), 100), 100);
 	server.owed.copy_in = false;
+	server.owed.count = 0;
 	assert_int_equal(session_input(&s, buf_head(&m.b) + 100,
 	    buf_len(&m.b) - 100), buf_len(&m.b) - 100);
 	assert_int_equal(sent, n);
