@@ -408,8 +408,9 @@ server_on_readable(struct stream *st)
 		}
 		if (server_act(s) || s->state == SERVER_CLOSED)
 			return;
-		if (s->state == SERVER_DRAINING && s->owed.count == 0) {
-			/* No Sync was sent, and none will be. */
+		if (s->state == SERVER_DRAINING && (s->owed.count == 0 ||
+		    s->owed.copy_in)) {
+			/* It waits for a Sync, or for COPY data. */
 			server_close(s, NULL);
 			return;
 		}

@@ -419,6 +419,15 @@ def test_goodbye_in_the_middle_of_a_pipeline(make, pg, db):
             c.send(data)
             time.sleep(0.05)
             c.reset()
+        # Nor does one that has just been told to read COPY data.
+    copy = "COPY t FROM STDIN"
+    with Deadline(5):
+        for data in (query(copy), parse("", copy) + bind("", "") + execute() +
+                     rawpg.flush()) * 4:
+            c = client(sluice)
+            c.send(data + message("?"))
+            drain(c)
+            c.abort()
         check_others(sluice)
     assert pg.psql("SELECT count(*) FROM t", db).strip() == "0"
 
