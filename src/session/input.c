@@ -107,14 +107,12 @@ input_body(struct session *s, const char *p, size_t n)
 	struct iovec iov = { (void *)(uintptr_t)p, k };
 
 	s->body_left -= k;
-	if (!s->body_drop && s->server != NULL && s->server->owed.copy_in) {
+	/* Also when the server has given the COPY up half through this message:
+	 * it must get the rest to find the next one. */
+	if (!s->body_drop && s->server != NULL) {
 		(void)!server_send(s->server, &iov, 1);
 		if (stream_backlog(&s->server->st) > STREAM_HIGH_WATER)
 			stream_read_stop(&s->st);
-	} else if (!s->body_drop && s->server != NULL) {
-		/* The server gave the COPY up while this message was half
-		 * through: it must still get the rest to find the next. */
-		(void)!server_send(s->server, &iov, 1);
 	}
 	return k;
 }
