@@ -136,9 +136,14 @@ count() {
 	esac
 }
 
+# A build folder serves one source tree: what another one left is thrown away.
 configure() {
-	mkdir -p "$work/$1" && cd "$work/$1" || return 1
+	local dir=$work/$1 source
 	shift
+	source=$(cd "$top" && pwd -P) || return 1
+	[ "$(cat "$dir/source-tree" 2>/dev/null)" = "$source" ] || rm -rf "$dir"
+	mkdir -p "$dir" && cd "$dir" || return 1
+	echo "$source" >source-tree
 	[ config.status -nt "$top/configure" ] || "$top/configure" \
 	    --enable-developer --prefix="$PWD/inst" "$@"
 }
