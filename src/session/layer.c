@@ -163,7 +163,7 @@ session_layer_init(struct worker *const *workers, unsigned n,
 	layer.workers = workers;
 	layer.n = n;
 	layer.l1 = l1;
-	session_startup_init();
+	session_login_init();
 	session_console_init(console);
 	cancel_init(workers);
 	pool_init(workers, n, &callbacks);

@@ -3,7 +3,7 @@
  * The session object: birth, state, reading, the single exit.
  *
  * Knows the wire and the states, not what statements mean (query.c) nor how
- * one logs in (startup.c).  Runs on the worker that accepted the connection,
+ * one logs in (startup.c, login.c).  Runs on the worker that accepted the connection,
  * for life.  Invariants (session_check): a state that holds no server has
  * none, RELAY has one, a waiting state has a pool or a fill to wait for.
  */

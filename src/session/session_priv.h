@@ -9,7 +9,6 @@
 #ifndef PGSLUICE_SESSION_SESSION_PRIV_H
 #define PGSLUICE_SESSION_SESSION_PRIV_H
 
-#include "auth/scram.h"
 #include "backend/pool.h"
 #include "backend/server.h"
 #include "net/stream.h"
@@ -36,7 +35,7 @@ enum outcome { OUT_BYPASS, OUT_MISS, OUT_L1, OUT_L2, OUT_LOCAL, OUT_COUNT };
 
 #define WRITES_MAX 16
 
-struct login; /* startup.c */
+struct login; /* login.h */
 struct fill;  /* fill.h */
 
 /* Tables written since the last transaction end, to be bumped. */
@@ -186,12 +185,14 @@ bool session_refresh_conf(struct session *s) PG_MUST_CHECK;
 struct pool *session_pool(struct session *s, const struct conf_backend *b);
 
 /* ---- startup.c -------------------------------------------------------- */
-void session_startup_init(void); /* once */
 /* Act on bytes before login; returns how many were used. */
 size_t session_startup_input(struct session *s, const char *p, size_t n);
 void session_tls_step(struct session *s);
 /* A first server of the home pool is known. */
 void session_welcome(struct session *s);
+
+/* ---- login.c ---------------------------------------------------------- */
+void session_login_init(void); /* once */
 void session_login_free(struct session *s);
 
 /* ---- input.c ------------------------------------------------------------ */

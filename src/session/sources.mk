@@ -13,6 +13,8 @@ libpgsluice_a_SOURCES += \
 	src/session/layer.c \
 	src/session/layer.h \
 	src/session/local.c \
+	src/session/login.c \
+	src/session/login.h \
 	src/session/physical.c \
 	src/session/query.c \
 	src/session/relay.c \
