@@ -53,7 +53,7 @@ admin_tick(struct worker *w, nsec_t now)
 
 void
 admin_console(struct worker *w, uint64_t session, const char *sql,
-    bool can_admin, bool can_look)
+    enum console_role role)
 {
-	console_run(admin_control, w, session, sql, can_admin, can_look);
+	console_run(admin_control, w, session, sql, role);
 }

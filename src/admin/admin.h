@@ -21,6 +21,6 @@ void admin_tick(struct worker *w, nsec_t now);
 
 /* session_console_cb */
 void admin_console(struct worker *w, uint64_t session, const char *sql,
-    bool can_admin, bool can_look);
+    enum console_role role);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Console commands: recognising, permitting, and those that act.
+ * Console commands: running one, and those that act.
  *
  * Those that show are in show.c and show_conf.c.  Runs on the worker of the
  * session that asked; what belongs to the control thread is asked of it by
@@ -8,8 +8,6 @@
  */
 #include "admin/console.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,110 +16,17 @@
 #include "backend/pool.h"
 #include "base/log.h"
 
-#define CONSOLE_TEXT_MAX 8192
-#define CONSOLE_WORDS_MAX 64
-#define CONSOLE_HINT "SHOW HELP lists the commands."
-
-const struct console_command console_commands[] = {
-#define COMMAND(words, permission, handler, help) \
-	{ words, CONSOLE_##permission, handler, help },
-#include "tbl/console_commands.h"
-};
-const unsigned console_n_commands = ARRAY_SIZE(console_commands);
-
-/* ------------------------------------------------------------ parsing */
-
-enum console_parsed { PARSED_EMPTY, PARSED_COMMAND, PARSED_WRONG };
-
-/* Cut text (changed) into words. -1: something follows a semicolon, or there
- * are too many words. */
-static int
-console_split(char *text, char **words)
-{
-	bool ended = false;
-	int n = 0;
-	char *p = text;
-
-	while (*p != '\0') {
-		if (isspace((unsigned char)*p) || *p == ';') {
-			ended = ended || (*p == ';' && n > 0);
-			*p++ = '\0';
-			continue;
-		}
-		if (ended || n == CONSOLE_WORDS_MAX)
-			return -1;
-		words[n++] = p;
-		while (*p != '\0' && *p != ';' && !isspace((unsigned char)*p))
-			p++;
-	}
-	return n;
-}
-
-static bool
-console_number(const char *word, uint64_t *out)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)word[0]))
-		return false;
-	errno = 0;
-	*out = strtoull(word, &end, 10);
-	return errno == 0 && *end == '\0';
-}
-
-/* Do the words fit the pattern of a command? */
-static bool
-console_fits(const char *pattern, char *const *words, int n, uint64_t *number)
-{
-	size_t len;
-	int i = 0;
-
-	for (;; pattern += len + (pattern[len] == ' ')) {
-		len = strcspn(pattern, " ");
-		if (len == 0)
-			return i == n;
-		if (*pattern == '*')
-			return true;
-		if (i == n)
-			return false;
-		if (*pattern == '#') {
-			if (!console_number(words[i], number))
-				return false;
-		} else if (strlen(words[i]) != len ||
-		    strncasecmp(words[i], pattern, len) != 0) {
-			return false;
-		}
-		i++;
-	}
-}
-
-static enum console_parsed
-console_parse(const char *sql, const struct console_command **command,
-    uint64_t *number)
-{
-	char text[CONSOLE_TEXT_MAX], *words[CONSOLE_WORDS_MAX];
-	unsigned i;
-	int n;
-
-	if (strlen(sql) >= sizeof(text))
-		return PARSED_WRONG;
-	strcpy(text, sql);
-	n = console_split(text, words);
-	if (n == 0)
-		return PARSED_EMPTY;
-	for (i = 0; n > 0 && i < console_n_commands; i++)
-		if (console_fits(console_commands[i].words, words, n,
-		    number)) {
-			*command = &console_commands[i];
-			return PARSED_COMMAND;
-		}
-	return PARSED_WRONG;
-}
-
 /* ------------------------------------------------------------ answering */
 
-static void
-console_done(struct console_call *call, const char *tag)
+void
+console_rows(const struct console_call *call, struct rows *r)
+{
+	rows_init(r);
+	rows_columns(r, call->line->command->columns);
+}
+
+void
+console_done(const struct console_call *call, const char *tag)
 {
 	struct rows r;
 
@@ -141,54 +46,61 @@ console_empty(struct worker *w, uint64_t session)
 	rows_fini(&r);
 }
 
-static bool
-console_may(enum console_permission p, bool can_admin, bool can_look)
+static void
+console_refuse(struct worker *w, uint64_t session,
+    const struct command_refusal *why)
 {
-	switch (p) {
-	case CONSOLE_LOOK:
-		return can_look || can_admin;
-	case CONSOLE_ADMIN:
-		return can_admin;
-	case CONSOLE_DENY:
-		break;
-	}
-	return false;
+	rows_error(w, session, why->sqlstate, why->message, NULL, why->hint);
+}
+
+static void
+console_forbid(struct worker *w, uint64_t session, const struct command *c)
+{
+	char hint[160];
+
+	if (c->permission == COMMAND_DENY)
+		snprintf(hint, sizeof(hint), "Nobody may run this command.");
+	else
+		snprintf(hint, sizeof(hint), "This command needs the role "
+		    "\"%s\" or a higher one: see the setting %s.",
+		    command_permission_name(c->permission),
+		    command_permission_setting(c->permission));
+	rows_error(w, session, "42501", "permission denied", NULL, hint);
 }
 
 void
 console_run(struct control *control, struct worker *w, uint64_t session,
-    const char *sql, bool can_admin, bool can_look)
+    const char *sql, enum console_role role)
 {
+	struct command_line line;
 	struct console_call call = { .control = control, .w = w,
-		.session = session };
-	const struct console_command *command = NULL;
+		.session = session, .line = &line };
+	enum command_verdict v = command_parse(&line, sql);
 
-	switch (console_parse(sql, &command, &call.number)) {
-	case PARSED_EMPTY:
+	if (v == COMMAND_EMPTY) {
 		console_empty(w, session);
 		return;
-	case PARSED_WRONG:
-		rows_error(w, session, "42601", "unknown console command",
-		    NULL, CONSOLE_HINT);
-		return;
-	case PARSED_COMMAND:
-		break;
 	}
-	if (!console_may(command->permission, can_admin, can_look)) {
-		rows_error(w, session, "42501", "permission denied", NULL,
-		    "This command is for users named in admin_users.");
+	if (v != COMMAND_FITS) {
+		console_refuse(w, session, command_refusal(v));
 		return;
 	}
-	if (command->permission == CONSOLE_ADMIN)
-		log_info("console", "msg=\"command\" command=%s session=%llu",
-		    log_escs(command->words), (unsigned long long)session);
-	command->run(&call);
+	if (!command_may(role, line.command->permission)) {
+		console_forbid(w, session, line.command);
+		return;
+	}
+	if (line.command->permission != COMMAND_READ)
+		log_info("console", "msg=\"command\" command=%s name=%s "
+		    "session=%llu", log_escs(line.command->words),
+		    log_escs(line.name != NULL ? line.name : ""),
+		    (unsigned long long)session);
+	line.command->run(&call);
 }
 
 /* ------------------------------------------------------------ harmless */
 
 void
-console_set(struct console_call *call)
+console_set_ignored(struct console_call *call)
 {
 	console_done(call, "SET");
 }
@@ -197,6 +109,12 @@ void
 console_begin(struct console_call *call)
 {
 	console_done(call, "BEGIN");
+}
+
+void
+console_start(struct console_call *call)
+{
+	console_done(call, "START TRANSACTION");
 }
 
 void
@@ -209,6 +127,18 @@ void
 console_rollback(struct console_call *call)
 {
 	console_done(call, "ROLLBACK");
+}
+
+void
+console_reset(struct console_call *call)
+{
+	console_done(call, "RESET");
+}
+
+void
+console_discard(struct console_call *call)
+{
+	console_done(call, "DISCARD ALL");
 }
 
 /* ------------------------------------------------------------ acting */
@@ -260,11 +190,11 @@ console_kill_done(struct tour *t)
 }
 
 void
-console_kill(struct console_call *call)
+console_kill_client(struct console_call *call)
 {
 	struct tour *t = tour_new(call->w, call->session);
 
-	t->number = call->number;
+	t->number = call->line->number;
 	t->visit = console_kill_visit;
 	t->done = console_kill_done;
 	tour_start(t);

@@ -15,7 +15,6 @@
 #include "session/layer.h"
 
 #define ROWS_BYTES_MAX (64u * 1024 * 1024)
-#define ROWS_HEADER_MAX 512
 
 void
 rows_init(struct rows *r)
@@ -31,20 +30,54 @@ rows_fini(struct rows *r)
 	buf_reset(&r->b);
 }
 
+static void
+rows_column(struct rows *r, const char *spec, size_t n)
+{
+	static const struct {
+		char letter;
+		uint32_t oid;
+		int16_t size;
+	} types[] = { { '4', 23, 4 }, { '8', 20, 8 }, { 'n', 1700, -1 },
+		{ 't', 25, -1 } };
+	size_t name = n > 2 && spec[n - 2] == ':' ? n - 2 : n, i = 0;
+	char letter = name < n ? spec[n - 1] : 't';
+
+	while (types[i].letter != letter)
+		CHECK(++i < ARRAY_SIZE(types));
+	msgwrite_slice(&r->w, slice_make(spec, name));
+	msgwrite_u32(&r->w, 0); /* of no table, */
+	msgwrite_u16(&r->w, 0); /* no column of one */
+	msgwrite_u32(&r->w, types[i].oid);
+	msgwrite_u16(&r->w, (uint16_t)types[i].size);
+	msgwrite_u32(&r->w, UINT32_MAX); /* no type modifier */
+	msgwrite_u16(&r->w, 0); /* text format */
+}
+
+static unsigned
+rows_count(const char *columns)
+{
+	unsigned n = *columns != '\0';
+
+	for (; *columns != '\0'; columns++)
+		n += *columns == ' ';
+	return n;
+}
+
 void
 rows_columns(struct rows *r, const char *columns)
 {
-	char text[ROWS_HEADER_MAX], *save = NULL, *word;
-	const char *names[ROWS_COLUMNS_MAX];
+	const char *p = columns;
+	size_t n;
 
-	CHECK(strlen(columns) < sizeof(text));
-	strcpy(text, columns);
-	for (word = strtok_r(text, " ", &save); word != NULL;
-	    word = strtok_r(NULL, " ", &save)) {
-		CHECK(r->n < ROWS_COLUMNS_MAX);
-		names[r->n++] = word;
+	r->n = rows_count(columns);
+	CHECK(r->n <= ROWS_COLUMNS_MAX);
+	msgwrite_begin(&r->w, 'T');
+	msgwrite_u16(&r->w, (uint16_t)r->n);
+	for (; *p != '\0'; p += n + (p[n] == ' ')) {
+		n = strcspn(p, " ");
+		rows_column(r, p, n);
 	}
-	msgwrite_text_desc(&r->w, names, r->n);
+	msgwrite_end(&r->w);
 }
 
 /* ------------------------------------------------------------ cells */

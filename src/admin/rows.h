@@ -9,7 +9,7 @@
 #include "pgwire/msgwrite.h"
 #include "run/worker.h"
 
-#define ROWS_COLUMNS_MAX 24
+#define ROWS_COLUMNS_MAX 40
 
 /* Stays where it was initialised: the writer points into it. */
 struct rows {
@@ -27,7 +27,7 @@ struct row {
 
 void rows_init(struct rows *r);
 void rows_fini(struct rows *r);
-/* columns: names separated by blanks. */
+/* columns: as in tbl/console_commands.h, separated by blanks. */
 void rows_columns(struct rows *r, const char *columns);
 
 void row_str(struct row *row, const char *s); /* NULL allowed */

@@ -22,12 +22,12 @@ show_reply(struct console_call *call, struct rows *r)
 }
 
 static void
-show_tour(struct console_call *call, const char *columns,
+show_tour(struct console_call *call,
     void (*visit)(struct tour *t, struct worker *w))
 {
 	struct tour *t = tour_new(call->w, call->session);
 
-	rows_columns(&t->rows, columns);
+	rows_columns(&t->rows, call->line->command->columns);
 	t->visit = visit;
 	tour_start(t);
 }
@@ -41,13 +41,11 @@ console_show_help(struct console_call *call)
 	struct rows r;
 	unsigned i;
 
-	rows_init(&r);
-	rows_columns(&r, "command permission description");
-	for (i = 0; i < console_n_commands; i++) {
-		row_str(&row, console_commands[i].words);
-		row_str(&row, console_commands[i].permission == CONSOLE_LOOK ?
-		    "look" : "admin");
-		row_str(&row, console_commands[i].help);
+	console_rows(call, &r);
+	for (i = 0; i < n_commands; i++) {
+		row_str(&row, commands[i].words);
+		row_str(&row, command_permission_name(commands[i].permission));
+		row_str(&row, commands[i].help);
 		rows_add(&r, &row);
 	}
 	show_reply(call, &r);
@@ -80,15 +78,14 @@ show_counter(void *arg, const char *name, const char *help, uint64_t v)
 }
 
 void
-console_show_stats(struct console_call *call)
+console_show_counters(struct console_call *call)
 {
 	struct metrics **all;
 	struct rows r;
 	unsigned n;
 
 	all = show_metrics(call, &n);
-	rows_init(&r);
-	rows_columns(&r, "name value description");
+	console_rows(call, &r);
 	metrics_sum_counters(all, n, show_counter, &r);
 	free(all);
 	show_reply(call, &r);
@@ -122,9 +119,7 @@ console_show_latency(struct console_call *call)
 	unsigned i, n, count = series_count();
 
 	all = show_metrics(call, &n);
-	rows_init(&r);
-	rows_columns(&r, "route variant backend outcome count total_ms avg_ms "
-	    "p50_ms p95_ms p99_ms");
+	console_rows(call, &r);
 	for (i = 0; i < count; i++) {
 		metrics_sum_series(all, n, i, &v);
 		if (v.count > 0)
@@ -179,9 +174,7 @@ show_clients_visit(struct tour *t, struct worker *w)
 void
 console_show_clients(struct console_call *call)
 {
-	show_tour(call, "id worker user database state addr application_name "
-	    "tls backend remote_pid pin tx connect_time state_ms queries "
-	    "prepared_statements prepared_bytes", show_clients_visit);
+	show_tour(call, show_clients_visit);
 }
 
 /* ------------------------------------------------------------ servers */
@@ -218,9 +211,7 @@ show_servers_visit(struct tour *t, struct worker *w)
 void
 console_show_servers(struct console_call *call)
 {
-	show_tour(call, "user backend state remote_pid worker "
-	    "application_name tx connect_time leases prepared_statements "
-	    "replies_owed cancels scope", show_servers_visit);
+	show_tour(call, show_servers_visit);
 }
 
 /* ------------------------------------------------------------ workers */
@@ -260,8 +251,7 @@ show_workers_visit(struct tour *t, struct worker *w)
 void
 console_show_workers(struct console_call *call)
 {
-	show_tour(call, "worker clients servers config_generation shapes "
-	    "shape_parses shape_hits shape_evictions", show_workers_visit);
+	show_tour(call, show_workers_visit);
 }
 
 /* ------------------------------------------------------------ pools */
@@ -276,9 +266,7 @@ console_show_pools(struct console_call *call)
 	size_t i;
 
 	pools_gather(&all);
-	rows_init(&r);
-	rows_columns(&r, "backend user cl_waiting sv_active sv_idle sv_login "
-	    "pool_size maxwait maxwait_us paused last_error");
+	console_rows(call, &r);
 	for (i = 0; i < all.n; i++) {
 		v = &all.v[i];
 		row_str(&row, v->backend);
@@ -339,9 +327,7 @@ console_show_backends(struct console_call *call)
 	size_t i;
 
 	pools_gather(&all);
-	rows_init(&r);
-	rows_columns(&r, "name state force_user pool_size sv_active sv_idle "
-	    "sv_login cl_waiting last_error");
+	console_rows(call, &r);
 	for (i = 0; i < c->n_backends; i++)
 		show_backend(&r, c, &c->backends[i], &all);
 	pools_free(&all);
@@ -376,8 +362,7 @@ console_show_lists(struct console_call *call)
 		idle += all.v[i].idle;
 	}
 	l1_stats(session_layer_l1(), &l1);
-	rows_init(&r);
-	rows_columns(&r, "list items");
+	console_rows(call, &r);
 	show_list(&r, "databases", c->n_databases);
 	show_list(&r, "backends", c->n_backends);
 	show_list(&r, "tables", c->n_tables);

@@ -68,8 +68,7 @@ console_show_version(struct console_call *call)
 	struct row row = { .n = 0 };
 	struct rows r;
 
-	rows_init(&r);
-	rows_columns(&r, "version libevent openssl");
+	console_rows(call, &r);
 	row_str(&row, "pgsluice " PACKAGE_VERSION);
 	row_str(&row, event_get_version());
 	row_str(&row, OpenSSL_version(OPENSSL_VERSION_STRING));
@@ -88,9 +87,7 @@ console_show_databases(struct console_call *call)
 	struct rows r;
 	size_t i;
 
-	rows_init(&r);
-	rows_columns(&r, "name backend force_user pool_mode pool_size cache "
-	    "tables rules");
+	console_rows(call, &r);
 	for (i = 0; i < c->n_databases; i++) {
 		d = &c->databases[i];
 		row_str(&row, d->name);
@@ -172,9 +169,7 @@ console_show_routes(struct console_call *call)
 	struct rows r;
 	size_t i, k;
 
-	rows_init(&r);
-	rows_columns(&r, "table databases key_column key_type time_column "
-	    "variant in_use kind backend relation shard_relation parts");
+	console_rows(call, &r);
 	for (i = 0; i < c->n_tables; i++)
 		for (k = 0; k < c->tables[i].n_variants; k++)
 			show_variant(&r, &c->tables[i],
@@ -327,8 +322,7 @@ console_show_cache(struct console_call *call)
 	struct rows r;
 	size_t i;
 
-	rows_init(&r);
-	rows_columns(&r, "section name value note");
+	console_rows(call, &r);
 	show_l1(&r, c);
 	show_l2(&r);
 	show_lookups(&r, call->control);
@@ -358,8 +352,7 @@ console_show_config(struct console_call *call)
 {
 	struct rows r;
 
-	rows_init(&r);
-	rows_columns(&r, "key value default changeable");
+	console_rows(call, &r);
 	conf_each_setting(session_conf(call->w), show_setting, &r);
 	show_conf_reply(call, &r);
 }

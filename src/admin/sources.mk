@@ -4,6 +4,8 @@
 libpgsluice_a_SOURCES += \
 	src/admin/admin.c \
 	src/admin/admin.h \
+	src/admin/command.c \
+	src/admin/command.h \
 	src/admin/console.c \
 	src/admin/console.h \
 	src/admin/control.c \

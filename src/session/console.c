@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "session/session_priv.h"
+#include "session/login.h"
 
 static session_console_cb console_cb;
 
@@ -14,6 +14,18 @@ void
 session_console_init(session_console_cb cb)
 {
 	console_cb = cb;
+}
+
+enum console_role
+session_console_role(const struct session *s)
+{
+	enum console_role role = CONSOLE_ROLE_NONE;
+
+#define CONSOLE_ROLE(sym, name, setting, doc) \
+	if (session_user_in(s, &s->conf->setting)) \
+		role = CONSOLE_ROLE_##sym;
+#include "tbl/console_roles.h"
+	return role;
 }
 
 enum unit_result
@@ -26,7 +38,7 @@ session_console_unit(struct session *s, struct unit *u)
 		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_DONE;
 	}
 	session_enter(s, SESSION_CONSOLE);
-	console_cb(s->sw->w, s->id, u->p + 5, s->can_admin, s->can_look);
+	console_cb(s->sw->w, s->id, u->p + 5, s->role);
 	return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_DONE;
 }
 

@@ -31,12 +31,18 @@ struct session_setup {
 	char *redis_password; /* or NULL */
 };
 
+/* What a user may do on the console; later ones may what earlier ones may. */
+enum console_role {
+	CONSOLE_ROLE_NONE,
+#define CONSOLE_ROLE(sym, name, setting, doc) CONSOLE_ROLE_##sym,
+#include "tbl/console_roles.h"
+};
+
 /* A console statement arrived on a session of database "pgsluice". Runs on
  * the session's worker. The callee must answer exactly once, now or later,
- * with session_console_reply() on that worker. can_admin: the user is in
- * admin_users; can_look: in admin_users or stats_users. */
+ * with session_console_reply() on that worker. */
 typedef void (*session_console_cb)(struct worker *w, uint64_t session,
-    const char *sql, bool can_admin, bool can_look);
+    const char *sql, enum console_role role);
 
 /* Once, before workers start. The setup's references are taken over. */
 void session_layer_init(struct worker *const *workers, unsigned n,

@@ -65,14 +65,14 @@ session_auth_begin(struct session *s)
 	const struct userdb_entry *e;
 	struct scram_verifier mock;
 	bool admin = strcmp(s->dbname, "pgsluice") == 0 &&
-	    session_user_in(s, &s->conf->admin_users);
+	    session_console_role(s) >= CONSOLE_ROLE_OPERATE;
 
 	if (s->conf->tls_mode == TLS_MODE_REQUIRE && !s->tls &&
 	    strcmp(s->peer, "unix") != 0) {
 		session_close(s, CLOSE_TLS_REQUIRED, NULL);
 		return;
 	}
-	/* Admins keep a way in when all places are taken. */
+	/* Who can do something about it keeps a way in when all places are taken. */
 	if (session_count() > (unsigned)s->conf->max_client_conn && !admin) {
 		session_close(s, CLOSE_TOO_MANY, NULL);
 		return;

@@ -82,7 +82,8 @@ struct session {
 	struct login *login;     /* until logged in */
 	int32_t cancel_pid;
 	uint32_t cancel_secret;
-	bool can_admin, can_look, console, tls;
+	bool console, tls;
+	enum console_role role;  /* of a console session */
 
 	/* where */
 	struct conf *conf;               /* referenced */
@@ -325,6 +326,8 @@ void session_release_at_end(struct session *s);
 enum unit_result session_console_unit(struct session *s, struct unit *u)
     PG_MUST_CHECK;
 void session_console_init(session_console_cb cb);
+/* What the user may do there by the lists of the configuration. */
+enum console_role session_console_role(const struct session *s);
 
 /* ---- cancel.c -------------------------------------------------------------------- */
 void cancel_register(struct session *s); /* draws the key */

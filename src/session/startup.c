@@ -270,12 +270,10 @@ session_greet_console(struct session *s)
 	size_t i;
 
 	s->console = true;
-	s->can_admin = session_user_in(s, &s->conf->admin_users);
-	s->can_look = s->can_admin ||
-	    session_user_in(s, &s->conf->stats_users);
-	if (!s->can_look) {
-		session_close(s, CLOSE_NOT_ADMIN,
-		    "user is neither in admin_users nor in stats_users");
+	s->role = session_console_role(s);
+	if (s->role == CONSOLE_ROLE_NONE) {
+		session_close(s, CLOSE_NOT_ADMIN, "user is in none of "
+		    "admin_users, operator_users and stats_users");
 		return;
 	}
 	buf_init(&b, 4096);

@@ -1,34 +1,43 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * COMMAND(words, permission, handler, help): every console command, once.
+ * COMMAND(words, permission, handler, columns, help): every console command,
+ * once.
  *
  * words: in upper case, compared without regard to case; # stands for a
- * number, * for any further words. permission: LOOK (admin_users and
- * stats_users) or ADMIN (admin_users). Order is that of SHOW HELP.
+ * number, $ for a name, % for a setting of tbl/settings.h, & for a setting of
+ * PostgreSQL that drivers set, = for itself or TO, + for a value of one or more
+ * words, * for any further words. The first row that fits counts.
+ * permission: the least role of tbl/console_roles.h that may; DENY: nobody.
+ * columns: of the answer, each with :4 (int4), :8 (int8), :n (numeric) or
+ * nothing (text); "": no rows. Those of PgBouncer's command come first.
+ * Order is that of SHOW HELP.
  */
-COMMAND("SHOW HELP", LOOK, console_show_help, "This list")
-COMMAND("SHOW VERSION", LOOK, console_show_version, "Version of pgsluice and of the libraries it runs with")
-COMMAND("SHOW STATS", LOOK, console_show_stats, "Counters since the start")
-COMMAND("SHOW LATENCY", LOOK, console_show_latency, "Number and latency of statements, by route, variant, backend and outcome")
-COMMAND("SHOW CLIENTS", LOOK, console_show_clients, "Client connections")
-COMMAND("SHOW SERVERS", LOOK, console_show_servers, "Connections to backends")
-COMMAND("SHOW POOLS", LOOK, console_show_pools, "Pools: servers and waiting clients by backend and user")
-COMMAND("SHOW BACKENDS", LOOK, console_show_backends, "Configured PostgreSQL servers and whether they can be reached")
-COMMAND("SHOW DATABASES", LOOK, console_show_databases, "Databases that clients can connect to")
-COMMAND("SHOW ROUTES", LOOK, console_show_routes, "Routed tables and their variants")
-COMMAND("SHOW CACHE", LOOK, console_show_cache, "Cache: memory, Redis, lookups, bypass reasons, rules")
-COMMAND("SHOW CONFIG", LOOK, console_show_config, "Settings in force")
-COMMAND("SHOW WORKERS", LOOK, console_show_workers, "Worker threads: clients, servers, statement shapes")
-COMMAND("SHOW LISTS", LOOK, console_show_lists, "How many of each there are")
-COMMAND("RELOAD", ADMIN, console_reload, "Read the configuration file again; answers when all workers use it")
-COMMAND("PAUSE", ADMIN, console_pause, "Lend no more servers; statements wait")
-COMMAND("RESUME", ADMIN, console_resume, "End PAUSE")
-COMMAND("RECONNECT", ADMIN, console_reconnect, "Replace every server as it becomes idle")
-COMMAND("FLUSH CACHE", ADMIN, console_flush, "Forget all cached results, in memory and in Redis")
-COMMAND("KILL_CLIENT #", ADMIN, console_kill, "Close the client with this id (see SHOW CLIENTS)")
-COMMAND("SHUTDOWN", ADMIN, console_shutdown, "Stop as SIGTERM does: clients may finish their transactions")
-COMMAND("SET *", LOOK, console_set, "Accepted and ignored: drivers send it")
-COMMAND("BEGIN *", LOOK, console_begin, "Accepted and ignored: drivers send it")
-COMMAND("COMMIT *", LOOK, console_commit, "Accepted and ignored: drivers send it")
-COMMAND("ROLLBACK *", LOOK, console_rollback, "Accepted and ignored: drivers send it")
+COMMAND("SHOW HELP", READ, console_show_help, "command permission description", "This list")
+COMMAND("SHOW VERSION", READ, console_show_version, "version libevent openssl", "Version of pgsluice and of the libraries it runs with")
+COMMAND("SHOW COUNTERS", READ, console_show_counters, "name value:8 description", "Counters since the start, the same as in /metrics")
+COMMAND("SHOW LATENCY", READ, console_show_latency, "route variant backend outcome count:8 total_ms:n avg_ms:n p50_ms:n p95_ms:n p99_ms:n", "Number and latency of statements, by route, variant, backend and outcome")
+COMMAND("SHOW CLIENTS", READ, console_show_clients, "id:8 worker:4 user database state addr application_name tls backend remote_pid:4 pin tx connect_time state_ms:n queries:8 prepared_statements:4 prepared_bytes:8", "Client connections")
+COMMAND("SHOW SERVERS", READ, console_show_servers, "user backend state remote_pid:4 worker:4 application_name tx connect_time leases:8 prepared_statements:4 replies_owed:4 cancels:4 scope:8", "Connections to backends")
+COMMAND("SHOW POOLS", READ, console_show_pools, "backend user cl_waiting:4 sv_active:4 sv_idle:4 sv_login:4 pool_size:4 maxwait:4 maxwait_us:4 paused last_error", "Pools: servers and waiting clients by backend and user")
+COMMAND("SHOW BACKENDS", READ, console_show_backends, "name state force_user pool_size:4 sv_active:4 sv_idle:4 sv_login:4 cl_waiting:4 last_error", "Configured PostgreSQL servers and whether they can be reached")
+COMMAND("SHOW DATABASES", READ, console_show_databases, "name backend force_user pool_mode pool_size:4 cache tables:4 rules:4", "Databases that clients can connect to")
+COMMAND("SHOW ROUTES", READ, console_show_routes, "table databases key_column key_type time_column variant in_use kind backend relation shard_relation parts", "Routed tables and their variants")
+COMMAND("SHOW CACHE", READ, console_show_cache, "section name value:8 note", "Cache: memory, Redis, lookups, bypass reasons, rules")
+COMMAND("SHOW CONFIG", READ, console_show_config, "key value default changeable", "Settings in force")
+COMMAND("SHOW WORKERS", READ, console_show_workers, "worker:4 clients:4 servers:4 config_generation:8 shapes:8 shape_parses:8 shape_hits:8 shape_evictions:8", "Worker threads: clients, servers, statement shapes")
+COMMAND("SHOW LISTS", READ, console_show_lists, "list items:4", "How many of each there are")
+COMMAND("PAUSE", OPERATE, console_pause, "", "Lend no more servers; statements wait")
+COMMAND("RESUME", OPERATE, console_resume, "", "End PAUSE")
+COMMAND("RECONNECT", OPERATE, console_reconnect, "", "Replace every server as it becomes idle")
+COMMAND("KILL_CLIENT #", OPERATE, console_kill_client, "", "Close the client with this id (see SHOW CLIENTS)")
+COMMAND("FLUSH CACHE", OPERATE, console_flush, "", "Forget all cached results, in memory and in Redis")
+COMMAND("RELOAD", ADMIN, console_reload, "", "Read the configuration file again; answers when all workers use it")
+COMMAND("SHUTDOWN", ADMIN, console_shutdown, "", "Stop as SIGTERM does: clients may finish their transactions")
+COMMAND("SET & *", READ, console_set_ignored, "", "Accepted and ignored: drivers send it")
+COMMAND("BEGIN *", READ, console_begin, "", "Accepted and ignored: drivers send it")
+COMMAND("START TRANSACTION *", READ, console_start, "", "Accepted and ignored: drivers send it")
+COMMAND("COMMIT *", READ, console_commit, "", "Accepted and ignored: drivers send it")
+COMMAND("ROLLBACK *", READ, console_rollback, "", "Accepted and ignored: drivers send it")
+COMMAND("RESET *", READ, console_reset, "", "Accepted and ignored: drivers send it")
+COMMAND("DISCARD *", READ, console_discard, "", "Accepted and ignored: drivers send it")
 #undef COMMAND

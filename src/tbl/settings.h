@@ -51,6 +51,7 @@ SETTING_STR(tls_cert_file, "", true, "Server certificate chain, PEM.")
 SETTING_STR(tls_key_file, "", true, "Its private key, PEM, not readable by others.")
 SETTING_STR(tls_ca_file, "", true, "CA that signs client certificates; empty: none are asked for.")
 SETTING_LIST(admin_users, "", true, "Users who may run every console command.")
+SETTING_LIST(operator_users, "", true, "Users who may look and steer traffic on the console: PAUSE, RESUME, RECONNECT, KILL, FLUSH and the like; neither settings nor SHUTDOWN.")
 SETTING_LIST(stats_users, "", true, "Users who may only look (SHOW) on the console.")
 
 /* limits */

@@ -6,6 +6,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/bypass_reasons.h \
 	src/tbl/close_reasons.h \
 	src/tbl/console_commands.h \
+	src/tbl/console_roles.h \
 	src/tbl/counters.h \
 	src/tbl/function_effects.h \
 	src/tbl/functions.h \

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""doc/metrics.md and doc/console.md say what the tables in src/tbl say.
+"""doc/metrics.md says what the tables in src/tbl say.
 
     tests/lint/admindoc.py            compare (part of make check)
     tests/lint/admindoc.py --write    write doc/metrics.md
 
 doc/metrics.md is made from counters.h, metric_families.h and
-bypass_reasons.h; the text around them stands here.  doc/console.md is
-written by hand: every command must stand in it, with its permission.
+bypass_reasons.h; the text around them stands here.
 """
 
 import re
@@ -19,9 +18,6 @@ COUNTER = re.compile(r'^COUNTER\((\w+), "([^"]*)"\)', re.M)
 FAMILY = re.compile(r'^FAMILY\(\w+, "([^"]+)", "([^"]+)", "([^"]*)",'
                     r' "([^"]*)"\)', re.M)
 REASON = re.compile(r'^BYPASS_REASON\(\w+, "([^"]+)", "([^"]*)"\)', re.M)
-COMMAND = re.compile(r'^COMMAND\("([^"]+)", (\w+), \w+, "[^"]*"\)', re.M)
-ROW = re.compile(r"^\| `([^`]+)` \| (\w+) \|", re.M)
-IGNORED = {"SET", "BEGIN", "COMMIT", "ROLLBACK"}
 
 INTRO = """\
 # Metrics
@@ -100,25 +96,9 @@ def metric_faults(top):
             yield f"{name}: _total is for counters, and all of them"
 
 
-def console_faults(top):
-    page = (top / "doc" / "console.md").read_text(encoding="utf-8")
-    said = {name.replace(" id", " #"): who for name, who in ROW.findall(page)}
-    commands = {words: who.lower() for words, who
-                in COMMAND.findall(read(top, "console_commands.h"))
-                if words.split()[0] not in IGNORED}
-    for words, who in commands.items():
-        if words not in said:
-            yield f"doc/console.md: {words} is missing"
-        elif said[words] != who:
-            yield f"doc/console.md: {words} is for {who}"
-    for words in said:
-        if words not in commands:
-            yield f"doc/console.md: there is no {words}"
-
-
 def main():
     top = tree.root(sys.argv)
-    faults = list(metric_faults(top)) + list(console_faults(top))
+    faults = list(metric_faults(top))
     path = top / "doc" / "metrics.md"
     text = metrics_page(top)
     if "--write" in sys.argv:

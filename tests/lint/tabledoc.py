@@ -56,6 +56,25 @@ def owed(args):
     return [code(args[0]), cell(args[1])]
 
 
+# What stands in the page for a sign of the pattern of a command.
+SIGNS = {"#": "id", "$": "db", "%": "setting", "=": "=", "+": "value",
+         "&": "...", "*": "..."}
+
+
+def console_command(args):
+    """COMMAND(words, permission, handler, columns, help)"""
+    words = [SIGNS.get(w, w) for w in args[0].split()]
+    columns = re.sub(r":\w", "", args[3]).split()
+    return [code(" ".join(words).replace("... ...", "...")),
+            args[1].lower(), cell(args[4]),
+            ", ".join(code(c) for c in columns)]
+
+
+def console_role(args):
+    """CONSOLE_ROLE(symbol, name, setting, doc)"""
+    return [cell(args[1]), code(args[2]), cell(args[3])]
+
+
 # Table: its macro, the columns' titles (None: one line of names), and what
 # makes cells of a row's arguments.
 TABLES = {
@@ -68,6 +87,10 @@ TABLES = {
                        ["state", "the session is", "client messages acted on",
                         "holds a server"], session_state),
     "owed": ("OWED", ["entry", "reply to"], owed),
+    "console_commands": ("COMMAND", ["command", "role", "does", "columns"],
+                         console_command),
+    "console_roles": ("CONSOLE_ROLE", ["role", "users of", "may"],
+                      console_role),
     "output_settings": ("OUTPUT_SETTING", None, name_only),
     "reported": ("REPORTED", None, name_only),
 }

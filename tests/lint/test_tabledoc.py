@@ -17,6 +17,8 @@ TABLES = {
     "session_states": 'SESSION_STATE(IDLE, "idle", "QX", \'?\', "waiting")\n'
                       'SESSION_STATE(TLS, "tls", NULL, \'n\', "shaking")',
     "owed": 'OWED(SYNC, "sync")',
+    "console_commands": 'COMMAND("PAUSE $", READ, f, "a b:8", "stop")',
+    "console_roles": 'CONSOLE_ROLE(READ, "read", stats_users, "look")',
     "output_settings": "OUTPUT_SETTING(DateStyle)\n"
                        "OUTPUT_SETTING(TimeZone)",
     "reported": "REPORTED(TimeZone)",
@@ -83,6 +85,10 @@ class TableDoc(unittest.TestCase):
         before = self.page()
         self.passes("--write")
         self.assertEqual(self.page(), before)
+
+    def test_signs_and_types_of_commands(self):
+        self.passes("--write")
+        self.assertIn("| `PAUSE db` | read | stop | `a`, `b` |", self.page())
 
     def test_new_row(self):
         self.passes("--write")

@@ -12,6 +12,7 @@ UNIT_TESTS = \
 	tests/unit/test_addr \
 	tests/unit/test_base64 \
 	tests/unit/test_buf \
+	tests/unit/test_command \
 	tests/unit/test_conf \
 	tests/unit/test_connect_args \
 	tests/unit/test_console \
@@ -79,6 +80,10 @@ tests_unit_test_base64_LDADD = $(UNIT_LDADD)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_command_SOURCES = tests/unit/test_command.c
+tests_unit_test_command_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_command_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
 tests_unit_test_conf_CPPFLAGS = $(UNIT_CPPFLAGS)
