@@ -58,12 +58,38 @@ setup_read_secret(const char *file, char *why, size_t why_size)
 }
 
 static void
+setup_load_rules(struct session_setup *s, struct conf_diag *d)
+{
+	static const enum auth_method methods[] = {
+		[CONF_AUTH_SCRAM] = AUTH_SCRAM, [CONF_AUTH_TRUST] = AUTH_TRUST,
+		[CONF_AUTH_MD5] = AUTH_MD5, [CONF_AUTH_PASSWORD] =
+		    AUTH_PASSWORD,
+		[CONF_AUTH_CERT] = AUTH_CERT, [CONF_AUTH_PEER] = AUTH_PEER,
+	};
+	const struct conf *c = s->conf;
+	char why[512];
+
+	if (c->auth != CONF_AUTH_HBA) {
+		s->hba = hba_of_method(methods[c->auth]);
+		return;
+	}
+	s->hba = hba_load(c->auth_hba_file, c->auth_ident_file, why,
+	    sizeof(why));
+	if (s->hba == NULL)
+		setup_complain(d, c->path, "auth_hba_file", why);
+	else if (hba_wants_certificates(s->hba) && c->tls_ca_file[0] == '\0')
+		setup_complain(d, c->path, "auth_hba_file", "a rule wants "
+		    "client certificates, expected tls_ca_file");
+}
+
+static void
 setup_load_files(struct session_setup *s, const struct session_setup *old,
     struct conf_diag *d)
 {
 	const struct conf *c = s->conf;
 	char why[512];
 
+	setup_load_rules(s, d);
 	s->users = userdb_load(c->users_file, old != NULL ? old->users : NULL,
 	    why, sizeof(why));
 	if (s->users == NULL)
@@ -105,6 +131,7 @@ setup_copy(struct session_setup *to, const struct session_setup *from)
 {
 	*to = *from;
 	conf_ref(to->conf);
+	hba_ref(to->hba);
 	userdb_ref(to->users);
 	if (to->tls != NULL)
 		SSL_CTX_up_ref(to->tls);
@@ -117,8 +144,8 @@ setup_release(struct session_setup *s)
 {
 	if (s->conf != NULL)
 		conf_unref(&s->conf);
-	if (s->users != NULL)
-		userdb_unref(&s->users);
+	hba_unref(&s->hba);
+	userdb_unref(&s->users);
 	SSL_CTX_free(s->tls);
 	s->tls = NULL;
 	if (s->redis_password != NULL)

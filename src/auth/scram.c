@@ -23,6 +23,7 @@
 
 #define SCRAM_MESSAGE_MAX 1024 /* as PostgreSQL's limit for SASL messages */
 #define SCRAM_NONCE_RAW 18
+#define SCRAM_PLUS_FLAG "p=tls-server-end-point"
 #define SCRAM_MOCK_SALT 16 /* what PostgreSQL makes */
 
 /* ------------------------------------------------------------- primitives */
@@ -218,24 +219,51 @@ scram_is_printable(struct slice v)
 	return v.n > 0;
 }
 
+/* c= is to be the header as it came, and the binding data. */
+static void
+scram_bind(struct scram *s, struct slice header)
+{
+	uint8_t in[sizeof(SCRAM_PLUS_FLAG) + 2 + SCRAM_BIND_MAX];
+	size_t n = header.n;
+
+	memcpy(in, header.p, n);
+	if (s->plus) {
+		memcpy(in + n, s->bind, s->bind_n);
+		n += s->bind_n;
+	}
+	CHECK(BASE64_LEN(n) < sizeof(s->gs2));
+	base64_encode(in, n, s->gs2);
+}
+
 /* gs2-header = gs2-cbind-flag "," [ authzid ] "," */
 static bool
 scram_gs2(struct scram *s, struct slice *in)
 {
 	const char *p = in->p;
+	size_t n = 1;
 
-	if (p[0] == 'p')
-		return scram_bad(s, "channel binding was not offered");
-	if (p[0] != 'n' && p[0] != 'y')
+	if (p[0] != 'p' && p[0] != 'n' && p[0] != 'y')
 		return scram_bad(s, "unknown channel binding flag");
-	if (in->n < 2 || p[1] != ',')
+	if (p[0] == 'p' && !s->plus)
+		return scram_bad(s, "channel binding was not offered");
+	if (p[0] != 'p' && s->plus)
+		return scram_bad(s, "channel binding expected");
+	if (p[0] == 'y' && s->bind_n > 0)
+		return scram_bad(s, "client believes that channel binding is "
+		    "not offered, but it is");
+	if (s->plus) {
+		n = sizeof(SCRAM_PLUS_FLAG) - 1;
+		if (in->n < n || memcmp(p, SCRAM_PLUS_FLAG, n) != 0)
+			return scram_bad(s, "unsupported channel binding type");
+	}
+	if (in->n < n + 1 || p[n] != ',')
 		return scram_bad(s, "comma expected");
-	if (in->n > 2 && p[2] == 'a')
+	if (in->n > n + 1 && p[n + 1] == 'a')
 		return scram_bad(s, "authorization identity");
-	if (in->n < 3 || p[2] != ',')
+	if (in->n < n + 2 || p[n + 1] != ',')
 		return scram_bad(s, "comma expected");
-	memcpy(s->gs2, p[0] == 'n' ? "biws" : "eSws", 5);
-	*in = slice_make(p + 3, in->n - 3);
+	scram_bind(s, slice_make(p, n + 2));
+	*in = slice_make(p + n + 2, in->n - n - 2);
 	return true;
 }
 
@@ -311,6 +339,31 @@ scram_init(struct scram *s, const struct scram_verifier *v, bool doomed)
 }
 
 void
+scram_offer_plus(struct scram *s, const uint8_t *data, size_t n)
+{
+	CHECK(n > 0 && n <= sizeof(s->bind));
+	memcpy(s->bind, data, n);
+	s->bind_n = n;
+}
+
+struct slice
+scram_mechanisms(const struct scram *s)
+{
+	static const char both[] = "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0";
+	size_t plain = s->bind_n > 0 ? 0 : sizeof("SCRAM-SHA-256-PLUS");
+
+	return slice_make(both + plain, sizeof(both) - plain);
+}
+
+bool
+scram_choose(struct scram *s, struct slice mechanism)
+{
+	s->plus = s->bind_n > 0 &&
+	    slice_eq_str(mechanism, "SCRAM-SHA-256-PLUS");
+	return s->plus || slice_eq_str(mechanism, "SCRAM-SHA-256");
+}
+
+void
 scram_fini(struct scram *s)
 {
 	const char *why = s->why;
@@ -358,10 +411,11 @@ scram_first(struct scram *s, struct slice in, const uint8_t *nonce18,
 /* The proof is the client key under a mask that only the holder of the stored
  * key can compute; the key's hash must be the stored key. */
 static bool
-scram_proof_ok(const struct scram *s, const char *text, size_t n,
+scram_proof_ok(struct scram *s, const char *text, size_t n,
     const uint8_t proof[SCRAM_KEY_LEN])
 {
-	uint8_t mask[SCRAM_KEY_LEN], key[SCRAM_KEY_LEN], hash[SCRAM_KEY_LEN];
+	uint8_t mask[SCRAM_KEY_LEN], *key = s->keys.client_key;
+	uint8_t hash[SCRAM_KEY_LEN];
 	bool same;
 
 	scram_hmac(s->verifier.stored_key, text, n, mask);
@@ -370,7 +424,6 @@ scram_proof_ok(const struct scram *s, const char *text, size_t n,
 	scram_sha256(key, hash);
 	same = CRYPTO_memcmp(hash, s->verifier.stored_key, SCRAM_KEY_LEN) == 0;
 	OPENSSL_cleanse(mask, sizeof(mask));
-	OPENSSL_cleanse(key, sizeof(key));
 	return same;
 }
 
@@ -397,6 +450,7 @@ scram_final(struct scram *s, struct slice in, char *out, size_t *out_len)
 	OPENSSL_cleanse(proof, sizeof(proof));
 	if (s->doomed || !ok)
 		return SCRAM_FAILED;
+	memcpy(s->keys.server_key, s->verifier.server_key, SCRAM_KEY_LEN);
 	memcpy(out, "v=", 2);
 	base64_encode(signature, sizeof(signature), out + 2);
 	*out_len = 2 + BASE64_LEN(SCRAM_KEY_LEN);
@@ -408,6 +462,7 @@ scram_step(struct scram *s, struct slice in, const uint8_t nonce18[18],
     char *out, size_t *out_len)
 {
 	enum scram_result result = SCRAM_MALFORMED;
+	struct scram_keys keys = { .client_key = { 0 } };
 
 	*out_len = 0;
 	if (s->state == SCRAM_ST_DONE)
@@ -420,7 +475,12 @@ scram_step(struct scram *s, struct slice in, const uint8_t nonce18[18],
 		result = scram_first(s, in, nonce18, out, out_len);
 	else
 		result = scram_final(s, in, out, out_len);
-	if (result != SCRAM_CONTINUE)
-		scram_fini(s);
+	if (result == SCRAM_CONTINUE)
+		return result;
+	if (result == SCRAM_OK)
+		keys = s->keys;
+	scram_fini(s);
+	s->keys = keys;
+	OPENSSL_cleanse(&keys, sizeof(keys));
 	return result;
 }

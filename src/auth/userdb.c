@@ -7,26 +7,19 @@
  * (milliseconds each), except those an older set already has.  Afterwards a
  * set never changes, so lookups need no lock.  No message holds a secret.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "auth/authfile.h"
 #include "auth/userdb.h"
-#include "base/buf.h"
 #include "base/hash.h"
 
 #define USERDB_MAGIC 0x05e4db17u
-#define USERDB_FILE_MAX (16u * 1024 * 1024)
 #define USERDB_NAME_MAX 127
 #define USERDB_SECRET_MAX 1023
-#define USERDB_SALT_LEN 16
-#define USERDB_CHUNK 4096
 
 struct userdb_row { /* entry first: sorted and searched as entries */
 	struct userdb_entry entry;
@@ -37,7 +30,7 @@ struct userdb {
 	uint32_t magic;
 	atomic_uint refs;
 	struct userdb_row *rows; /* by name once loaded */
-	size_t n, size;
+	size_t n, size, n_md5; /* of n: can be asked for an MD5 answer */
 };
 
 /* Reading: one line at a time out of the whole text. */
@@ -73,15 +66,11 @@ userdb_fail(struct userdb_reader *r, const char *fmt, ...)
 static void
 userdb_free(struct userdb *u)
 {
-	struct userdb_entry *e;
 	size_t i;
 
 	for (i = 0; i < u->n; i++) {
-		e = &u->rows[i].entry;
-		free(e->name);
-		if (e->password != NULL)
-			explicit_bzero(e->password, strlen(e->password));
-		free(e->password);
+		free(u->rows[i].entry.name);
+		secret_fini(&u->rows[i].entry.secret);
 	}
 	if (u->n > 0)
 		explicit_bzero(u->rows, u->n * sizeof(*u->rows));
@@ -148,6 +137,13 @@ userdb_count(const struct userdb *u)
 	return u->n;
 }
 
+enum secret_kind
+userdb_common_kind(const struct userdb *u)
+{
+	CHECK_MAGIC(u, USERDB_MAGIC);
+	return 2 * u->n_md5 > u->n ? SECRET_MD5 : SECRET_SCRAM;
+}
+
 void
 userdb_ref(struct userdb *u)
 {
@@ -176,68 +172,40 @@ userdb_unref(struct userdb **up)
 
 /* ---- the secrets ---- */
 
-static bool
-userdb_starts(const char *s, const char *prefix)
-{
-	return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
-static bool
-userdb_is_md5(const char *s)
-{
-	return strlen(s) == 35 && userdb_starts(s, "md5") &&
-	    strspn(s + 3, "0123456789abcdef") == 32;
-}
-
-/* Take a plain password: the verifier comes from the old set if that was made
- * of the same password. */
+/* A plain password's verifier comes from the old set if that was made of the
+ * same password. */
 static void
-userdb_take_password(struct userdb_reader *r, struct userdb_entry *e,
-    const char *password)
+userdb_verifier(struct userdb_reader *r, struct userdb_entry *e)
 {
 	const struct userdb_entry *was = NULL;
-	uint8_t salt[USERDB_SALT_LEN];
 
-	e->password = x_strdup(password);
 	if (r->old != NULL)
 		was = userdb_find(r->old, e->name);
-	if (was != NULL && was->password != NULL &&
-	    strcmp(was->password, password) == 0) {
-		e->verifier = was->verifier;
-		return;
-	}
-	hash_random(salt, sizeof(salt));
-	scram_verifier_derive(slice_str(password), salt, sizeof(salt),
-	    SCRAM_ITER_DEFAULT, &e->verifier);
+	if (was != NULL && was->secret.kind == SECRET_PLAIN &&
+	    strcmp(was->secret.password, e->secret.password) == 0)
+		e->secret.verifier = was->secret.verifier;
+	else
+		secret_derive(&e->secret);
 }
 
 static bool
-userdb_take(struct userdb_reader *r, const char *name, const char *secret)
+userdb_take(struct userdb_reader *r, const char *name, const char *text)
 {
-	struct scram_verifier v;
 	struct userdb_entry *e;
-	bool is_verifier;
+	struct secret secret;
+	const char *why;
 
-	memset(&v, 0, sizeof(v));
 	if (name[0] == '\0')
 		return userdb_fail(r, "empty user name, expected a name");
-	if (secret[0] == '\0')
-		return userdb_fail(r, "empty secret, expected a "
-		    "SCRAM-SHA-256 verifier or a password");
-	if (userdb_is_md5(secret))
-		return userdb_fail(r, "md5 secret, expected a SCRAM-SHA-256 "
-		    "verifier or a password");
-	/* A mistyped verifier must not become somebody's password. */
-	is_verifier = userdb_starts(secret, "SCRAM-SHA-");
-	if (is_verifier && !scram_verifier_parse(slice_str(secret), &v))
-		return userdb_fail(r, "malformed verifier, expected "
-		    "SCRAM-SHA-256$iterations:salt$stored:server");
+	why = secret_parse(text, &secret);
+	if (why != NULL)
+		return userdb_fail(r, "%s", why);
 	e = userdb_add(r->db, name, r->line);
-	if (is_verifier)
-		e->verifier = v;
-	else
-		userdb_take_password(r, e, secret);
-	explicit_bzero(&v, sizeof(v));
+	e->secret = secret;
+	explicit_bzero(&secret, sizeof(secret));
+	r->db->n_md5 += secret_has_md5(&e->secret);
+	if (e->secret.kind == SECRET_PLAIN)
+		userdb_verifier(r, e);
 	return true;
 }
 
@@ -346,63 +314,15 @@ userdb_text(struct userdb_reader *r, const char *text, size_t len)
 /* ---- the file ---- */
 
 static bool
-userdb_check_mode(struct userdb_reader *r, const struct stat *st)
-{
-	mode_t bits = st->st_mode & 0777;
-
-	if (!S_ISREG(st->st_mode))
-		return userdb_fail(r, "not a file, expected one");
-	if ((bits & 077) == 0 ||
-	    (st->st_uid == 0 && (bits & ~(mode_t)0640) == 0))
-		return true;
-	return userdb_fail(r, "mode is %04o, expected 0600, or 0640 if root "
-	    "owns it", (unsigned)bits);
-}
-
-static bool
-userdb_read(struct userdb_reader *r, int fd, off_t size, struct buf *b)
-{
-	ssize_t got;
-
-	/* All at once: a buffer that grows leaves copies of the secrets. */
-	if (size > USERDB_FILE_MAX - USERDB_CHUNK ||
-	    !buf_reserve(b, (size_t)size + USERDB_CHUNK))
-		return userdb_fail(r, "file too large, expected at most %u "
-		    "bytes", USERDB_FILE_MAX - USERDB_CHUNK);
-	for (;;) {
-		if (!buf_reserve(b, USERDB_CHUNK))
-			return userdb_fail(r, "file grew while it was read");
-		got = read(fd, buf_tail(b), USERDB_CHUNK);
-		if (got < 0 && errno != EINTR)
-			return userdb_fail(r, "cannot read: %s",
-			    strerror(errno));
-		if (got == 0)
-			return true;
-		if (got > 0)
-			buf_grow(b, (size_t)got);
-	}
-}
-
-static bool
 userdb_file(struct userdb_reader *r)
 {
-	bool ok = false;
-	struct stat st;
+	char why[256];
 	struct buf b;
-	int fd;
+	bool ok;
 
-	/* Looked at before it is opened: opening a device can do things. */
-	if (stat(r->path, &st) == 0 && !userdb_check_mode(r, &st))
-		return false;
-	fd = open(r->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return userdb_fail(r, "cannot open: %s", strerror(errno));
-	buf_init(&b, USERDB_FILE_MAX);
-	if (fstat(fd, &st) != 0)
-		(void)userdb_fail(r, "cannot look: %s", strerror(errno));
-	else
-		ok = userdb_check_mode(r, &st) && userdb_read(r, fd, st.st_size, &b);
-	(void)close(fd);
+	buf_init(&b, AUTHFILE_MAX);
+	ok = authfile_read(r->path, true, &b, why, sizeof(why)) ||
+	    userdb_fail(r, "%s", why);
 	ok = ok && (buf_len(&b) == 0 ||
 	    userdb_text(r, buf_head(&b), buf_len(&b)));
 	buf_wipe(&b);

@@ -13,15 +13,14 @@
 
 #include <stdbool.h>
 
-#include "auth/scram.h"
+#include "auth/secret.h"
 #include "base/check.h"
 
 struct userdb;
 
 struct userdb_entry {
 	char *name;
-	char *password; /* NULL when the file holds a verifier */
-	struct scram_verifier verifier;
+	struct secret secret; /* a plain one has its verifier */
 };
 
 /* path "" gives an empty set. On failure NULL and a message
@@ -34,5 +33,8 @@ void userdb_ref(struct userdb *u);
 void userdb_unref(struct userdb **u);
 const struct userdb_entry *userdb_find(const struct userdb *u, const char *name);
 size_t userdb_count(const struct userdb *u);
+/* The kind of most secrets, MD5 or SCRAM: what a user that does not exist is
+ * to look like. */
+enum secret_kind userdb_common_kind(const struct userdb *u);
 
 #endif

@@ -20,7 +20,10 @@
 #include "base/clock.h"
 
 enum conf_pool_mode { POOL_MODE_TRANSACTION, POOL_MODE_SESSION };
-enum conf_auth { CONF_AUTH_SCRAM, CONF_AUTH_TRUST };
+enum conf_auth {
+	CONF_AUTH_SCRAM, CONF_AUTH_TRUST, CONF_AUTH_MD5, CONF_AUTH_PASSWORD,
+	CONF_AUTH_CERT, CONF_AUTH_PEER, CONF_AUTH_HBA
+};
 enum conf_tls_mode { TLS_MODE_DISABLE, TLS_MODE_ALLOW, TLS_MODE_REQUIRE };
 enum conf_variant_kind { VARIANT_PLAIN, VARIANT_MONTHLY, VARIANT_SHARDED };
 enum conf_key_type {

@@ -190,6 +190,31 @@ settings_check_tls(struct conf_parse *p)
 }
 
 static void
+settings_check_auth(struct conf_parse *p)
+{
+	const struct conf *c = p->conf;
+
+	settings_check_file(p, "users_file", c->users_file, false);
+	settings_check_file(p, "auth_hba_file", c->auth_hba_file, false);
+	settings_check_file(p, "auth_ident_file", c->auth_ident_file, false);
+	if (c->auth == CONF_AUTH_HBA && c->auth_hba_file[0] == '\0')
+		conf_complain(p, settings_line(p, "auth"),
+		    "auth: hba needs rules, expected auth_hba_file");
+	if (c->auth != CONF_AUTH_HBA && c->auth_hba_file[0] != '\0')
+		conf_complain(p, settings_line(p, "auth_hba_file"),
+		    "auth_hba_file: would not be used, expected auth = "
+		    "\"hba\"");
+	if (c->auth_hba_file[0] == '\0' && c->auth_ident_file[0] != '\0')
+		conf_complain(p, settings_line(p, "auth_ident_file"),
+		    "auth_ident_file: would not be used, expected "
+		    "auth_hba_file");
+	if (c->auth == CONF_AUTH_CERT && c->tls_ca_file[0] == '\0')
+		conf_complain(p, settings_line(p, "auth"),
+		    "auth: cert needs a CA for client certificates, expected "
+		    "tls_ca_file");
+}
+
+static void
 settings_check(struct conf_parse *p)
 {
 	const struct conf *c = p->conf;
@@ -200,7 +225,7 @@ settings_check(struct conf_parse *p)
 	if (c->http_listen[0] != '\0')
 		settings_check_address(p, "http_listen", c->http_listen);
 	settings_check_dir(p, "unix_socket_dir", c->unix_socket_dir);
-	settings_check_file(p, "users_file", c->users_file, false);
+	settings_check_auth(p);
 	settings_check_tls(p);
 	settings_check_file(p, "redis_password_file", c->redis_password_file,
 	    true);

@@ -9,4 +9,6 @@ libpgsluice_a_SOURCES += \
 	src/net/stream.c \
 	src/net/stream.h \
 	src/net/tls.c \
-	src/net/tls.h
+	src/net/tls.h \
+	src/net/tls_peer.c \
+	src/net/tls_peer.h

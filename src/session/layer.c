@@ -36,6 +36,7 @@ setup_ref(const struct session_setup *from)
 	struct session_setup to = *from;
 
 	conf_ref(to.conf);
+	hba_ref(to.hba);
 	userdb_ref(to.users);
 	if (to.tls != NULL)
 		SSL_CTX_up_ref(to.tls);
@@ -48,6 +49,7 @@ static void
 setup_fini(struct session_setup *st)
 {
 	conf_unref(&st->conf);
+	hba_unref(&st->hba);
 	userdb_unref(&st->users);
 	SSL_CTX_free(st->tls);
 	if (st->redis_password != NULL)
@@ -217,6 +219,7 @@ session_tick_one(struct session *s, nsec_t now)
 	case SESSION_STARTUP:
 	case SESSION_TLS:
 	case SESSION_AUTH:
+	case SESSION_AUTH_WAIT:
 	case SESSION_WELCOME:
 		if (now - s->born > c->client_login_timeout)
 			session_close(s, CLOSE_LOGIN_TIMEOUT, NULL);

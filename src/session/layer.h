@@ -11,6 +11,7 @@
 
 #include <openssl/ssl.h>
 
+#include "auth/hba.h"
 #include "auth/userdb.h"
 #include "base/buf.h"
 #include "base/htab.h"
@@ -26,6 +27,7 @@ struct session_worker;
 /* Everything a reload replaces, as one thing. */
 struct session_setup {
 	struct conf *conf;
+	struct hba *hba;
 	struct userdb *users;
 	SSL_CTX *tls;        /* NULL: no TLS */
 	char *redis_password; /* or NULL */

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Authentication: from a known name to proof of it.
+ * Authentication: from a known name to the way it has to be proven.
  *
- * Knows the exchange of password messages; nothing of startup packets
- * (startup.c), and no pool, cache or backend: those come after proof.  Runs on
- * the session's worker.  An unknown user fails exactly like a wrong password.
+ * Knows rules and secrets; nothing of startup packets (startup.c) nor of the
+ * messages of an exchange (proof.c), and no pool, cache or backend: those come
+ * after proof.  Runs on the session's worker.  An unknown user goes through the
+ * same exchange as a known one, on a mock secret, and fails like a wrong
+ * password.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pgwire/msgwrite.h"
+#include "base/log.h"
+#include "net/tls_peer.h"
 #include "session/login.h"
 
-static uint8_t mock_secret[32];
+static uint8_t mock_key[32];
 
 void
 session_login_init(void)
 {
-	hash_random(mock_secret, sizeof(mock_secret));
+	hash_random(mock_key, sizeof(mock_key));
 }
 
 struct login *
@@ -37,6 +40,8 @@ session_login_free(struct session *s)
 	if (s->login == NULL)
 		return;
 	scram_fini(&s->login->scram);
+	secret_fini(&s->login->secret);
+	hba_unref(&s->login->hba);
 	buf_reset(&s->login->settings);
 	free(s->login);
 	s->login = NULL;
@@ -55,15 +60,146 @@ session_user_in(const struct session *s, const struct conf_strings *l)
 	return false;
 }
 
-/* ---- the exchange ------------------------------------------------------------ */
+/* ---- the outcome ------------------------------------------------------------- */
+
+void
+session_auth_failed(struct session *s)
+{
+	enum auth_method m = s->login->rule->method;
+	char text[256];
+
+	snprintf(text, sizeof(text),
+	    "%s authentication failed for user \"%.128s\"",
+	    m == AUTH_CERT ? "certificate" : m == AUTH_PEER ? "peer" :
+	    "password", s->user);
+	session_close(s, m == AUTH_CERT || m == AUTH_PEER ?
+	    CLOSE_AUTH_REFUSED : CLOSE_AUTH, text);
+}
+
+/* Does the client's certificate name the user? */
+static bool
+session_auth_cert_is_user(struct session *s)
+{
+	const struct hba_rule *r = s->login->rule;
+	char *name = tls_peer_name(s->st.ssl, r->clientname_dn);
+	bool ok = name != NULL && hba_ident(s->login->hba, r->map, name,
+	    s->user);
+
+	if (!ok)
+		log_info("session", "msg=\"certificate does not fit the user\" "
+		    "id=%llu user=%s name=%s rule=%d",
+		    (unsigned long long)s->id, log_escs(s->user),
+		    log_escs(name != NULL ? name : ""), r->line);
+	free(name);
+	return ok;
+}
+
+void
+session_auth_passed(struct session *s)
+{
+	if (s->login->rule->clientcert == CLIENTCERT_VERIFY_FULL &&
+	    !session_auth_cert_is_user(s))
+		session_auth_failed(s);
+	else
+		session_logged_in(s);
+}
+
+/* No rule lets the client in. */
+static void
+session_auth_refuse(struct session *s, const char *why)
+{
+	const char *port = strrchr(s->peer, ':');
+	int n = port != NULL ? (int)(port - s->peer) : (int)strlen(s->peer);
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s host \"%.*s\", user \"%.128s\", "
+	    "database \"%.128s\", %s", why, n, s->peer, s->user, s->dbname,
+	    s->tls ? "SSL encryption" : "no encryption");
+	session_close(s, CLOSE_AUTH_REFUSED, text);
+}
+
+/* ---- the rule ------------------------------------------------------------------ */
+
+static bool
+session_auth_match(struct session *s)
+{
+	struct login *l = s->login;
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+	struct hba_ask ask = { .database = s->dbname, .user = s->user,
+		.replication = l->replication, .tls = s->tls,
+		.from = (struct sockaddr *)&from };
+	socklen_t len = sizeof(from);
+
+	if (getpeername(s->st.fd, (struct sockaddr *)&from, &len) != 0) {
+		session_close(s, CLOSE_CLIENT_GONE, NULL);
+		return false;
+	}
+	l->hba = s->sw->setup.hba;
+	hba_ref(l->hba);
+	l->rule = hba_match(l->hba, &ask);
+	if (l->rule == NULL) {
+		session_auth_refuse(s, "no authentication rule for");
+		return false;
+	}
+	log_debug("session", "msg=\"authentication rule\" id=%llu line=%d "
+	    "method=%s", (unsigned long long)s->id, l->rule->line,
+	    auth_method_word(l->rule->method));
+	if (l->rule->method == AUTH_REJECT) {
+		session_auth_refuse(s, "an authentication rule rejects");
+		return false;
+	}
+	if (l->rule->clientcert != CLIENTCERT_NO &&
+	    !tls_has_verified_peer(s->st.ssl)) {
+		session_close(s, CLOSE_AUTH_REFUSED,
+		    "connection requires a valid client certificate");
+		return false;
+	}
+	return true;
+}
+
+/* The user's secret. Where there is none, or one that the method cannot use, a
+ * mock one of the kind that most users have. */
+static void
+session_auth_find_secret(struct session *s)
+{
+	const struct userdb *users = s->sw->setup.users;
+	const struct userdb_entry *e = userdb_find(users, s->user);
+
+	if (e == NULL || (e->secret.kind == SECRET_MD5 &&
+	    s->login->rule->method == AUTH_SCRAM))
+		secret_mock(&s->login->secret, s->user,
+		    userdb_common_kind(users), mock_key);
+	else
+		secret_copy(&s->login->secret, &e->secret);
+}
+
+static void
+session_auth_by_rule(struct session *s)
+{
+	switch (s->login->rule->method) {
+	case AUTH_TRUST:
+	case AUTH_CERT:
+		session_auth_passed(s);
+		return;
+	case AUTH_PEER:
+		session_auth_peer(s);
+		return;
+	case AUTH_PASSWORD:
+	case AUTH_MD5:
+	case AUTH_SCRAM:
+		session_auth_find_secret(s);
+		session_auth_ask(s);
+		return;
+	case AUTH_REJECT:
+	case AUTH_METHOD_COUNT:
+		break;
+	}
+	WRONG("authentication method");
+}
 
 void
 session_auth_begin(struct session *s)
 {
-	static const char sasl[] =
-	    "R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0";
-	const struct userdb_entry *e;
-	struct scram_verifier mock;
 	bool admin = strcmp(s->dbname, "pgsluice") == 0 &&
 	    session_console_role(s) >= CONSOLE_ROLE_OPERATE;
 
@@ -81,129 +217,6 @@ session_auth_begin(struct session *s)
 		session_close(s, CLOSE_SHUTDOWN, NULL);
 		return;
 	}
-	if (s->conf->auth == CONF_AUTH_TRUST) {
-		session_logged_in(s);
-		return;
-	}
-	e = userdb_find(s->sw->setup.users, s->user);
-	if (e == NULL)
-		scram_verifier_mock(s->user, mock_secret, &mock);
-	scram_init(&s->login->scram, e != NULL ? &e->verifier : &mock,
-	    e == NULL);
-	session_enter(s, SESSION_AUTH);
-	session_send(s, sasl, sizeof(sasl));
-}
-
-static void
-session_auth_failed(struct session *s)
-{
-	char text[256];
-
-	snprintf(text, sizeof(text),
-	    "password authentication failed for user \"%.128s\"", s->user);
-	session_close(s, CLOSE_AUTH, text);
-}
-
-static void
-session_auth_send(struct session *s, uint32_t code, const char *p, size_t n)
-{
-	struct msgwrite w;
-	struct buf b;
-
-	buf_init(&b, 4096);
-	msgwrite_init(&w, &b);
-	msgwrite_begin(&w, 'R');
-	msgwrite_u32(&w, code);
-	msgwrite_bytes(&w, p, n);
-	msgwrite_end(&w);
-	CHECK(!w.failed);
-	session_send(s, buf_head(&b), buf_len(&b));
-	buf_reset(&b);
-}
-
-/* The SASL data inside a PasswordMessage. */
-static bool
-session_auth_data(struct session *s, const struct frame *f, struct slice *data)
-{
-	struct msgread r;
-	bool null;
-
-	if (s->login->mechanism_chosen) {
-		*data = slice_make(f->p, f->body);
-		return true;
-	}
-	msgread_init(&r, f->p, f->body);
-	if (!slice_eq_str(msgread_str(&r), "SCRAM-SHA-256"))
-		return false;
-	*data = msgread_value(&r, &null);
-	if (null)
-		*data = slice_make(NULL, 0);
-	s->login->mechanism_chosen = true;
-	return msgread_done(&r);
-}
-
-static void
-session_auth_message(struct session *s, const struct frame *f)
-{
-	uint8_t nonce[18];
-	char out[1024];
-	size_t n = 0;
-	struct slice data;
-
-	if (!session_auth_data(s, f, &data)) {
-		session_close(s, CLOSE_PROTOCOL, "malformed SASL message");
-		return;
-	}
-	hash_random(nonce, sizeof(nonce));
-	switch (scram_step(&s->login->scram, data, nonce, out, &n)) {
-	case SCRAM_CONTINUE:
-		session_auth_send(s, 11, out, n);
-		break;
-	case SCRAM_OK:
-		session_auth_send(s, 12, out, n);
-		if (s->state != SESSION_CLOSED)
-			session_logged_in(s);
-		break;
-	case SCRAM_FAILED:
-		session_auth_failed(s);
-		break;
-	case SCRAM_MALFORMED:
-		session_close(s, CLOSE_PROTOCOL,
-		    scram_why(&s->login->scram));
-		break;
-	}
-}
-
-/* ---- input ------------------------------------------------------------------ */
-
-size_t
-session_auth_input(struct session *s, const char *p, size_t n)
-{
-	struct frame f;
-
-	switch (frame_next(p, n, LOGIN_INPUT_MAX, &f)) {
-	case FRAME_NEED_MORE:
-		s->need = 5;
-		return 0;
-	case FRAME_PARTIAL:
-		if (f.type == 'p') {
-			s->need = f.size;
-			return 0;
-		}
-		break;
-	case FRAME_WHOLE:
-		if (f.type == 'p') {
-			session_auth_message(s, &f);
-			return f.size;
-		}
-		if (f.type == 'X') {
-			session_close(s, CLOSE_TERMINATE, NULL);
-			return n;
-		}
-		break;
-	default:
-		break;
-	}
-	session_close(s, CLOSE_PROTOCOL, "expected a password message");
-	return n;
+	if (session_auth_match(s))
+		session_auth_by_rule(s);
 }

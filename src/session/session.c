@@ -200,7 +200,8 @@ session_tell(struct session *s, enum close_reason why, const char *detail)
 	buf_init(&b, 64 * 1024);
 	msgwrite_init(&w, &b);
 	msgwrite_error(&w, "FATAL", reasons[why].sqlstate,
-	    why == CLOSE_AUTH || why == CLOSE_NO_DATABASE ||
+	    why == CLOSE_AUTH || why == CLOSE_AUTH_REFUSED ||
+	    why == CLOSE_NO_DATABASE ||
 	    why == CLOSE_VERSION || why == CLOSE_BACKEND_DOWN ?
 	    detail : reasons[why].text,
 	    why == CLOSE_PROTOCOL || why == CLOSE_STARTUP ||
@@ -535,7 +536,7 @@ session_pool(struct session *s, const struct conf_backend *b)
 		e = b->user != NULL ? NULL :
 		    userdb_find(s->sw->setup.users, user);
 		s->pools[b->id] = pool_get(b, user,
-		    e != NULL ? e->password : NULL, s->startup,
+		    e != NULL ? e->secret.password : NULL, s->startup,
 		    s->startup_len);
 	}
 	return s->pools[b->id];

@@ -16,6 +16,7 @@ libpgsluice_a_SOURCES += \
 	src/session/login.c \
 	src/session/login.h \
 	src/session/physical.c \
+	src/session/proof.c \
 	src/session/query.c \
 	src/session/relay.c \
 	src/session/session.c \

@@ -12,6 +12,8 @@ CLOSE_REASON(VERSION, client_protocol_errors, "0A000", "unsupported frontend pro
 CLOSE_REASON(TLS_FAILED, client_login_failures, NULL, "TLS handshake failed")
 CLOSE_REASON(TLS_REQUIRED, client_login_failures, "28000", "this server accepts only TLS connections")
 CLOSE_REASON(AUTH, client_login_failures, "28P01", "password authentication failed")
+CLOSE_REASON(AUTH_REFUSED, client_login_failures, "28000", "refused by the authentication rules")
+CLOSE_REASON(AUTH_BUSY, client_refused, "53300", "too many logins at once, try again")
 CLOSE_REASON(NO_DATABASE, client_login_failures, "3D000", "database does not exist")
 CLOSE_REASON(NOT_ADMIN, client_login_failures, "42501", "not allowed to use the console")
 CLOSE_REASON(REPLICATION, client_login_failures, "0A000", "replication connections are not supported")

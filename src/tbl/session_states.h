@@ -7,6 +7,7 @@
 SESSION_STATE(STARTUP, "startup", "", 'n', "waiting for the startup packet")
 SESSION_STATE(TLS, "tls", "", 'n', "TLS handshake")
 SESSION_STATE(AUTH, "auth", "pX", 'n', "authentication exchange")
+SESSION_STATE(AUTH_WAIT, "auth_wait", NULL, 'n', "a password is being checked, or a user looked up")
 SESSION_STATE(WELCOME, "login", NULL, 'n', "waiting for a first server, to learn what to tell the client")
 SESSION_STATE(IDLE, "idle", "QPBDECSHFXdcf", '?', "waiting for a statement; holds a server if pinned or in a transaction")
 SESSION_STATE(LOOKUP, "lookup", NULL, '?', "asking L2")

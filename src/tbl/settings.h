@@ -44,8 +44,10 @@ SETTING_INT(workers, 0, 0, 256, false, "Worker threads; 0: one per CPU.")
 SETTING_ENUM(log_level, int, 2, "error|warn|info|debug", true, "Least severe level that is logged.")
 
 /* who may come in */
-SETTING_ENUM(auth, enum conf_auth, CONF_AUTH_SCRAM, "scram-sha-256|trust", true, "How clients prove who they are.")
-SETTING_STR(users_file, "", true, "File of \"user\" \"secret\" lines; a secret is a SCRAM-SHA-256 verifier as in pg_authid, or a plain password.")
+SETTING_ENUM(auth, enum conf_auth, CONF_AUTH_SCRAM, "scram-sha-256|trust|md5|password|cert|peer|hba", true, "How clients prove who they are; hba: as auth_hba_file says. password is taken over TLS and the unix socket only, unless a rule of auth_hba_file says otherwise.")
+SETTING_STR(auth_hba_file, "", true, "Rules in the format of pg_hba.conf: who may connect from where to which database, and by which method. Needs auth = \"hba\".")
+SETTING_STR(auth_ident_file, "", true, "User name maps in the format of pg_ident.conf, for map= in auth_hba_file.")
+SETTING_STR(users_file, "", true, "File of \"user\" \"secret\" lines; a secret is a SCRAM-SHA-256 verifier or an md5 hash as in pg_authid, or a plain password.")
 SETTING_ENUM(tls_mode, enum conf_tls_mode, TLS_MODE_DISABLE, "disable|allow|require", true, "TLS for clients.")
 SETTING_STR(tls_cert_file, "", true, "Server certificate chain, PEM.")
 SETTING_STR(tls_key_file, "", true, "Its private key, PEM, not readable by others.")

@@ -2,6 +2,7 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/tbl/auth_methods.h \
 	src/tbl/blocks.h \
 	src/tbl/bypass_reasons.h \
 	src/tbl/close_reasons.h \

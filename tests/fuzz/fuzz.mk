@@ -4,6 +4,7 @@
 EXTRA_DIST += \
 	tests/fuzz/corpus/conf \
 	tests/fuzz/corpus/frame \
+	tests/fuzz/corpus/hba \
 	tests/fuzz/corpus/l2_entry \
 	tests/fuzz/corpus/ledger \
 	tests/fuzz/corpus/lex \
@@ -16,6 +17,7 @@ EXTRA_DIST += \
 FUZZ_REPLAYS = \
 	tests/fuzz/replay_conf \
 	tests/fuzz/replay_frame \
+	tests/fuzz/replay_hba \
 	tests/fuzz/replay_l2_entry \
 	tests/fuzz/replay_ledger \
 	tests/fuzz/replay_lex \
@@ -28,6 +30,7 @@ FUZZ_REPLAYS = \
 FUZZERS = \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_frame \
+	tests/fuzz/fuzz_hba \
 	tests/fuzz/fuzz_l2_entry \
 	tests/fuzz/fuzz_ledger \
 	tests/fuzz/fuzz_lex \
@@ -53,6 +56,11 @@ tests_fuzz_replay_frame_SOURCES = tests/fuzz/fuzz_frame.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c
 tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_hba_SOURCES = tests/fuzz/fuzz_hba.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_hba_SOURCES = tests/fuzz/fuzz_hba.c
+tests_fuzz_fuzz_hba_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_l2_entry_SOURCES = tests/fuzz/fuzz_l2_entry.c \
 	tests/fuzz/replay_main.c

@@ -74,6 +74,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_scram_verifier(in);
 	scram_verifier_mock("user", secret, &v);
 	scram_init(&s, &v, size % 2 == 0);
+	if (size % 3 != 0) {
+		scram_offer_plus(&s, secret, sizeof(secret));
+		CHECK(size % 3 == 1 ||
+		    scram_choose(&s, SLICE_LIT("SCRAM-SHA-256-PLUS")));
+	}
 	while (in.n > 0) {
 		const char *end = memchr(in.p, '\0', in.n);
 		size_t n = end != NULL ? (size_t)(end - in.p) : in.n;

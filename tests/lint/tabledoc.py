@@ -78,6 +78,7 @@ def console_role(args):
 # Table: its macro, the columns' titles (None: one line of names), and what
 # makes cells of a row's arguments.
 TABLES = {
+    "auth_methods": ("AUTH_METHOD", ["method", "proof"], reason),
     "bypass_reasons": ("BYPASS_REASON", ["reason", "the statement ..."],
                        reason),
     "pin_reasons": ("PIN_REASON", ["reason", "because of"], reason),

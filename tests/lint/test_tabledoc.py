@@ -16,6 +16,7 @@ TABLES = {
                      'CLOSE_REASON(GONE, none, NULL, "gone")',
     "session_states": 'SESSION_STATE(IDLE, "idle", "QX", \'?\', "waiting")\n'
                       'SESSION_STATE(TLS, "tls", NULL, \'n\', "shaking")',
+    "auth_methods": 'AUTH_METHOD(TRUST, "trust", "none")',
     "owed": 'OWED(SYNC, "sync")',
     "console_commands": 'COMMAND("PAUSE $", READ, f, "a b:8", "stop")',
     "console_roles": 'CONSOLE_ROLE(READ, "read", stats_users, "look")',

@@ -120,6 +120,14 @@ client_check_server(struct client *c, const char *p, size_t n)
 	assert_memory_equal(p, expect, n);
 }
 
+/* What the server is left with. */
+static void
+client_keys(const struct client *c, struct scram_keys *keys)
+{
+	hmac(c->salted, "Client Key", keys->client_key);
+	hmac(c->salted, "Server Key", keys->server_key);
+}
+
 /* Send the first message of c and read the answer. */
 static void
 start(struct scram *s, struct client *c)
@@ -406,16 +414,26 @@ test_no_initial_response(void **state PG_UNUSED)
 
 /* --------------------------------------------------------------- malformed */
 
-/* The exchange is over, tells why, and holds nothing any more. */
+/* The exchange is over, tells why, and holds nothing any more, but the keys if
+ * it went well. */
 static void
-assert_wiped(const struct scram *s)
+assert_wiped_but_keys(const struct scram *s, const struct scram_keys *keys)
 {
 	struct scram over;
 
 	memset(&over, 0, sizeof(over));
 	over.state = SCRAM_ST_DONE;
 	over.why = s->why;
+	over.keys = *keys;
 	assert_memory_equal(s, &over, sizeof(over));
+}
+
+static void
+assert_wiped(const struct scram *s)
+{
+	static const struct scram_keys none;
+
+	assert_wiped_but_keys(s, &none);
 }
 
 static void
@@ -436,6 +454,101 @@ refuse_first(struct slice first, const char *why)
 	assert_int_equal(scram_step(&s, SLICE_LIT("n,,n=,r=abc"), nonce18,
 	    out, &n), SCRAM_MALFORMED);
 	assert_string_equal(scram_why(&s), "message after the end");
+	scram_fini(&s);
+}
+
+/* ---- channel binding ---- */
+
+#define PLUS "p=tls-server-end-point,,"
+
+static const uint8_t binding[] = "thirty-two bytes of a certificate";
+
+/* The c= of a client that binds to these bytes. */
+static const char *
+bound(const uint8_t *data, size_t n)
+{
+	static char text[256];
+	uint8_t in[128];
+
+	memcpy(in, PLUS, sizeof(PLUS) - 1);
+	memcpy(in + sizeof(PLUS) - 1, data, n);
+	base64_encode(in, sizeof(PLUS) - 1 + n, text);
+	return text;
+}
+
+static enum scram_result
+login_plus(const char *mechanism, const char *gs2, const char *cbind,
+    const char **why)
+{
+	struct scram_verifier v = verifier(PG_ASCII);
+	struct client c = { .gs2 = gs2, .bare = "n=,r=abc" };
+	char out[512], text[600];
+	enum scram_result r;
+	struct scram s;
+	size_t n;
+
+	scram_init(&s, &v, false);
+	scram_offer_plus(&s, binding, sizeof(binding));
+	assert_int_equal(scram_mechanisms(&s).n, 34);
+	assert_true(scram_choose(&s, slice_str(mechanism)));
+	snprintf(text, sizeof(text), "%s%s", gs2, c.bare);
+	r = scram_step(&s, slice_str(text), nonce18, out, &n);
+	if (r == SCRAM_CONTINUE) {
+		client_read_first(&c, out, n);
+		client_final(&c, PG_ASCII_PASSWORD, cbind, NULL, "", text,
+		    sizeof(text));
+		r = scram_step(&s, slice_str(text), nonce18, out, &n);
+	}
+	*why = scram_why(&s);
+	scram_fini(&s);
+	return r;
+}
+
+static void
+test_channel_binding(void **state PG_UNUSED)
+{
+	static const char plain[] = "SCRAM-SHA-256";
+	static const char plus[] = "SCRAM-SHA-256-PLUS";
+	uint8_t other[sizeof(binding)];
+	const char *why;
+
+	memcpy(other, binding, sizeof(other));
+	other[0] ^= 1;
+	assert_int_equal(login_plus(plus, PLUS, bound(binding,
+	    sizeof(binding)), &why), SCRAM_OK);
+	/* Another certificate: somebody is in between. */
+	assert_int_equal(login_plus(plus, PLUS, bound(other, sizeof(other)),
+	    &why), SCRAM_MALFORMED);
+	assert_string_equal(why, "channel binding does not match");
+	assert_int_equal(login_plus(plus, PLUS, NULL, &why), SCRAM_MALFORMED);
+	/* No way down from what both can do. */
+	assert_int_equal(login_plus(plain, "y,,", NULL, &why),
+	    SCRAM_MALFORMED);
+	assert_non_null(strstr(why, "believes"));
+	assert_int_equal(login_plus(plus, "n,,", NULL, &why), SCRAM_MALFORMED);
+	assert_int_equal(login_plus(plus, "y,,", NULL, &why), SCRAM_MALFORMED);
+	assert_int_equal(login_plus(plain, PLUS, NULL, &why),
+	    SCRAM_MALFORMED);
+	assert_int_equal(login_plus(plus, "p=tls-unique,,", NULL, &why),
+	    SCRAM_MALFORMED);
+	assert_string_equal(why, "unsupported channel binding type");
+	/* A client that cannot may still log in. */
+	assert_int_equal(login_plus(plain, "n,,", NULL, &why), SCRAM_OK);
+}
+
+static void
+test_mechanisms(void **state PG_UNUSED)
+{
+	struct scram_verifier v = verifier(PG_ASCII);
+	struct scram s;
+
+	scram_init(&s, &v, false);
+	assert_memory_equal(scram_mechanisms(&s).p, "SCRAM-SHA-256\0", 15);
+	assert_int_equal(scram_mechanisms(&s).n, 15);
+	assert_false(scram_choose(&s, slice_str("SCRAM-SHA-256-PLUS")));
+	assert_false(scram_choose(&s, slice_str("SCRAM-SHA-1")));
+	assert_false(scram_choose(&s, slice_str("")));
+	assert_true(scram_choose(&s, slice_str("SCRAM-SHA-256")));
 	scram_fini(&s);
 }
 
@@ -548,6 +661,7 @@ test_bent_final(void **state PG_UNUSED)
 	struct scram_verifier v = verifier(PG_ASCII);
 	struct client c = { .gs2 = "n,,", .bare = "n=,r=abc" };
 	char out[512], final[600];
+	struct scram_keys keys;
 	struct scram s;
 	size_t n, len;
 
@@ -582,6 +696,9 @@ test_bent_final(void **state PG_UNUSED)
 	}
 	assert_int_equal(scram_step(&s, slice_make(final, len), nonce18, out,
 	    &n), SCRAM_OK);
+	client_keys(&c, &keys);
+	assert_wiped_but_keys(&s, &keys);
+	scram_fini(&s);
 	assert_wiped(&s);
 	assert_int_equal(scram_step(&s, slice_make(final, len), nonce18, out,
 	    &n), SCRAM_MALFORMED);
@@ -622,6 +739,8 @@ main(void)
 		cmocka_unit_test(test_empty_password),
 		cmocka_unit_test(test_largest),
 		cmocka_unit_test(test_no_initial_response),
+		cmocka_unit_test(test_channel_binding),
+		cmocka_unit_test(test_mechanisms),
 		cmocka_unit_test(test_malformed_first),
 		cmocka_unit_test(test_malformed_final),
 		cmocka_unit_test(test_bent_final),

@@ -95,18 +95,41 @@ test_forms(void **state)
 	assert_int_equal(userdb_count(u), 4);
 	e = userdb_find(u, "zoe");
 	assert_non_null(e);
-	assert_string_equal(e->password, "plain # ; password");
-	assert_int_equal(e->verifier.iterations, SCRAM_ITER_DEFAULT);
+	assert_string_equal(e->secret.password, "plain # ; password");
+	assert_int_equal(e->secret.verifier.iterations, SCRAM_ITER_DEFAULT);
 	e = userdb_find(u, "a\"b");
 	assert_non_null(e);
-	assert_string_equal(e->password, "say \"hi\"");
+	assert_string_equal(e->secret.password, "say \"hi\"");
 	assert_non_null(userdb_find(u, "app\""));
 	e = userdb_find(u, "app");
 	assert_non_null(e);
 	assert_string_equal(e->name, "app");
-	assert_null(e->password);
+	assert_null(e->secret.password);
 	assert_null(userdb_find(u, "App"));
 	assert_null(userdb_find(u, ""));
+	userdb_unref(&u);
+}
+
+/* What a user that does not exist is to look like: like most. */
+static void
+test_common_kind(void **state)
+{
+	struct userdb *u = load("\"a\" \"" PENCIL "\"\n", NULL);
+
+	(void)state;
+	assert_int_equal(userdb_common_kind(u), SECRET_SCRAM);
+	userdb_unref(&u);
+	u = load("\"a\" \"" PENCIL "\"\n"
+	    "\"b\" \"md50123456789abcdef0123456789abcdef\"\n", NULL);
+	assert_int_equal(userdb_common_kind(u), SECRET_SCRAM);
+	assert_int_equal(userdb_find(u, "b")->secret.kind, SECRET_MD5);
+	userdb_unref(&u);
+	u = load("\"a\" \"" PENCIL "\"\n\"c\" \"plain\"\n"
+	    "\"b\" \"md50123456789abcdef0123456789abcdef\"\n", NULL);
+	assert_int_equal(userdb_common_kind(u), SECRET_MD5);
+	userdb_unref(&u);
+	u = load("", NULL);
+	assert_int_equal(userdb_common_kind(u), SECRET_SCRAM);
 	userdb_unref(&u);
 }
 
@@ -123,20 +146,20 @@ test_verifier_and_plain(void **state)
 	assert_non_null(u);
 	v = userdb_find(u, "v");
 	p = userdb_find(u, "p");
-	assert_int_equal(v->verifier.iterations, 4096);
-	scram_verifier_derive(slice_str("pencil"), v->verifier.salt,
-	    v->verifier.salt_len, 4096, &derived);
-	assert_memory_equal(derived.stored_key, v->verifier.stored_key,
+	assert_int_equal(v->secret.verifier.iterations, 4096);
+	scram_verifier_derive(slice_str("pencil"), v->secret.verifier.salt,
+	    v->secret.verifier.salt_len, 4096, &derived);
+	assert_memory_equal(derived.stored_key, v->secret.verifier.stored_key,
 	    SCRAM_KEY_LEN);
-	assert_memory_equal(derived.server_key, v->verifier.server_key,
+	assert_memory_equal(derived.server_key, v->secret.verifier.server_key,
 	    SCRAM_KEY_LEN);
-	scram_verifier_derive(slice_str("pencil"), p->verifier.salt,
-	    p->verifier.salt_len, p->verifier.iterations, &derived);
-	assert_memory_equal(derived.stored_key, p->verifier.stored_key,
+	scram_verifier_derive(slice_str("pencil"), p->secret.verifier.salt,
+	    p->secret.verifier.salt_len, p->secret.verifier.iterations, &derived);
+	assert_memory_equal(derived.stored_key, p->secret.verifier.stored_key,
 	    SCRAM_KEY_LEN);
 	/* Salts are random: never the same for two loads. */
-	assert_true(p->verifier.salt_len >= 16);
-	assert_memory_not_equal(p->verifier.salt, v->verifier.salt, 16);
+	assert_true(p->secret.verifier.salt_len >= 16);
+	assert_memory_not_equal(p->secret.verifier.salt, v->secret.verifier.salt, 16);
 	userdb_unref(&u);
 }
 
@@ -155,25 +178,25 @@ test_takes_over(void **state)
 	assert_non_null(new);
 	was = userdb_find(old, "same");
 	is = userdb_find(new, "same");
-	assert_memory_equal(&was->verifier, &is->verifier,
-	    sizeof(was->verifier));
+	assert_memory_equal(&was->secret.verifier, &is->secret.verifier,
+	    sizeof(was->secret.verifier));
 	was = userdb_find(old, "other");
 	is = userdb_find(new, "other");
-	assert_memory_not_equal(was->verifier.salt, is->verifier.salt, 16);
-	assert_memory_not_equal(was->verifier.stored_key,
-	    is->verifier.stored_key, SCRAM_KEY_LEN);
+	assert_memory_not_equal(was->secret.verifier.salt, is->secret.verifier.salt, 16);
+	assert_memory_not_equal(was->secret.verifier.stored_key,
+	    is->secret.verifier.stored_key, SCRAM_KEY_LEN);
 	/* The same password of another user is not the same secret. */
 	is = userdb_find(new, "new");
-	assert_memory_not_equal(userdb_find(old, "same")->verifier.salt,
-	    is->verifier.salt, 16);
+	assert_memory_not_equal(userdb_find(old, "same")->secret.verifier.salt,
+	    is->secret.verifier.salt, 16);
 	/* From a verifier to a password: derived anew. */
 	is = userdb_find(new, "v");
-	assert_string_equal(is->password, "pencil");
-	assert_memory_not_equal(userdb_find(old, "v")->verifier.salt,
-	    is->verifier.salt, 16);
+	assert_string_equal(is->secret.password, "pencil");
+	assert_memory_not_equal(userdb_find(old, "v")->secret.verifier.salt,
+	    is->secret.verifier.salt, 16);
 	userdb_unref(&old);
 	/* The new set stands on its own. */
-	assert_string_equal(userdb_find(new, "same")->password, "one");
+	assert_string_equal(userdb_find(new, "same")->secret.password, "one");
 	userdb_unref(&new);
 }
 
@@ -192,9 +215,7 @@ test_refused(void **state)
 	    "1: more than two values, expected \"user\" \"secret\"");
 	REFUSE("\"\" \"x\"", "1: empty user name, expected a name");
 	REFUSE("# a\n# b\n\"app\" \"\"\n", "3: empty secret, expected a "
-	    "SCRAM-SHA-256 verifier or a password");
-	REFUSE("\"app\" \"md50123456789abcdef0123456789abcdef\"",
-	    "1: md5 secret, expected a SCRAM-SHA-256 verifier or a password");
+	    "SCRAM-SHA-256 verifier, an md5 hash or a password");
 	REFUSE("\"app\" \"SCRAM-SHA-256$4096:AAAA\"",
 	    "1: malformed verifier, expected "
 	    "SCRAM-SHA-256$iterations:salt$stored:server");
@@ -346,6 +367,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_common_kind),
 		cmocka_unit_test(test_verifier_and_plain),
 		cmocka_unit_test(test_takes_over),
 		cmocka_unit_test(test_refused),

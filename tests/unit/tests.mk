@@ -22,6 +22,7 @@ UNIT_TESTS = \
 	tests/unit/test_frame \
 	tests/unit/test_functions \
 	tests/unit/test_hash \
+	tests/unit/test_hba \
 	tests/unit/test_hist \
 	tests/unit/test_htab \
 	tests/unit/test_input \
@@ -52,6 +53,7 @@ UNIT_TESTS = \
 	tests/unit/test_route \
 	tests/unit/test_scope \
 	tests/unit/test_scram \
+	tests/unit/test_secret \
 	tests/unit/test_setup \
 	tests/unit/test_shape \
 	tests/unit/test_stack \
@@ -120,6 +122,10 @@ tests_unit_test_functions_LDADD = $(UNIT_LDADD)
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_hash_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_hba_SOURCES = tests/unit/test_hba.c
+tests_unit_test_hba_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_hba_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_hist_SOURCES = tests/unit/test_hist.c
 tests_unit_test_hist_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -240,6 +246,10 @@ tests_unit_test_scope_LDADD = $(UNIT_LDADD)
 tests_unit_test_scram_SOURCES = tests/unit/test_scram.c
 tests_unit_test_scram_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_scram_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_secret_SOURCES = tests/unit/test_secret.c
+tests_unit_test_secret_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_setup_SOURCES = tests/unit/test_setup.c
 tests_unit_test_setup_CPPFLAGS = $(UNIT_CPPFLAGS)
