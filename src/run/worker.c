@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -39,12 +40,15 @@ worker_on_wake(evutil_socket_t fd, short what PG_UNUSED, void *arg)
 }
 
 static void
-worker_on_tick(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED, void *arg)
+worker_on_tick(evutil_socket_t fd, short what PG_UNUSED, void *arg)
 {
 	struct worker *w = arg;
 	nsec_t now = clock_mono();
+	uint64_t n;
 
 	CHECK_MAGIC(w, WORKER_MAGIC);
+	if (read(fd, &n, sizeof(n)) < 0)
+		CHECK(errno == EAGAIN || errno == EINTR);
 	if (w->last_tick != 0 && now - w->last_tick > NSEC_PER_SEC +
 	    TICK_MS * NSEC_PER_MSEC) {
 		stat_add(&w->metrics->c.loop_stalls, 1);
@@ -84,8 +88,12 @@ worker_new(unsigned id)
 	struct event_config *cfg = event_config_new();
 
 	CHECK(cfg != NULL);
-	/* Only the owner touches the base; others go through the mailbox. */
-	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK);
+	/* Only the owner touches the base; others go through the mailbox.
+	 * The tick is a descriptor of its own and nothing on this base has a
+	 * timeout: so no turn reads the clock for the loop's sake, and no
+	 * sleep sets up and takes down a kernel timer. */
+	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK |
+	    EVENT_BASE_FLAG_NO_CACHE_TIME);
 	w->magic = WORKER_MAGIC;
 	w->id = id;
 	w->base = event_base_new_with_config(cfg);
@@ -120,12 +128,20 @@ void
 worker_start(struct worker *w, size_t stack,
     void (*tick)(struct worker *w, nsec_t now))
 {
-	static const struct timeval period = { 0, TICK_MS * 1000 };
+	static const struct itimerspec period = {
+		.it_interval.tv_nsec = TICK_MS * NSEC_PER_MSEC,
+		.it_value.tv_nsec = TICK_MS * NSEC_PER_MSEC,
+	};
 	pthread_attr_t attr;
 
 	w->tick = tick;
-	worker_event_set(w, &w->tick_ev, -1, EV_PERSIST, worker_on_tick, w);
-	event_add(&w->tick_ev, &period);
+	w->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK |
+	    TFD_CLOEXEC);
+	CHECK(w->tick_fd >= 0);
+	CHECK(timerfd_settime(w->tick_fd, 0, &period, NULL) == 0);
+	worker_event_set(w, &w->tick_ev, w->tick_fd, EV_READ | EV_PERSIST,
+	    worker_on_tick, w);
+	event_add(&w->tick_ev, NULL);
 	CHECK(pthread_attr_init(&attr) == 0);
 	CHECK(pthread_attr_setstacksize(&attr, stack) == 0);
 	CHECK(pthread_create(&w->thread, &attr, worker_main, w) == 0);
@@ -159,8 +175,10 @@ worker_free(struct worker **wp)
 		free(m);
 	}
 	event_del(&w->wake_ev);
-	if (w->tick != NULL)
+	if (w->tick != NULL) {
 		event_del(&w->tick_ev);
+		close(w->tick_fd);
+	}
 	event_del(&w->reclaim_ev);
 	event_base_free(w->base);
 	close(w->wake_fd);

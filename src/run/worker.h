@@ -54,7 +54,7 @@ struct worker {
 	/* private to worker.c */
 	pthread_mutex_t lock;
 	struct message_list inbox;
-	int wake_fd;
+	int wake_fd, tick_fd;
 	struct event wake_ev, tick_ev, reclaim_ev;
 	STAILQ_HEAD(, deferred) deferred;
 	nsec_t last_tick;
