@@ -12,9 +12,35 @@
 #include <openssl/err.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define SMALL_SEND 1024
+
+/* recv() and send() of a C library are points where a thread can be cancelled,
+ * which costs an atomic write before and after each.  No thread is cancelled
+ * here, and these two are called for every message. */
+static ssize_t
+stream_socket_recv(int fd, void *p, size_t n)
+{
+	ssize_t r;
+
+	do
+		r = syscall(SYS_recvfrom, fd, p, n, 0, NULL, NULL);
+	while (r < 0 && errno == EINTR);
+	return r;
+}
+
+static ssize_t
+stream_socket_send(int fd, const void *p, size_t n)
+{
+	ssize_t r;
+
+	do
+		r = syscall(SYS_sendto, fd, p, n, MSG_NOSIGNAL, NULL, 0);
+	while (r < 0 && errno == EINTR);
+	return r;
+}
 
 static void
 stream_fail(struct stream *st)
@@ -44,9 +70,7 @@ stream_write_some(struct stream *st, const void *p, size_t n)
 	size_t done;
 
 	if (st->ssl == NULL) {
-		do
-			r = send(st->fd, p, n, MSG_NOSIGNAL);
-		while (r < 0 && errno == EINTR);
+		r = stream_socket_send(st->fd, p, n);
 		if (r < 0)
 			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
 		return r;
@@ -218,9 +242,7 @@ stream_recv(struct stream *st, void *p, size_t size, size_t *n)
 	if (st->fd < 0)
 		return STREAM_ERROR;
 	if (st->ssl == NULL) {
-		do
-			r = recv(st->fd, p, size, 0);
-		while (r < 0 && errno == EINTR);
+		r = stream_socket_recv(st->fd, p, size);
 		if (r > 0) {
 			*n = (size_t)r;
 			return STREAM_OK;
@@ -295,17 +317,22 @@ stream_send_pieces(int fd, const struct iovec *iov, int n)
 		.msg_iovlen = (size_t)n };
 	char whole[SMALL_SEND];
 	size_t at = 0;
+	ssize_t r;
 	int i;
 
 	if (n == 1)
-		return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+		return stream_socket_send(fd, iov->iov_base, iov->iov_len);
 	for (i = 0; i < n; i++) {
-		if (iov[i].iov_len > sizeof(whole) - at)
-			return sendmsg(fd, &mh, MSG_NOSIGNAL);
+		if (iov[i].iov_len > sizeof(whole) - at) {
+			do
+				r = sendmsg(fd, &mh, MSG_NOSIGNAL);
+			while (r < 0 && errno == EINTR);
+			return r;
+		}
 		memcpy(whole + at, iov[i].iov_base, iov[i].iov_len);
 		at += iov[i].iov_len;
 	}
-	return send(fd, whole, at, MSG_NOSIGNAL);
+	return stream_socket_send(fd, whole, at);
 }
 
 bool
@@ -318,9 +345,7 @@ stream_sendv(struct stream *st, const struct iovec *iov, int n)
 		return false;
 	r = 0;
 	if (buf_len(&st->out) == 0 && st->ssl == NULL) {
-		do
-			r = stream_send_pieces(st->fd, iov, n);
-		while (r < 0 && errno == EINTR);
+		r = stream_send_pieces(st->fd, iov, n);
 		if (r < 0) {
 			if (errno != EAGAIN && errno != EWOULDBLOCK) {
 				stream_fail(st);
