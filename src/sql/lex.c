@@ -174,11 +174,23 @@ lex_semicolon(struct lex_run *r)
 
 /* --------------------------------------------------------------- keywords */
 
+/* word is of small letters only: nothing else becomes one by that bit. */
+static bool
+lex_is_word(const char *p, const char *word, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if ((p[i] | 0x20) != word[i])
+			return false;
+	return true;
+}
+
 static enum lex_word
 lex_word_class(const char *p, size_t n)
 {
 /* The first letter settles nearly all of them. */
-#define IS_(w) ((p[0] | 0x20) == (w)[0] && strncasecmp(p, w, n) == 0)
+#define IS_(w) ((p[0] | 0x20) == (w)[0] && lex_is_word(p, w, n))
 	switch (n) {
 	case 2:
 		if (IS_("or"))
