@@ -9,6 +9,7 @@
 #include "sql/shape.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void
 shape_free(struct shape_table *t, struct shape *s)
@@ -16,6 +17,7 @@ shape_free(struct shape_table *t, struct shape *s)
 	if (s->derived != NULL && t->free_derived != NULL)
 		t->free_derived(s->derived);
 	analysis_free(&s->an);
+	shape_marks_fini(&s->marks);
 	free(s->text);
 	free(s);
 }
@@ -67,6 +69,9 @@ shape_drop(struct shape_table *t, struct shape *s)
 {
 	htab_remove(&t->tab, &s->node);
 	TAILQ_REMOVE(&t->lru, s, lru);
+	if (s->recent != NULL)
+		*s->recent = NULL;
+	s->recent = NULL;
 	shape_unref(t, &s);
 }
 
@@ -131,6 +136,7 @@ shape_add(struct shape_table *t, const struct lexer *lx, struct slice sql)
 	s->hash = lx->hash;
 	s->text = text;
 	s->len = lx->shape_len;
+	shape_marks_init(&s->marks, slice_make(text, s->len));
 	s->an = an;
 	while (t->tab.count >= t->limit) {
 		shape_drop(t, TAILQ_LAST(&t->lru, shape_list));
@@ -141,27 +147,87 @@ shape_add(struct shape_table *t, const struct lexer *lx, struct slice sql)
 	return s;
 }
 
+/* ---- recent shapes ------------------------------------------------------ */
+
+static struct shape **
+shape_recent_set(struct shape_table *t, struct slice sql)
+{
+	uint64_t a, b;
+
+	memcpy(&a, sql.p, sizeof(a));
+	memcpy(&b, sql.p + sizeof(a), sizeof(b));
+	/* Fibonacci hashing; the high bits are the mixed ones. */
+	a = (a ^ (b << 31 | b >> 33)) * 0x9e3779b97f4a7c15u;
+	return t->recent[a >> 58];
+}
+
+static struct shape *
+shape_recall(struct shape_table *t, struct lexer *lx, struct slice sql,
+    bool scs)
+{
+	struct shape **set = shape_recent_set(t, sql), *s;
+	unsigned i;
+
+	for (i = 0; i < SHAPE_RECENT_WAYS; i++) {
+		s = set[i];
+		if (s != NULL && shape_match(&s->marks,
+		    slice_make(s->text, s->len), sql, scs, lx))
+			return s;
+	}
+	return NULL;
+}
+
+/* s was not found among the recent ones by this text of it. A shape whose first
+ * bytes hold a literal moves from set to set. */
+static void
+shape_remember(struct shape_table *t, struct shape *s, struct slice sql)
+{
+	struct shape **way = &shape_recent_set(t, sql)[t->next_way++ %
+	    SHAPE_RECENT_WAYS];
+
+	if (!s->marks.usable)
+		return;
+	if (s->recent != NULL)
+		*s->recent = NULL;
+	if (*way != NULL)
+		(*way)->recent = NULL;
+	*way = s;
+	s->recent = way;
+}
+
+/* ---- finding ------------------------------------------------------------ */
+
+static struct shape *
+shape_hit(struct shape_table *t, struct shape *s)
+{
+	t->hits++;
+	if (s != TAILQ_FIRST(&t->lru)) {
+		TAILQ_REMOVE(&t->lru, s, lru);
+		TAILQ_INSERT_HEAD(&t->lru, s, lru);
+	}
+	return s;
+}
+
 struct shape *
 shape_get(struct shape_table *t, struct lexer *lx, struct slice sql, bool scs,
     size_t max_len)
 {
-	struct shape *s = NULL;
+	bool may_recall = sql.n >= SHAPE_RECENT_KEY && sql.n <= max_len &&
+	    sql.n <= UINT32_MAX;
+	struct shape *s;
 
+	if (may_recall && (s = shape_recall(t, lx, sql, scs)) != NULL)
+		return shape_hit(t, s);
+	s = NULL;
 	if (lex_statement(lx, sql, scs, max_len) == LEX_OK) {
 		s = shape_find(t, lx);
-		if (s != NULL) {
-			t->hits++;
-			if (s != TAILQ_FIRST(&t->lru)) {
-				TAILQ_REMOVE(&t->lru, s, lru);
-				TAILQ_INSERT_HEAD(&t->lru, s, lru);
-			}
-			return s;
-		}
-		s = shape_add(t, lx, sql);
+		s = s != NULL ? shape_hit(t, s) : shape_add(t, lx, sql);
 	}
 	if (s == NULL) {
 		lx->n_cuts = 0;
-		s = t->unparsed;
+		return t->unparsed;
 	}
+	if (may_recall)
+		shape_remember(t, s, sql);
 	return s;
 }

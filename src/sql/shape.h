@@ -13,6 +13,7 @@
 #include "base/htab.h"
 #include "sql/analysis.h"
 #include "sql/lex.h"
+#include "sql/shape_match.h"
 
 struct shape {
 	struct htab_node node;
@@ -21,11 +22,19 @@ struct shape {
 	struct hash128 hash;
 	char *text;            /* shape bytes, for comparison */
 	size_t len;
+	struct shape_marks marks;
+	struct shape **recent; /* its place in shape_table.recent, or NULL */
 	struct analysis *an;
 	/* For the layer above: what it derived for this shape. Freed through
 	 * shape_table.free_derived when the shape goes or is replaced. */
 	void *derived;
 };
+
+/* Shapes met last, by the first bytes of their texts: tried before the lexer is
+ * asked, because an application says the same over and over. */
+#define SHAPE_RECENT_SETS 64
+#define SHAPE_RECENT_WAYS 4
+#define SHAPE_RECENT_KEY 16 /* bytes; a shorter text is lexed */
 
 struct shape_table {
 	struct htab tab;
@@ -35,6 +44,8 @@ struct shape_table {
 	void (*free_derived)(void *);
 	struct an_functions fns;
 	uint64_t parses, hits, evictions;
+	struct shape *recent[SHAPE_RECENT_SETS][SHAPE_RECENT_WAYS];
+	unsigned next_way;
 };
 
 void shape_table_init(struct shape_table *t, size_t limit,
@@ -43,9 +54,10 @@ void shape_table_fini(struct shape_table *t);
 /* Forget everything (the function lists or the configuration changed). */
 void shape_table_clear(struct shape_table *t, const struct an_functions *fns);
 
-/* Lex into lx and find or make the shape. Never NULL. The result is borrowed:
- * valid until the next call unless shape_ref()ed. For text that was refused
- * lx->n_cuts is 0 and the shape is t->unparsed. */
+/* Cut sql into lx->cuts and find or make its shape; other fields of lx are not
+ * for the caller. Never NULL. The result is borrowed: valid until the next
+ * call unless shape_ref()ed. For text that was refused lx->n_cuts is 0 and the
+ * shape is t->unparsed. */
 struct shape *shape_get(struct shape_table *t, struct lexer *lx,
     struct slice sql, bool scs, size_t max_len);
 struct shape *shape_ref(struct shape *s);

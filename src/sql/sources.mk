@@ -23,4 +23,6 @@ libpgsluice_a_SOURCES += \
 	src/sql/scan.h \
 	src/sql/shape.c \
 	src/sql/shape.h \
+	src/sql/shape_match.c \
+	src/sql/shape_match.h \
 	src/sql/textpos.c

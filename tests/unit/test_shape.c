@@ -88,6 +88,57 @@ test_lru(void **state)
 	assert_int_equal(t.tab.count, 3);
 }
 
+/* Whether the lexer had to look at it. */
+static bool
+is_lexed(const char *sql)
+{
+	lx.shape_len = 0;
+	(void)get(sql);
+	return lx.shape_len > 0;
+}
+
+static void
+test_recent(void **state)
+{
+	struct shape *a = get("select a from t where x = 1");
+
+	(void)state;
+	assert_ptr_equal(get("select a from t where x = 23"), a);
+	assert_false(is_lexed("select a from t where x = 4"));
+	assert_int_equal(lx.n_cuts, 1);
+	assert_int_equal(lx.cuts[0].pos, 26);
+	assert_true(is_lexed("select a from t where y = 1"));
+	assert_false(is_lexed("select a from t where x = 5"));
+	assert_true(is_lexed("select 1"));
+	assert_true(is_lexed("select 1"));
+	/* Three shapes fit: the oldest goes, and is not recalled. */
+	(void)get("select a from t where z = 1");
+	assert_true(is_lexed("select a from t where y = 1"));
+	assert_int_equal(t.tab.count, 3);
+	/* Longer than the caller allows, known or not. */
+	assert_ptr_equal(shape_get(&t, &lx,
+	    SLICE_LIT("select a from t where x = 1"), true, 20), t.unparsed);
+}
+
+/* More shapes that begin alike than a set has ways. */
+static void
+test_recent_crowded(void **state)
+{
+	char sql[64];
+	unsigned i, n = SHAPE_RECENT_WAYS + 2;
+
+	(void)state;
+	t.limit = 100;
+	for (i = 0; i < 10 * n; i++) {
+		snprintf(sql, sizeof(sql), "select a from t where x%u = %u",
+		    i % n, i);
+		assert_int_equal(get(sql)->an->kind, STMT_SELECT);
+		assert_int_equal(lx.n_cuts, 1);
+	}
+	assert_int_equal(t.parses, n);
+	assert_int_equal(t.hits, 9 * n);
+}
+
 static void
 test_refs(void **state)
 {
@@ -167,6 +218,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_same_shape, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_lru, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recent_crowded, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_refs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
