@@ -236,6 +236,11 @@ walk_hand(struct parse *p, PgQuery__Node__NodeCase c, const ProtobufCMessage *m)
 		p->an->flags |= AN_SUBLINK;
 		parse_walk_fields(p, m);
 		break;
+	case PG_QUERY__NODE__NODE_MULTI_ASSIGN_REF:
+		/* SET (a, b) = source: the source hangs below each column. */
+		if (((const PgQuery__MultiAssignRef *)v)->colno == 1)
+			parse_walk_fields(p, m);
+		break;
 	case PG_QUERY__NODE__NODE_LOCKING_CLAUSE:
 		p->an->flags |= AN_LOCKING; /* its relations are aliases */
 		break;

@@ -431,6 +431,9 @@ static const struct {
 	    "insert WRITES; wta:t@t" },
 	{ "INSERT INTO t (a) VALUES (1) RETURNING nextval('x')",
 	    "insert WRITES VOLATILE; wta:t@t; 0.a rows 1; rows" },
+	{ "UPDATE t SET (a, b, c) = (SELECT app.u.x, f, $1 FROM app.u)",
+	    "update WRITES PARAMS SUBLINK; params 1; wta:t@t"
+	    " ra:app.u@app.u; ref 1 app.u; set a,b,c" },
 	{ "SELECT * FROM t WHERE \"K\" = 'x' AND é = 'y'",
 	    "select; ra:t@t; 0.K = 'x'; 0.é = 'y'" },
 };
