@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: PostgreSQL
+"""PostgreSQL's own regression tests through pgsluice; see README.md.
+
+    regress.py [--work DIR] [--columns NAME,...] [--accept] [TEST...]
+
+Without TESTs the whole schedule is run; a TEST needs what its forerunners in
+the schedule leave, so test_setup is run before it.
+"""
+
+import argparse
+import os
+import re
+import sys
+
+import suites
+
+# Tables of test_setup, which many tests read.  All but those of HIDDEN are
+# routed: a test makes a temporary table of such a name.
+SHARED = ["char_tbl", "float8_tbl", "int2_tbl", "int4_tbl", "int8_tbl",
+          "point_tbl", "text_tbl", "varchar_tbl", "onek", "onek2", "tenk1",
+          "tenk2", "person", "emp", "student", "stud_emp"]
+HIDDEN = {"char_tbl", "float8_tbl", "point_tbl", "varchar_tbl"}
+# What changes with another table (foreign key, rule, trigger, view, child):
+# declared as doc/cache.md asks for.
+DEPENDENT = [
+    ("pktable", "fktable"), ("insertconflict", "insertconflictv"),
+    ("cities", "capitals"), ("rtest_emp", "rtest_emplog"),
+    ("rtest_t1", "rtest_v1"), ("clstr_tst", "clstr_tst_inh"),
+    ("rtest_system", "rtest_interface", "rtest_person", "rtest_admin"),
+    ("trunc_trigger_test", "trunc_trigger_log"),
+    ("rtest_t4", "rtest_t5", "rtest_t6", "rtest_t7", "rtest_t8", "rtest_t9"),
+]
+TABLE = re.compile(r"create\s+(?:temp\s+|temporary\s+|unlogged\s+|foreign\s+)*"
+                   r"(?:table|view|materialized\s+view)\s+"
+                   r"(?:if\s+not\s+exists\s+)?([a-z_][a-z0-9_.]*)", re.I)
+
+
+def rule(title, tables):
+    names = ", ".join(f'"{n}"' for n in tables)
+    return (f'cache "{title}" {{ tables = {{{names}}} ttl = {suites.TTL} '
+            'allow_stable = true }')
+
+
+def tables_of(source):
+    """Names of all tables and views that the tests make."""
+    names = dict.fromkeys(SHARED)
+    folder = os.path.join(source, "sql")
+    for file in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, file), errors="replace") as f:
+            names.update(dict.fromkeys(
+                n.lower() for n in TABLE.findall(f.read())))
+    return names
+
+
+def cache_everything(source):
+    """Routes for shared tables; rules for every table that a test makes, each
+    alone, and for any join of the shared ones."""
+    lines = [f'table "{name}" {{ variant "plain" {{ kind = "plain" '
+             f'backend = "regression" relation = "public.{name}" }} }}'
+             for name in SHARED if name not in HIDDEN]
+    lines += [rule(" and ".join(group), group) for group in DEPENDENT]
+    lines += [rule(name, [name]) for name in tables_of(source)]
+    lines.append(rule("joins", SHARED))
+    return "\n".join(lines) + "\n"
+
+
+def counters(sluice):
+    """What shows that a column was what it says."""
+    values = sluice.metrics()
+
+    def of(name):
+        return int(sum(v for k, v in values.items()
+                       if k.split("{")[0] == f"pgsluice_{name}_total"))
+    bypass = {k.split('"')[1]: int(v) for k, v in values.items()
+              if k.startswith("pgsluice_cache_bypass_total") and v}
+    return (f"{of('queries')} statements, {of('pins')} pins, "
+            f"{of('cache_hits_l1')} hits, {of('cache_misses')} misses; "
+            "bypass " + ", ".join(
+                f"{n} {reason}" for reason, n in
+                sorted(bypass.items(), key=lambda kv: -kv[1])))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", default=suites.WORK)
+    parser.add_argument("--columns",
+                        default="direct,session,transaction,cached")
+    parser.add_argument("--accept", action="store_true")
+    parser.add_argument("tests", nargs="*")
+    given = parser.parse_args()
+    work = os.path.abspath(given.work)
+    suites.lablib.exit_on_signals()
+    suites.binary()
+    suites.fetch(work, "postgresql")
+    base = os.path.join(work, "postgresql")
+    source = os.path.join(base, "source", "src", "test", "regress")
+    columns = {c.name: c for c in (
+        suites.Column("direct"), suites.Column("session", "session"),
+        suites.Column("transaction", "transaction"),
+        suites.Column("cached", "transaction", cache_everything(source)))}
+    arguments = [f"--inputdir={source}", f"--dlpath={base}/lib",
+                 "--dbname=regression", "--max-concurrent-tests=20"]
+    # Tests beside one another would end all cached results with their DDL.
+    alone = {"cached": ["--max-connections=1"]}
+    arguments += ["test_setup", *given.tests] if given.tests else \
+        [f"--schedule={source}/parallel_schedule"]
+    results = {}
+    for name in given.columns.split(","):
+        folder = os.path.join(work, "regress")
+        with columns[name].reach(folder, ["regression", "postgres"]) as (
+                port, _, sluice):
+            results[name] = suites.run_regress(
+                "regress/pg_regress", port, os.path.join(folder, name),
+                arguments + alone.get(name, []))
+            if sluice:
+                print(f"{name}: {counters(sluice)}", flush=True)
+    sys.exit(1 if suites.report(results, suites.Review("regress"),
+                                given.accept) else 0)
+
+
+if __name__ == "__main__":
+    main()
