@@ -12,6 +12,7 @@
 #include "admin/http.h"
 #include "admin/tour.h"
 #include "admin/view.h"
+#include "admin/wait.h"
 
 static struct control *admin_control;
 static struct http *admin_http;
@@ -23,6 +24,7 @@ admin_init(struct control *c, int http)
 	admin_control = c;
 	view_init(c->n_workers);
 	tour_init(c->workers, c->n_workers);
+	wait_init(c->n_workers);
 	if (http >= 0)
 		admin_http = http_new(c, http);
 }
@@ -38,6 +40,7 @@ void
 admin_fini(void)
 {
 	tour_fini();
+	wait_fini();
 	view_fini();
 	admin_control = NULL;
 }
@@ -48,6 +51,7 @@ admin_tick(struct worker *w, nsec_t now)
 	if (atomic_load_explicit(&admin_closed, memory_order_acquire))
 		return;
 	session_layer_tick(w, now);
+	wait_tick(w);
 	view_publish(w);
 }
 

@@ -19,6 +19,8 @@
 const struct command commands[] = {
 #define COMMAND(words, permission, handler, columns, help) \
 	{ words, COMMAND_##permission, handler, columns, help },
+#define ABSENT(words, permission, why) \
+	{ words, COMMAND_##permission, console_absent, "", why },
 #include "tbl/console_commands.h"
 };
 const unsigned n_commands = ARRAY_SIZE(commands);

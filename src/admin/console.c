@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Console commands: running one, and those that act.
+ * Console commands: running one, and those that are for the control thread.
  *
- * Those that show are in show.c and show_conf.c.  Runs on the worker of the
+ * Those that show are in show.c and show_conf.c, those that steer traffic in
+ * act.c.  Runs on the worker of the
  * session that asked; what belongs to the control thread is asked of it by
  * message.  Every call is answered exactly once.
  */
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #include "admin/tour.h"
-#include "backend/pool.h"
 #include "base/log.h"
 
 /* ------------------------------------------------------------ answering */
@@ -97,6 +97,16 @@ console_run(struct control *control, struct worker *w, uint64_t session,
 	line.command->run(&call);
 }
 
+void
+console_absent(struct console_call *call)
+{
+	const struct command *c = call->line->command;
+	char text[100];
+
+	snprintf(text, sizeof(text), "%s is not supported", c->words);
+	rows_error(call->w, call->session, "0A000", text, c->help, NULL);
+}
+
 /* ------------------------------------------------------------ harmless */
 
 void
@@ -139,65 +149,6 @@ void
 console_discard(struct console_call *call)
 {
 	console_done(call, "DISCARD ALL");
-}
-
-/* ------------------------------------------------------------ acting */
-
-void
-console_pause(struct console_call *call)
-{
-	pool_pause_all(true);
-	console_done(call, "PAUSE");
-}
-
-void
-console_resume(struct console_call *call)
-{
-	pool_pause_all(false);
-	console_done(call, "RESUME");
-}
-
-void
-console_reconnect(struct console_call *call)
-{
-	pool_reconnect_all();
-	console_done(call, "RECONNECT");
-}
-
-void
-console_flush(struct console_call *call)
-{
-	session_flush_cache(call->w);
-	console_done(call, "FLUSH CACHE");
-}
-
-static void
-console_kill_visit(struct tour *t, struct worker *w)
-{
-	if (t->found == 0 && session_kill(w, t->number))
-		t->found = 1;
-}
-
-static void
-console_kill_done(struct tour *t)
-{
-	if (t->found != 0)
-		rows_reply(&t->rows, t->origin, t->session, "KILL_CLIENT");
-	else
-		rows_error(t->origin, t->session, "42704",
-		    "no client has this id", NULL,
-		    "SHOW CLIENTS lists the ids.");
-}
-
-void
-console_kill_client(struct console_call *call)
-{
-	struct tour *t = tour_new(call->w, call->session);
-
-	t->number = call->line->number;
-	t->visit = console_kill_visit;
-	t->done = console_kill_done;
-	tour_start(t);
 }
 
 /* ------------------------------------------------------------ control */

@@ -22,7 +22,10 @@ struct console_call {
 	void handler(struct console_call *call);
 #include "tbl/console_commands.h"
 
-/* session_console_ops.run, with the control thread to turn to. */
+/* What PgBouncer has and we have not: an error with the reason. */
+void console_absent(struct console_call *call);
+
+/* As session_console_cb, with the control thread to turn to. */
 void console_run(struct control *control, struct worker *w, uint64_t session,
     const char *sql, enum console_role role);
 

@@ -92,7 +92,7 @@ ending_run(struct worker *const *workers, unsigned n)
 	unsigned i;
 
 	atomic_store(&ending_acks, 0);
-	pool_pause_all(true);
+	(void)pool_pause_all(true);
 	ending_tell(workers, n, ending_close_all);
 	while (atomic_load(&ending_acks) < n)
 		nanosleep(&ending_pause, NULL);

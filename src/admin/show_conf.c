@@ -14,9 +14,11 @@
 
 #include "admin/console.h"
 #include "admin/view.h"
+#include "backend/pool.h"
 #include "base/buf.h"
 #include "conf/units.h"
 #include "route/route.h"
+#include "session/dbstate.h"
 
 #define CELL_MAX (1024 * 1024)
 
@@ -78,31 +80,67 @@ console_show_version(struct console_call *call)
 
 /* ------------------------------------------------------------ databases */
 
+struct show_servers {
+	const char *backend;
+	uint64_t n;
+};
+
+static void
+show_add_servers(const struct pool_info *i, void *arg)
+{
+	struct show_servers *a = arg;
+
+	if (strcmp(i->backend, a->backend) == 0)
+		a->n += i->total;
+}
+
+static void
+show_database(struct rows *r, const struct conf *c,
+    const struct conf_database *d)
+{
+	char *host = conf_backend_option(d->backend, "host");
+	char *port = conf_backend_option(d->backend, "port");
+	char *dbname = conf_backend_option(d->backend, "dbname");
+	const struct dbstate *state = dbstate_get(d->name);
+	struct show_servers servers = { d->backend->name, 0 };
+	struct row row = { .n = 0 };
+
+	pool_each(show_add_servers, &servers);
+	row_str(&row, d->name);
+	row_str(&row, host);
+	row_i64(&row, port != NULL ? strtol(port, NULL, 10) : 5432);
+	row_str(&row, dbname);
+	row_str(&row, d->backend->user);
+	row_i64(&row, d->backend->pool_size > 0 ? d->backend->pool_size :
+	    c->pool_size);
+	row_i64(&row, c->min_pool_size);
+	row_u64(&row, 0);
+	row_str(&row, d->pool_mode == POOL_MODE_SESSION ? "session" :
+	    "transaction");
+	row_u64(&row, 0);
+	row_u64(&row, servers.n);
+	row_u64(&row, atomic_load(&state->paused) || pool_paused());
+	row_u64(&row, atomic_load(&state->disabled));
+	row_str(&row, d->backend->name);
+	row_bool(&row, d->cache);
+	row_u64(&row, d->n_tables);
+	row_u64(&row, d->n_rules);
+	rows_add(r, &row);
+	free(host);
+	free(port);
+	free(dbname);
+}
+
 void
 console_show_databases(struct console_call *call)
 {
 	const struct conf *c = session_conf(call->w);
-	const struct conf_database *d;
-	struct row row = { .n = 0 };
 	struct rows r;
 	size_t i;
 
 	console_rows(call, &r);
-	for (i = 0; i < c->n_databases; i++) {
-		d = &c->databases[i];
-		row_str(&row, d->name);
-		row_str(&row, d->backend->name);
-		row_str(&row, d->backend->user != NULL ? d->backend->user :
-		    "");
-		row_str(&row, d->pool_mode == POOL_MODE_SESSION ? "session" :
-		    "transaction");
-		row_i64(&row, d->backend->pool_size > 0 ?
-		    d->backend->pool_size : c->pool_size);
-		row_bool(&row, d->cache);
-		row_u64(&row, d->n_tables);
-		row_u64(&row, d->n_rules);
-		rows_add(&r, &row);
-	}
+	for (i = 0; i < c->n_databases; i++)
+		show_database(&r, c, &c->databases[i]);
 	show_conf_reply(call, &r);
 }
 

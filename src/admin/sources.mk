@@ -2,6 +2,7 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/admin/act.c \
 	src/admin/admin.c \
 	src/admin/admin.h \
 	src/admin/command.c \
@@ -33,4 +34,6 @@ libpgsluice_a_SOURCES += \
 	src/admin/tour.c \
 	src/admin/tour.h \
 	src/admin/view.c \
-	src/admin/view.h
+	src/admin/view.h \
+	src/admin/wait.c \
+	src/admin/wait.h

@@ -21,6 +21,7 @@ struct tour {
 	void (*done)(struct tour *t);
 	uint64_t number, found; /* of the visitor */
 	char *text;             /* of the visitor; freed with the tour */
+	void *data;             /* of the visitor; borrowed */
 };
 
 void tour_init(struct worker *const *workers, unsigned n);

@@ -167,6 +167,22 @@ server_fit(struct server *s, nsec_t now, uint64_t epoch)
 	    (life == 0 || now < s->born + life);
 }
 
+/* Under the lock. */
+static void
+pool_queue(struct pool *p, struct pool_waiter *wt, nsec_t now)
+{
+	wt->since = now;
+	wt->queued = true;
+	wt->held = !pool_serves(wt);
+	if (wt->held) {
+		TAILQ_INSERT_TAIL(&p->held, wt, link);
+		p->held_count++;
+	} else {
+		TAILQ_INSERT_TAIL(&p->waiters, wt, link);
+		p->waiting++;
+	}
+}
+
 enum lease_result
 pool_lease(struct pool *p, struct pool_waiter *wt, nsec_t now,
     struct server **out, char *why, size_t why_size)
@@ -174,6 +190,7 @@ pool_lease(struct pool *p, struct pool_waiter *wt, nsec_t now,
 	struct server *s;
 	unsigned i, from = pool_table.n_workers;
 	uint64_t epoch;
+	bool serve;
 
 	CHECK_MAGIC(p, POOL_MAGIC);
 again:
@@ -181,19 +198,18 @@ again:
 	pthread_mutex_lock(&p->lock);
 	epoch = p->epoch;
 	p->last_used = now;
-	if (TAILQ_EMPTY(&p->waiters) && !atomic_load(&pool_table.paused))
+	serve = pool_may_serve(wt);
+	if (TAILQ_EMPTY(&p->waiters) && serve)
 		s = pool_pop_idle(p, wt->w->id);
-	if (s == NULL && p->total == 0 && now < p->retry_at) {
+	if (s != NULL) {
+		p->served = now;
+	} else if (serve && p->total == 0 && now < p->retry_at) {
 		pthread_mutex_unlock(&p->lock);
 		snprintf(why, why_size, "could not connect to backend \"%s\" "
 		    "(server_login_retry)", p->backend);
 		return LEASE_FAILED;
-	}
-	if (s == NULL) {
-		wt->since = now;
-		wt->queued = true;
-		TAILQ_INSERT_TAIL(&p->waiters, wt, link);
-		p->waiting++;
+	} else {
+		pool_queue(p, wt, now);
 		for (i = 0; i < pool_table.n_workers && p->idle_count > 0; i++)
 			if (!TAILQ_EMPTY(&p->idle[i]))
 				from = i;
@@ -222,11 +238,14 @@ pool_leave(struct pool *p, struct pool_waiter *wt)
 
 	pthread_mutex_lock(&p->lock);
 	was = wt->queued;
-	if (was) {
+	if (was && wt->held) {
+		TAILQ_REMOVE(&p->held, wt, link);
+		p->held_count--;
+	} else if (was) {
 		TAILQ_REMOVE(&p->waiters, wt, link);
 		p->waiting--;
-		wt->queued = false;
 	}
+	wt->queued = false;
 	pthread_mutex_unlock(&p->lock);
 	return was;
 }
@@ -249,6 +268,7 @@ pool_put(struct pool *p, struct server *s)
 	if (wt != NULL) {
 		to = wt->w;
 		session = wt->session;
+		p->served = now;
 	} else if (fit) {
 		TAILQ_INSERT_HEAD(&p->idle[s->w->id], s, idle_link);
 		p->idle_count++;
@@ -272,7 +292,7 @@ pool_remove(struct pool *p, struct server *s)
 			p->idle_count--;
 			break;
 		}
-	p->total--;
+	pool_ended(p, s->epoch);
 	pool_grow(p, clock_mono());
 	pthread_mutex_unlock(&p->lock);
 }
@@ -298,11 +318,10 @@ pool_pop_outstayed(struct pool *p, struct worker *w, nsec_t now)
 	return NULL;
 }
 
-static void
-pool_tick_one(struct pool *p, struct worker *w, nsec_t now)
+void
+pool_close_outstayed(struct pool *p, struct worker *w, nsec_t now)
 {
 	struct server *s;
-	int64_t min = atomic_load(&pool_table.min_size);
 
 	for (;;) {
 		pthread_mutex_lock(&p->lock);
@@ -312,12 +331,21 @@ pool_tick_one(struct pool *p, struct worker *w, nsec_t now)
 			break;
 		server_close(s, "idle or old");
 	}
+}
+
+static void
+pool_tick_one(struct pool *p, struct worker *w, nsec_t now)
+{
+	int64_t min = atomic_load(&pool_table.min_size);
+
+	pool_close_outstayed(p, w, now);
 	if (w->id != 0)
 		return;
 	pthread_mutex_lock(&p->lock);
 	pool_grow(p, now);
-	if (now < p->last_used + FORGET_AFTER && p->total < min && p->total < p->limit &&
-	    p->connecting == 0 && now >= p->retry_at &&
+	if (p->served != 0 && now < p->served + FORGET_AFTER &&
+	    p->total < min && p->total < p->limit && p->connecting == 0 &&
+	    now >= p->retry_at &&
 	    !atomic_load(&pool_table.paused) &&
 	    atomic_load(&p->refs) > 1) {
 		p->total++;

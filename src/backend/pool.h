@@ -32,7 +32,11 @@ struct pool_waiter {
 	struct worker *w;
 	uint64_t session;
 	nsec_t since;
-	bool queued; /* under the pool's lock */
+	/* While true, no server for it; may be NULL. See pool_rehold(). */
+	const atomic_bool *hold;
+	/* under the pool's lock */
+	bool queued;
+	bool held; /* ... among those that are held */
 };
 
 /* Called on the waiter's worker. granted: the server is IDLE and belongs to
@@ -89,10 +93,21 @@ const char *pool_user(const struct pool *p);
 const struct scope *pool_scope(struct pool *p);
 struct welcome *pool_welcome(struct pool *p) PG_MUST_CHECK;
 
-/* PAUSE: no server is granted any more; RESUME grants again. */
-void pool_pause_all(bool paused);
-/* Every server of every pool is closed as soon as it is idle. */
-void pool_reconnect_all(void);
+/* ---- pool_all.c: what concerns many pools; any thread ---- */
+/* No server is granted any more, or again. false: that was so already. */
+bool pool_pause_all(bool paused);
+bool pool_paused(void);
+/* Some waiter's hold has changed: look at all of them. Those that were held
+ * come before those that came later. */
+void pool_rehold(void);
+/* Is a grant to this waiter still right? On the waiter's worker. */
+bool pool_may_serve(const struct pool_waiter *wt);
+/* Every server of pools whose backend fits is closed as soon as it is idle;
+ * fits NULL: of all pools. */
+typedef bool pool_fits_cb(const char *backend, void *arg);
+void pool_reconnect(pool_fits_cb *fits, void *arg);
+/* Close those idle ones of w that are to be closed, now. On w's thread. */
+void pool_close_outdated(struct worker *w);
 
 /* About once a second on each worker: idle and lifetime limits, minimum size,
  * retries after back-off. */
@@ -105,6 +120,7 @@ struct pool_info {
 	nsec_t longest_wait;
 	bool paused;
 	const char *last_error; /* "" when the last attempt went well */
+	unsigned outdated; /* of total: to be replaced */
 };
 /* Any thread. */
 void pool_each(void (*fn)(const struct pool_info *i, void *arg), void *arg);

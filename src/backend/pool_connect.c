@@ -86,7 +86,8 @@ pool_connected(struct pool *p, struct worker *w, struct connect_job *j,
 }
 
 static void
-pool_connect_failed(struct pool *p, struct worker *w, const char *error)
+pool_connect_failed(struct pool *p, struct worker *w, const char *error,
+    uint64_t epoch)
 {
 	TAILQ_HEAD(, pool_waiter) out = TAILQ_HEAD_INITIALIZER(out);
 	struct pool_waiter *wt;
@@ -101,14 +102,15 @@ pool_connect_failed(struct pool *p, struct worker *w, const char *error)
 	    p->backend);
 	pthread_mutex_lock(&p->lock);
 	p->connecting--;
-	p->total--;
+	pool_ended(p, epoch);
 	factor = p->failures < 4 ? 1u << p->failures : BACKOFF_MAX;
 	p->failures++;
 	p->retry_at = clock_mono() + atomic_load(&pool_table.login_retry) *
 	    (factor > BACKOFF_MAX ? BACKOFF_MAX : factor);
 	snprintf(p->error, sizeof(p->error), "%s", error);
-	/* While other servers live, waiting goes on. */
-	if (p->total == 0)
+	/* While other servers live, waiting goes on. So it does in a pause,
+	 * which may well be the reason. */
+	if (p->total == 0 && !atomic_load(&pool_table.paused))
 		while ((wt = pool_pop_waiter(p)) != NULL)
 			pool_fail(wt->w, wt->session, text);
 	pthread_mutex_unlock(&p->lock);
@@ -129,7 +131,7 @@ connect_done(struct worker *w, struct message *m)
 	if (j->conn != NULL)
 		pool_connected(p, w, j, a->epoch);
 	else
-		pool_connect_failed(p, w, j->error);
+		pool_connect_failed(p, w, j->error, a->epoch);
 	connect_job_free(j);
 	free(a);
 	pool_unref(&p);

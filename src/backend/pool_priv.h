@@ -25,13 +25,18 @@ struct pool {
 	int64_t limit;
 	unsigned total, connecting, idle_count;
 	struct idle_list *idle; /* per worker */
-	TAILQ_HEAD(, pool_waiter) waiters;
-	unsigned waiting;
+	TAILQ_HEAD(waiter_list, pool_waiter) waiters;
+	struct waiter_list held; /* whose database is held */
+	unsigned waiting, held_count;
+	unsigned outdated;      /* servers of earlier epochs, connecting ones
+	                           included */
 	struct welcome *welcome;
 	unsigned failures;
 	nsec_t retry_at;
 	char error[160];
-	nsec_t last_used;
+	nsec_t last_used;       /* a session asked for a server */
+	nsec_t served;          /* ... and got one; 0: not since the last epoch
+	                           began */
 	struct prepared known;  /* contents that were parsed without error */
 };
 
@@ -55,8 +60,18 @@ extern struct pool_table pool_table;
 struct pool_waiter *pool_pop_waiter(struct pool *p);
 /* Tell a waiting session that there will be no server. Any thread. */
 void pool_fail(struct worker *w, uint64_t session, const char *text);
+/* Close the idle servers of w that have outstayed. On w's thread. */
+void pool_close_outstayed(struct pool *p, struct worker *w, nsec_t now);
 /* Ask a worker to hand one of its idle servers to the first waiter. */
 void pool_steal(struct pool *p, unsigned from);
+
+/* ---- pool_all.c ---- */
+/* Under the lock: what is connected so far is to be replaced. */
+void pool_outdate(struct pool *p);
+/* Under the lock: account for the end of a server of this epoch. */
+void pool_ended(struct pool *p, uint64_t epoch);
+/* Its database is not held. */
+bool pool_serves(const struct pool_waiter *wt);
 
 /* ---- pool_connect.c ---- */
 /* Under the lock: start as many connections as waiters call for. */

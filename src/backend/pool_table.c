@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * The table of pools: finding, making and forgetting them, what concerns all
- * of them, and questions about them.  Any thread; the table's lock comes
- * before a pool's.
+ * The table of pools: finding, making and forgetting them, and questions about
+ * them.  Any thread; the table's lock comes before a pool's.
  */
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -22,7 +21,8 @@ struct pool_table pool_table = { .lock = PTHREAD_MUTEX_INITIALIZER,
 static void
 pool_free(struct pool *p)
 {
-	CHECK(p->total == 0 && TAILQ_EMPTY(&p->waiters));
+	CHECK(p->total == 0 && TAILQ_EMPTY(&p->waiters) &&
+	    TAILQ_EMPTY(&p->held));
 	welcome_unref(&p->welcome);
 	if (p->password != NULL)
 		OPENSSL_cleanse(p->password, strlen(p->password));
@@ -101,14 +101,13 @@ pool_configure(const struct conf *c)
 		pthread_mutex_lock(&v[i]->lock);
 		if (b == NULL) {
 			v[i]->limit = 0;
-			v[i]->epoch++;
+			pool_outdate(v[i]);
 		} else {
 			v[i]->limit = pool_limit_of(b);
 			if (strcmp(b->conninfo, v[i]->conninfo) != 0) {
 				free(v[i]->conninfo);
 				v[i]->conninfo = x_strdup(b->conninfo);
-				v[i]->epoch++;
-				v[i]->retry_at = 0;
+				pool_outdate(v[i]);
 				atomic_store(&v[i]->scope, NULL);
 			}
 		}
@@ -140,6 +139,7 @@ pool_new(const struct conf_backend *b, const char *user, const char *password,
 	p->last_used = clock_mono();
 	CHECK(pthread_mutex_init(&p->lock, NULL) == 0);
 	TAILQ_INIT(&p->waiters);
+	TAILQ_INIT(&p->held);
 	prepared_init(&p->known);
 	p->idle = x_calloc(pool_table.n_workers, sizeof(*p->idle));
 	for (i = 0; i < pool_table.n_workers; i++)
@@ -224,51 +224,10 @@ pool_fini(void)
 		/* Servers still open at exit are not worth a goodbye. */
 		p->total = 0;
 		TAILQ_INIT(&p->waiters);
+		TAILQ_INIT(&p->held);
 		pool_free(p);
 	}
 	pool_table.workers = NULL;
-}
-
-/* ---- all of them ----------------------------------------------------------- */
-
-void
-pool_pause_all(bool paused)
-{
-	unsigned i, k, n;
-	struct pool **v;
-
-	atomic_store(&pool_table.paused, paused);
-	if (paused)
-		return;
-	v = pool_snapshot(&n);
-	for (i = 0; i < n; i++) {
-		pthread_mutex_lock(&v[i]->lock);
-		pool_grow(v[i], clock_mono());
-		for (k = 0; k < v[i]->idle_count; k++)
-			pool_steal(v[i], k % pool_table.n_workers);
-		pthread_mutex_unlock(&v[i]->lock);
-		/* Each worker may hold several idle ones. */
-		for (k = 0; k < pool_table.n_workers; k++)
-			pool_steal(v[i], k);
-		pool_unref(&v[i]);
-	}
-	free(v);
-}
-
-void
-pool_reconnect_all(void)
-{
-	unsigned i, n;
-	struct pool **v = pool_snapshot(&n);
-
-	for (i = 0; i < n; i++) {
-		pthread_mutex_lock(&v[i]->lock);
-		v[i]->epoch++;
-		v[i]->retry_at = 0;
-		pthread_mutex_unlock(&v[i]->lock);
-		pool_unref(&v[i]);
-	}
-	free(v);
 }
 
 /* ---- questions --------------------------------------------------------------- */
@@ -326,30 +285,39 @@ pool_welcome(struct pool *p)
 	return w;
 }
 
+static struct pool_info
+pool_info_of(struct pool *p, char error[sizeof(p->error)])
+{
+	const struct pool_waiter *first = TAILQ_FIRST(&p->waiters);
+	const struct pool_waiter *held = TAILQ_FIRST(&p->held);
+
+	if (first == NULL || (held != NULL && held->since < first->since))
+		first = held;
+	memcpy(error, p->error, sizeof(p->error));
+	return (struct pool_info){
+		.backend = p->backend, .user = p->user, .limit = p->limit,
+		.total = p->total, .idle = p->idle_count,
+		.connecting = p->connecting,
+		.waiting = p->waiting + p->held_count,
+		.outdated = p->outdated,
+		.longest_wait = first == NULL ? 0 :
+		    clock_mono() - first->since,
+		.paused = atomic_load(&pool_table.paused),
+		.last_error = error,
+	};
+}
+
 void
 pool_each(void (*fn)(const struct pool_info *i, void *arg), void *arg)
 {
 	unsigned i, n;
 	struct pool **v = pool_snapshot(&n);
 	struct pool_info info;
-	struct pool_waiter *first;
 	char error[sizeof(v[0]->error)];
 
 	for (i = 0; i < n; i++) {
 		pthread_mutex_lock(&v[i]->lock);
-		first = TAILQ_FIRST(&v[i]->waiters);
-		memcpy(error, v[i]->error, sizeof(error));
-		info = (struct pool_info){
-			.backend = v[i]->backend, .user = v[i]->user,
-			.limit = v[i]->limit, .total = v[i]->total,
-			.idle = v[i]->idle_count,
-			.connecting = v[i]->connecting,
-			.waiting = v[i]->waiting,
-			.longest_wait = first == NULL ? 0 :
-			    clock_mono() - first->since,
-			.paused = atomic_load(&pool_table.paused),
-			.last_error = error,
-		};
+		info = pool_info_of(v[i], error);
 		pthread_mutex_unlock(&v[i]->lock);
 		fn(&info, arg);
 		pool_unref(&v[i]);

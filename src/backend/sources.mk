@@ -10,6 +10,7 @@ libpgsluice_a_SOURCES += \
 	src/backend/ledger.h \
 	src/backend/pool.c \
 	src/backend/pool.h \
+	src/backend/pool_all.c \
 	src/backend/pool_connect.c \
 	src/backend/pool_priv.h \
 	src/backend/pool_table.c \

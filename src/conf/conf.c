@@ -251,6 +251,37 @@ conf_find_backend(const struct conf *c, const char *name)
 	return NULL;
 }
 
+static bool
+conf_variant_reaches(const struct conf_variant *v, const char *backend)
+{
+	size_t i;
+
+	if (strcmp(v->backend->name, backend) == 0)
+		return true;
+	for (i = 0; i < v->n_shards; i++)
+		if (strcmp(v->shards[i]->name, backend) == 0)
+			return true;
+	for (i = 0; i < v->n_spans; i++)
+		if (strcmp(v->spans[i].backend->name, backend) == 0)
+			return true;
+	return false;
+}
+
+bool
+conf_database_reaches(const struct conf_database *d, const char *backend)
+{
+	size_t i, k;
+
+	if (strcmp(d->backend->name, backend) == 0)
+		return true;
+	for (i = 0; i < d->n_tables; i++)
+		for (k = 0; k < d->tables[i]->n_variants; k++)
+			if (conf_variant_reaches(&d->tables[i]->variants[k],
+			    backend))
+				return true;
+	return false;
+}
+
 const char *
 conf_backend_user(const struct conf *c, const struct conf_backend *b,
     const char *client_user)

@@ -166,10 +166,17 @@ int conf_diff(const struct conf *from, const struct conf *to,
 
 struct conf_database *conf_find_database(const struct conf *c, const char *name);
 struct conf_backend *conf_find_backend(const struct conf *c, const char *name);
+/* May statements of this database run on this backend? */
+bool conf_database_reaches(const struct conf_database *d, const char *backend);
 /* The backend user for a client user: the backend's forced user, else the
  * mapped name, else the client's own. */
 const char *conf_backend_user(const struct conf *c,
     const struct conf_backend *b, const char *client_user);
+
+/* A keyword of the backend's conninfo, malloc'ed; NULL when it is not given
+ * or is a password. */
+char *conf_backend_option(const struct conf_backend *b, const char *keyword)
+    PG_MUST_CHECK;
 
 /* Rows for SHOW CONFIG and for the documentation: every setting as text;
  * secrets (conninfo passwords, redis_password) are shown as "***". */

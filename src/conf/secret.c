@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Connection strings without their passwords, for people to look at.
+ * What people may see of connection strings: all but their passwords.
  *
  * libpq itself says which keywords are secret ("*" as display character), so
  * what it adds later is hidden, too.  A string it cannot parse is not shown at
@@ -33,16 +33,34 @@ secret_put_value(struct buf *b, const char *value)
 }
 
 static bool
+secret_hidden(const PQconninfoOption *o)
+{
+	return o->dispchar != NULL && o->dispchar[0] == '*';
+}
+
+static bool
 secret_put(struct buf *b, const PQconninfoOption *o)
 {
-	bool hide = o->dispchar != NULL && o->dispchar[0] == '*';
-
 	if (buf_len(b) > 0 && !buf_append(b, " ", 1))
 		return false;
 	if (!buf_append(b, o->keyword, strlen(o->keyword)) ||
 	    !buf_append(b, "=", 1))
 		return false;
-	return hide ? buf_append(b, "***", 3) : secret_put_value(b, o->val);
+	return secret_hidden(o) ? buf_append(b, "***", 3) : secret_put_value(b, o->val);
+}
+
+char *
+conf_backend_option(const struct conf_backend *b, const char *keyword)
+{
+	PQconninfoOption *opts = PQconninfoParse(b->conninfo, NULL), *o;
+	char *value = NULL;
+
+	for (o = opts; o != NULL && o->keyword != NULL; o++)
+		if (o->val != NULL && strcmp(o->keyword, keyword) == 0 &&
+		    !secret_hidden(o))
+			value = x_strdup(o->val);
+	PQconninfoFree(opts);
+	return value;
 }
 
 char *

@@ -187,6 +187,27 @@ session_acquire(struct session *s, const struct unit *u,
 	}
 }
 
+/* Its database was paused while the grant was on its way. */
+static void
+session_wait_on(struct session *s, struct server *srv)
+{
+	nsec_t since = s->waiter.since;
+	char why[200];
+
+	pool_put(srv->pool, srv);
+	switch (pool_lease(s->waiting, &s->waiter, since, &srv, why,
+	    sizeof(why))) {
+	case LEASE_GOT: /* and resumed by now */
+		session_granted(s->sw->w, s->id, srv);
+		break;
+	case LEASE_WAIT:
+		break;
+	case LEASE_FAILED:
+		session_lease_failed(s->sw->w, s->id, why);
+		break;
+	}
+}
+
 void
 session_granted(struct worker *w, uint64_t id, struct server *srv)
 {
@@ -197,9 +218,14 @@ session_granted(struct worker *w, uint64_t id, struct server *srv)
 		pool_put(srv->pool, srv);
 		return;
 	}
+	if (s->state == SESSION_SERVER_WAIT && !pool_may_serve(&s->waiter)) {
+		session_wait_on(s, srv);
+		return;
+	}
 	waited = clock_mono() - s->waiter.since;
 	hist_record(&w->metrics->wait, waited);
 	stat_add(&w->metrics->c.wait_nanoseconds, waited);
+	stat_add(&s->stats->wait_time, waited);
 	s->waiting = NULL;
 	if (s->state == SESSION_WELCOME) {
 		pool_put(srv->pool, srv);

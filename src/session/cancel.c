@@ -144,6 +144,11 @@ session_cancel(struct session *s)
 	case SESSION_LOOKUP:
 	case SESSION_FILL_WAIT:
 		break;
+	case SESSION_CONSOLE:
+		/* Whoever runs it will look, if it takes long. */
+		s->cancelled = true;
+		stat_add(&m->c.cancels, 1);
+		return;
 	default:
 		stat_add(&m->c.cancels_ignored, 1);
 		return;

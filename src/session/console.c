@@ -37,9 +37,20 @@ session_console_unit(struct session *s, struct unit *u)
 		    "query mode.");
 		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_DONE;
 	}
+	s->cancelled = false;
 	session_enter(s, SESSION_CONSOLE);
 	console_cb(s->sw->w, s->id, u->p + 5, s->role);
 	return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_DONE;
+}
+
+enum console_wait
+session_console_wait(struct worker *w, uint64_t id)
+{
+	const struct session *s = session_find(w->sessions, id);
+
+	if (s == NULL || s->state != SESSION_CONSOLE)
+		return CONSOLE_WAIT_OVER;
+	return s->cancelled ? CONSOLE_WAIT_CANCELLED : CONSOLE_WAIT_ON;
 }
 
 void

@@ -146,6 +146,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	htab_init(&sw->by_id);
 	TAILQ_INIT(&sw->sessions);
 	sw->l2 = session_worker_l2(w, setup);
+	sw->self = dbstate_get("pgsluice");
 	w->sessions = sw;
 	session_worker_apply(sw);
 }
@@ -168,6 +169,7 @@ session_layer_init(struct worker *const *workers, unsigned n,
 	session_login_init();
 	session_console_init(console);
 	cancel_init(workers);
+	dbstate_init(n);
 	pool_init(workers, n, &callbacks);
 	for (i = 0; i < n; i++)
 		session_worker_init(workers[i], &mine);
@@ -196,6 +198,7 @@ session_layer_fini(void)
 		layer.workers[i]->sessions = NULL;
 	}
 	pool_fini();
+	dbstate_fini();
 }
 
 /* ---- time -------------------------------------------------------------------------------- */

@@ -62,6 +62,13 @@ void session_cache_wake(void *arg, struct l1_waiter w, struct object *obj);
 /* listener_accept_cb */
 void session_accept(struct worker *w, int fd, const char *peer);
 
+/* Is this statement still waited for? */
+enum console_wait {
+	CONSOLE_WAIT_OVER,      /* the session is gone */
+	CONSOLE_WAIT_ON,
+	CONSOLE_WAIT_CANCELLED, /* the client asked for its end: answer 57014 */
+};
+enum console_wait session_console_wait(struct worker *w, uint64_t session);
 /* Complete reply to a console statement: messages without ReadyForQuery, which
  * is added. Ignored if the session is gone. */
 void session_console_reply(struct worker *w, uint64_t session,
@@ -90,6 +97,8 @@ void session_each(struct worker *w,
     void (*fn)(const struct session_info *i, void *arg), void *arg);
 /* KILL: false if there is none of that id. On the worker's thread. */
 bool session_kill(struct worker *w, uint64_t id);
+/* The same for all of a database; NULL: of all, the console's excepted. */
+void session_kill_database(struct worker *w, const char *database);
 /* This worker's L2 (NULL: off), shapes; on its thread. l2_stats() may be read from any. */
 struct l2 *session_l2(struct worker *w);
 const struct shape_table *session_shapes(struct worker *w);

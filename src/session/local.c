@@ -89,6 +89,7 @@ local_begin(struct session *s, const struct unit *u, const struct query *q)
 	free(s->held_begin);
 	s->held_begin = x_strndup(q->sql.p, q->sql.n);
 	s->tx_dirty = scope == NULL || !scope->read_committed;
+	s->tx_began = s->started;
 	local_complete(s, u, "BEGIN", 'T');
 }
 

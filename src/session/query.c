@@ -525,6 +525,7 @@ session_unit(struct session *s, struct unit *u)
 		s->queries += u->executes + (u->first == 'Q');
 		stat_add(&session_metrics(s)->c.queries, u->executes +
 		    (u->first == 'Q'));
+		stat_add(&s->stats->queries, u->executes + (u->first == 'Q'));
 	}
 	if (s->console)
 		return session_console_unit(s, u);

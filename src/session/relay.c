@@ -244,10 +244,15 @@ relay_synced(void *lessee, char status)
 	bool last = ledger_empty(&s->server->owed);
 	nsec_t now = s->sw->w->now = clock_mono();
 
+	if (s->tx == 'I')
+		s->tx_began = s->started;
 	s->tx = status;
 	s->since = now;
 	metrics_time(session_metrics(s), s->series, now - s->started);
+	stat_add(&s->stats->query_time, now - s->started);
 	if (status == 'I') {
+		stat_add(&s->stats->transactions, 1);
+		stat_add(&s->stats->transaction_time, now - s->tx_began);
 		relay_settle_writes(s, last);
 		if (last)
 			s->tx_dirty = false;

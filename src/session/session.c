@@ -143,6 +143,7 @@ session_sendv(struct session *s, const struct iovec *iov, int n)
 	for (i = 0; i < n; i++)
 		total += iov[i].iov_len;
 	stat_add(&session_metrics(s)->c.client_bytes_out, total);
+	stat_add(&s->stats->sent, total);
 	if (!stream_sendv(&s->st, iov, n))
 		session_close(s, CLOSE_CLIENT_GONE, NULL);
 }
@@ -402,6 +403,7 @@ session_on_readable(struct stream *st)
 		if (rs == STREAM_AGAIN)
 			return;
 		stat_add(&session_metrics(s)->c.client_bytes_in, got);
+		stat_add(&s->stats->received, got);
 		/* Whatever waits does not wait for more bytes. */
 		if (buf_len(&s->in) >= s->need &&
 		    buf_len(&s->in) > s->unit_len + WAITING_INPUT_MAX)
@@ -475,6 +477,7 @@ session_accept(struct worker *w, int fd, const char *peer)
 	s->born = s->since = s->started = clock_mono();
 	s->waiter.w = w;
 	s->waiter.session = s->id;
+	session_set_dbstate(s, sw->self);
 	buf_init(&s->in, (size_t)s->conf->max_message_size + 1024 * 1024);
 	buf_init(&s->own_error, 64 * 1024);
 	statements_init(&s->prepared);
@@ -518,6 +521,14 @@ session_refresh_conf(struct session *s)
 		return true;
 	session_close(s, CLOSE_MEMORY, "too many pools");
 	return false;
+}
+
+void
+session_set_dbstate(struct session *s, struct dbstate *d)
+{
+	s->dbstate = d;
+	s->stats = &d->stats[s->sw->w->id];
+	s->waiter.hold = &d->paused;
 }
 
 struct pool *
@@ -573,6 +584,20 @@ session_each(struct worker *w,
 			.prepared_bytes = s->prepared.bytes,
 		};
 		fn(&i, arg);
+	}
+}
+
+void
+session_kill_database(struct worker *w, const char *database)
+{
+	struct session_worker *sw = w->sessions;
+	struct session *s, *next;
+
+	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (s->dbstate != sw->self && (database == NULL ||
+		    strcmp(s->dbstate->name, database) == 0))
+			session_close(s, CLOSE_KILLED, NULL);
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "pgwire/frame.h"
 #include "pgwire/msgread.h"
 #include "route/route.h"
+#include "session/dbstate.h"
 #include "session/layer.h"
 #include "session/statement.h"
 
@@ -83,11 +84,14 @@ struct session {
 	int32_t cancel_pid;
 	uint32_t cancel_secret;
 	bool console, tls;
+	bool cancelled;          /* the console command at hand */
 	enum console_role role;  /* of a console session */
 
 	/* where */
 	struct conf *conf;               /* referenced */
 	const struct conf_database *db;  /* inside conf; NULL: console */
+	struct dbstate *dbstate;         /* of db; the console's before login */
+	struct dbstats *stats;           /* of it, on this worker */
 	struct pool **pools;             /* by backend id, made at first use */
 	size_t n_pools;
 	struct pool *home;               /* pools[db->backend->id], borrowed */
@@ -108,6 +112,7 @@ struct session {
 	bool refused;       /* ... to the unit at hand */
 	char *held_begin;   /* BEGIN not yet sent to any server */
 	unsigned completed; /* commands completed since the last ReadyForQuery */
+	nsec_t tx_began;    /* while tx is not I: arrival of its first statement */
 	bool rolled_back;   /* the last of them was ROLLBACK */
 	bool discarded;     /* DISCARD ALL completed since the last ReadyForQuery */
 	struct write_set writes;
@@ -156,6 +161,7 @@ struct session_worker {
 	struct htab by_id;
 	TAILQ_HEAD(session_list, session) sessions;
 	struct l2 *l2;          /* NULL: off */
+	struct dbstate *self;   /* of the console */
 	uint64_t next_id, next_ticket;
 	unsigned n_sessions;
 	nsec_t last_second;
@@ -182,6 +188,8 @@ struct metrics *session_metrics(const struct session *s);
 /* The configuration moved on: find our database in the new one. false: gone,
  * and the session has been closed. */
 bool session_refresh_conf(struct session *s) PG_MUST_CHECK;
+/* Count for this database from now on. */
+void session_set_dbstate(struct session *s, struct dbstate *d);
 /* The session's pool on a backend; NULL: too many pools. Borrowed. */
 struct pool *session_pool(struct session *s, const struct conf_backend *b);
 

@@ -6,6 +6,8 @@ libpgsluice_a_SOURCES += \
 	src/session/cancel.c \
 	src/session/compose.c \
 	src/session/console.c \
+	src/session/dbstate.c \
+	src/session/dbstate.h \
 	src/session/extended.c \
 	src/session/fill.c \
 	src/session/fill.h \

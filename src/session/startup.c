@@ -308,6 +308,11 @@ session_logged_in(struct session *s)
 		session_close(s, CLOSE_NO_DATABASE, text);
 		return;
 	}
+	session_set_dbstate(s, dbstate_get(s->db->name));
+	if (atomic_load(&s->dbstate->disabled)) {
+		session_close(s, CLOSE_DISABLED, NULL);
+		return;
+	}
 	s->home = session_pool(s, s->db->backend);
 	if (s->home == NULL) {
 		session_close(s, CLOSE_MEMORY, "too many pools");

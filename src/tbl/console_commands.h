@@ -11,7 +11,12 @@
  * columns: of the answer, each with :4 (int4), :8 (int8), :n (numeric) or
  * nothing (text); "": no rows. Those of PgBouncer's command come first.
  * Order is that of SHOW HELP.
+ * ABSENT(words, permission, why): what PgBouncer has and we have not.
  */
+#ifndef ABSENT
+#define ABSENT(words, permission, why)
+#endif
+
 COMMAND("SHOW HELP", READ, console_show_help, "command permission description", "This list")
 COMMAND("SHOW VERSION", READ, console_show_version, "version libevent openssl", "Version of pgsluice and of the libraries it runs with")
 COMMAND("SHOW COUNTERS", READ, console_show_counters, "name value:8 description", "Counters since the start, the same as in /metrics")
@@ -20,15 +25,24 @@ COMMAND("SHOW CLIENTS", READ, console_show_clients, "id:8 worker:4 user database
 COMMAND("SHOW SERVERS", READ, console_show_servers, "user backend state remote_pid:4 worker:4 application_name tx connect_time leases:8 prepared_statements:4 replies_owed:4 cancels:4 scope:8", "Connections to backends")
 COMMAND("SHOW POOLS", READ, console_show_pools, "backend user cl_waiting:4 sv_active:4 sv_idle:4 sv_login:4 pool_size:4 maxwait:4 maxwait_us:4 paused last_error", "Pools: servers and waiting clients by backend and user")
 COMMAND("SHOW BACKENDS", READ, console_show_backends, "name state force_user pool_size:4 sv_active:4 sv_idle:4 sv_login:4 cl_waiting:4 last_error", "Configured PostgreSQL servers and whether they can be reached")
-COMMAND("SHOW DATABASES", READ, console_show_databases, "name backend force_user pool_mode pool_size:4 cache tables:4 rules:4", "Databases that clients can connect to")
+COMMAND("SHOW DATABASES", READ, console_show_databases, "name host port:4 database force_user pool_size:4 min_pool_size:4 reserve_pool:4 pool_mode max_connections:4 current_connections:4 paused:4 disabled:4 backend cache tables:4 rules:4", "Databases that clients can connect to")
 COMMAND("SHOW ROUTES", READ, console_show_routes, "table databases key_column key_type time_column variant in_use kind backend relation shard_relation parts", "Routed tables and their variants")
 COMMAND("SHOW CACHE", READ, console_show_cache, "section name value:8 note", "Cache: memory, Redis, lookups, bypass reasons, rules")
 COMMAND("SHOW CONFIG", READ, console_show_config, "key value default changeable", "Settings in force")
 COMMAND("SHOW WORKERS", READ, console_show_workers, "worker:4 clients:4 servers:4 config_generation:8 shapes:8 shape_parses:8 shape_hits:8 shape_evictions:8", "Worker threads: clients, servers, statement shapes")
 COMMAND("SHOW LISTS", READ, console_show_lists, "list items:4", "How many of each there are")
-COMMAND("PAUSE", OPERATE, console_pause, "", "Lend no more servers; statements wait")
-COMMAND("RESUME", OPERATE, console_resume, "", "End PAUSE")
+COMMAND("PAUSE", OPERATE, console_pause, "", "Lend no more servers, statements wait; answers when every server has been given back and closed")
+COMMAND("PAUSE $", OPERATE, console_pause_database, "", "The same for one database; answers when its clients hold no server")
+COMMAND("RESUME", OPERATE, console_resume, "", "End PAUSE or KILL of all")
+COMMAND("RESUME $", OPERATE, console_resume_database, "", "End PAUSE or KILL of one database")
 COMMAND("RECONNECT", OPERATE, console_reconnect, "", "Replace every server as it becomes idle")
+COMMAND("RECONNECT $", OPERATE, console_reconnect_database, "", "The same for the servers of one database")
+COMMAND("WAIT_CLOSE", OPERATE, console_wait_close, "", "Answer when every server that RECONNECT, PAUSE or RELOAD replaces has been closed")
+COMMAND("WAIT_CLOSE $", OPERATE, console_wait_close_database, "", "The same for the servers of one database")
+COMMAND("DISABLE $", OPERATE, console_disable, "", "Let no new clients into a database")
+COMMAND("ENABLE $", OPERATE, console_enable, "", "End DISABLE")
+COMMAND("KILL", OPERATE, console_kill, "", "Close all clients and servers; new ones wait for RESUME")
+COMMAND("KILL $", OPERATE, console_kill_database, "", "The same for one database")
 COMMAND("KILL_CLIENT #", OPERATE, console_kill_client, "", "Close the client with this id (see SHOW CLIENTS)")
 COMMAND("FLUSH CACHE", OPERATE, console_flush, "", "Forget all cached results, in memory and in Redis")
 COMMAND("RELOAD", ADMIN, console_reload, "", "Read the configuration file again; answers when all workers use it")
@@ -40,4 +54,11 @@ COMMAND("COMMIT *", READ, console_commit, "", "Accepted and ignored: drivers sen
 COMMAND("ROLLBACK *", READ, console_rollback, "", "Accepted and ignored: drivers send it")
 COMMAND("RESET *", READ, console_reset, "", "Accepted and ignored: drivers send it")
 COMMAND("DISCARD *", READ, console_discard, "", "Accepted and ignored: drivers send it")
+ABSENT("SUSPEND", OPERATE, "There is no takeover of sockets by a new process: PAUSE, restart, RESUME; or let systemd hold the sockets.")
+ABSENT("SHOW FDS", READ, "It serves takeovers of sockets, which there are not. SHOW SOCKETS shows connections.")
+ABSENT("SHOW DNS_HOSTS", READ, "Names are resolved by libpq when it connects, and not kept.")
+ABSENT("SHOW DNS_ZONES", READ, "Names are resolved by libpq when it connects, and not kept.")
+ABSENT("SHOW PEERS", READ, "There is no peering: processes share nothing but PostgreSQL and Redis.")
+ABSENT("SHOW PEER_POOLS", READ, "There is no peering: processes share nothing but PostgreSQL and Redis.")
 #undef COMMAND
+#undef ABSENT

@@ -5,7 +5,7 @@
 COUNTER(client_connections, "Client connections accepted")
 COUNTER(client_logins, "Clients logged in")
 COUNTER(client_login_failures, "Failed logins")
-COUNTER(client_refused, "Clients refused for max_client_conn or shutdown")
+COUNTER(client_refused, "Clients refused for max_client_conn, DISABLE or shutdown")
 COUNTER(client_protocol_errors, "Clients closed for a protocol violation")
 COUNTER(client_timeouts, "Clients closed by a timeout")
 COUNTER(client_bytes_in, "Bytes read from clients")

@@ -62,7 +62,11 @@ SIGNS = {"#": "id", "$": "db", "%": "setting", "=": "=", "+": "value",
 
 
 def console_command(args):
-    """COMMAND(words, permission, handler, columns, help)"""
+    """COMMAND(words, permission, handler, columns, help), or
+    ABSENT(words, permission, why)"""
+    if len(args) == 3:
+        return [code(args[0]), args[1].lower(), cell(
+            f"Not supported: {args[2]}"), ""]
     words = [SIGNS.get(w, w) for w in args[0].split()]
     columns = re.sub(r":\w", "", args[3]).split()
     return [code(" ".join(words).replace("... ...", "...")),
@@ -88,7 +92,7 @@ TABLES = {
                        ["state", "the session is", "client messages acted on",
                         "holds a server"], session_state),
     "owed": ("OWED", ["entry", "reply to"], owed),
-    "console_commands": ("COMMAND", ["command", "role", "does", "columns"],
+    "console_commands": ("(?:COMMAND|ABSENT)", ["command", "role", "does", "columns"],
                          console_command),
     "console_roles": ("CONSOLE_ROLE", ["role", "users of", "may"],
                       console_role),

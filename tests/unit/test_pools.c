@@ -40,10 +40,10 @@ static void
 test_merge(void **state PG_UNUSED)
 {
 	static const struct pool_info infos[] = {
-		{ "b", "z", 5, 3, 1, 1, 0, 0, false, "" },
-		{ "a", "y", 5, 4, 1, 0, 7, 100, false, "" },
-		{ "b", "x", 5, 0, 0, 0, 0, 0, false, "boom" },
-		{ "a", "y", 5, 5, 2, 1, 1, 900, false, "late" },
+		{ "b", "z", 5, 3, 1, 1, 0, 0, false, "", 0 },
+		{ "a", "y", 5, 4, 1, 0, 7, 100, false, "", 0 },
+		{ "b", "x", 5, 0, 0, 0, 0, 0, false, "boom", 0 },
+		{ "a", "y", 5, 5, 2, 1, 1, 900, false, "late", 0 },
 	};
 	struct pools p;
 

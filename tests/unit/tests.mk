@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	tests/unit/test_conf \
 	tests/unit/test_connect_args \
 	tests/unit/test_console \
+	tests/unit/test_dbstate \
 	tests/unit/test_decide \
 	tests/unit/test_doors \
 	tests/unit/test_explain \
@@ -99,6 +100,10 @@ tests_unit_test_connect_args_LDADD = $(UNIT_LDADD)
 tests_unit_test_console_SOURCES = tests/unit/test_console.c
 tests_unit_test_console_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_console_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_dbstate_SOURCES = tests/unit/test_dbstate.c
+tests_unit_test_dbstate_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dbstate_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_decide_SOURCES = tests/unit/test_decide.c
 tests_unit_test_decide_CPPFLAGS = $(UNIT_CPPFLAGS)
