@@ -36,7 +36,7 @@ ledger_init(struct ledger *l, void (*parse_lost)(void *, struct hash128),
     void *arg)
 {
 	memset(l, 0, sizeof(*l));
-	buf_init(&l->synth, 1024 * 1024);
+	buf_init(&l->synth, 4 * 1024 * 1024);
 	l->parse_lost = parse_lost;
 	l->arg = arg;
 }
@@ -59,6 +59,10 @@ ledger_head(struct ledger *l)
 static void
 ledger_pop(struct ledger *l)
 {
+	/* The bytes stay in place until the buffer grows or is freed. */
+	l->synth.start += ledger_head(l)->synth;
+	if (l->synth.start == l->synth.end)
+		l->synth.start = l->synth.end = 0;
 	l->head++;
 	l->count--;
 }
@@ -101,8 +105,11 @@ ledger_push(struct ledger *l, enum owed kind, unsigned flags,
 	struct ledger_entry e = { .kind = (uint8_t)kind,
 		.flags = (uint8_t)flags, .hash = hash };
 
-	if (l->copy_in && kind == OWED_SYNC)
+	if (l->copy_in && kind == OWED_SYNC) {
+		/* Ignored, unless the data before it make the COPY fail. */
+		l->copy_sync |= l->copy_data;
 		return true;
+	}
 	if (l->skipping) {
 		if (kind == OWED_PARSE)
 			l->parse_lost(l->arg, hash);
@@ -111,6 +118,21 @@ ledger_push(struct ledger *l, enum owed kind, unsigned flags,
 		l->skipping = false;
 	}
 	return ledger_add(l, e);
+}
+
+bool
+ledger_push_named(struct ledger *l, enum owed kind, unsigned flags,
+    struct hash128 hash, struct slice name)
+{
+	unsigned before = l->count;
+
+	if (!ledger_push(l, kind, flags, hash))
+		return false;
+	if (l->count == before)
+		return true;
+	l->ring[(l->head + l->count - 1) & (l->size - 1)].synth =
+	    (uint32_t)name.n;
+	return buf_append(&l->synth, name.p, name.n);
 }
 
 bool
@@ -135,8 +157,6 @@ ledger_skip_to_sync(struct ledger *l)
 			return;
 		if (e->kind == OWED_PARSE)
 			l->parse_lost(l->arg, e->hash);
-		if (e->kind == OWED_SYNTH)
-			buf_consume(&l->synth, e->synth);
 		ledger_pop(l);
 	}
 	l->skipping = true;
@@ -154,8 +174,10 @@ ledger_error(struct ledger *l, struct ledger_entry e)
 	else if (e.kind == OWED_QUERY && (e.flags & LEDGER_HIDE))
 		/* What was sent behind it counts on its success. */
 		return LEDGER_SURPRISE;
-	l->copy_in = false;
+	l->unsure |= l->copy_sync;
+	l->copy_in = l->copy_data = l->copy_sync = false;
 	l->failed = (enum owed)e.kind;
+	l->failed_name = slice_make(buf_head(&l->synth), e.synth);
 	if (e.kind != OWED_QUERY && e.kind != OWED_FUNCTION &&
 	    e.kind != OWED_SYNC)
 		ledger_skip_to_sync(l);
@@ -205,7 +227,7 @@ ledger_message(struct ledger *l, unsigned char type,
 	if (type == 'G')
 		ledger_begin_copy(l);
 	if (type == 'C' || type == 'Z')
-		l->copy_in = false;
+		l->copy_in = l->copy_data = l->copy_sync = false;
 	hide = e->flags & LEDGER_HIDE;
 	if (rule == DONE) {
 		if (done != NULL)
@@ -226,10 +248,6 @@ ledger_take_synth(struct ledger *l, struct slice *bytes)
 	if (e->kind != OWED_SYNTH)
 		return false;
 	*bytes = slice_make(buf_head(&l->synth), e->synth);
-	/* The bytes stay in place until the buffer grows or is freed. */
-	l->synth.start += e->synth;
-	if (buf_len(&l->synth) == 0)
-		l->synth.start = l->synth.end = 0;
 	ledger_pop(l);
 	return true;
 }

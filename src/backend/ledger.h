@@ -26,13 +26,14 @@ enum owed {
 enum {
 	LEDGER_HIDE = 1 << 0,   /* the client must not see this reply */
 	LEDGER_REPLACE = 1 << 1, /* an error here is replaced by the lessee's own */
-	LEDGER_MUTE = 1 << 3,    /* HIDE, and errors too */
-	LEDGER_UNNAMED = 1 << 2 /* PARSE: of the unnamed statement */
+	LEDGER_UNNAMED = 1 << 2, /* PARSE: of the unnamed statement */
+	LEDGER_MUTE = 1 << 3     /* HIDE, and errors too */
 };
 
 struct ledger_entry {
 	uint8_t kind, flags, phase;
-	uint32_t synth;      /* SYNTH: bytes of it in ledger.synth */
+	uint32_t synth;      /* bytes in ledger.synth. SYNTH: the reply;
+	                        else: what the client calls the statement */
 	struct hash128 hash; /* PARSE: content of the statement */
 };
 
@@ -41,7 +42,12 @@ struct ledger {
 	unsigned head, count, size; /* size is a power of two, or 0 */
 	bool skipping; /* after an error: everything up to the next Sync is ignored by the server */
 	enum owed failed; /* kind of the entry the last error answered */
+	struct slice failed_name; /* and its name, until the next push */
 	bool copy_in;  /* the server waits for CopyData */
+	bool copy_data; /* ... and has been sent some */
+	bool copy_sync; /* ... and a Sync behind it */
+	bool unsure;   /* ... which then failed: was the Sync read as data, or
+	                  behind the failure? */
 	struct buf synth;
 	/* Called for every PARSE entry that will not be answered by success. */
 	void (*parse_lost)(void *arg, struct hash128 hash);
@@ -72,6 +78,10 @@ ledger_hidden(const struct ledger *l)
  * the server ignores those messages. */
 bool ledger_push(struct ledger *l, enum owed kind, unsigned flags,
     struct hash128 hash) PG_MUST_CHECK;
+/* The same, and an error about it will be told of under the name that the
+ * client gave the statement. */
+bool ledger_push_named(struct ledger *l, enum owed kind, unsigned flags,
+    struct hash128 hash, struct slice name) PG_MUST_CHECK;
 /* A reply of our own making, n bytes copied. */
 bool ledger_push_synth(struct ledger *l, const void *p, size_t n)
     PG_MUST_CHECK;

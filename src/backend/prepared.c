@@ -11,6 +11,8 @@ struct prepared_entry {
 	struct htab_node node;
 	TAILQ_ENTRY(prepared_entry) lru;
 	struct hash128 hash;
+	unsigned group; /* of the Parse that was sent last */
+	enum { SENT, THERE, DOUBTFUL } known;
 };
 
 void
@@ -47,31 +49,72 @@ prepared_find(struct prepared *p, struct hash128 h)
 	return NULL;
 }
 
-bool
-prepared_has(struct prepared *p, struct hash128 h)
+/* As prepared_find(); marks it as used. */
+static struct prepared_entry *
+prepared_use(struct prepared *p, struct hash128 h)
 {
 	struct prepared_entry *e = prepared_find(p, h);
 
-	if (e == NULL)
-		return false;
-	if (TAILQ_FIRST(&p->lru) != e) {
+	if (e != NULL && TAILQ_FIRST(&p->lru) != e) {
 		TAILQ_REMOVE(&p->lru, e, lru);
 		TAILQ_INSERT_HEAD(&p->lru, e, lru);
 	}
-	return true;
+	return e;
+}
+
+bool
+prepared_has(struct prepared *p, struct hash128 h)
+{
+	return prepared_use(p, h) != NULL;
+}
+
+static struct prepared_entry *
+prepared_get(struct prepared *p, struct hash128 h)
+{
+	struct prepared_entry *e = prepared_use(p, h);
+
+	if (e != NULL)
+		return e;
+	e = x_calloc(1, sizeof(*e));
+	e->hash = h;
+	htab_insert(&p->tab, &e->node, h.lo);
+	TAILQ_INSERT_HEAD(&p->lru, e, lru);
+	return e;
 }
 
 void
 prepared_add(struct prepared *p, struct hash128 h)
 {
-	struct prepared_entry *e;
+	prepared_get(p, h)->known = THERE;
+}
 
-	if (prepared_has(p, h))
-		return;
-	e = x_calloc(1, sizeof(*e));
-	e->hash = h;
-	htab_insert(&p->tab, &e->node, h.lo);
-	TAILQ_INSERT_HEAD(&p->lru, e, lru);
+enum prepared_state
+prepared_state(struct prepared *p, struct hash128 h, unsigned group)
+{
+	struct prepared_entry *e = prepared_use(p, h);
+
+	if (e == NULL)
+		return PREPARED_ABSENT;
+	return e->known == THERE || (e->known == SENT && e->group == group) ?
+	    PREPARED_HELD : PREPARED_UNSURE;
+}
+
+void
+prepared_sent(struct prepared *p, struct hash128 h, unsigned group)
+{
+	struct prepared_entry *e = prepared_get(p, h);
+
+	e->group = group;
+	e->known = SENT;
+}
+
+void
+prepared_answered(struct prepared *p, struct hash128 h, bool there)
+{
+	struct prepared_entry *e = prepared_find(p, h);
+
+	if (e != NULL)
+		e->known = there ? THERE : DOUBTFUL;
 }
 
 void

@@ -32,6 +32,20 @@ void prepared_clear(struct prepared *p); /* also frees */
 bool prepared_has(struct prepared *p, struct hash128 h);
 void prepared_add(struct prepared *p, struct hash128 h);
 void prepared_remove(struct prepared *p, struct hash128 h);
+
+enum prepared_state {
+	PREPARED_ABSENT, /* was never sent */
+	PREPARED_UNSURE, /* was sent, and may have been skipped */
+	PREPARED_HELD    /* there, or nothing behind it is looked at either */
+};
+/* group: which messages are sent between the same two Syncs; what an error
+ * skips never reaches into the next. Marks it as used. */
+enum prepared_state prepared_state(struct prepared *p, struct hash128 h,
+    unsigned group);
+/* A Parse of it goes out in this group. */
+void prepared_sent(struct prepared *p, struct hash128 h, unsigned group);
+/* What became of a Parse: there; or skipped or refused. */
+void prepared_answered(struct prepared *p, struct hash128 h, bool there);
 /* If more than limit: take the oldest out. */
 bool prepared_evict(struct prepared *p, size_t limit, struct hash128 *out)
     PG_MUST_CHECK;

@@ -215,6 +215,7 @@ server_message(struct server *s, const struct frame *f)
 	if (v == LEDGER_SURPRISE)
 		return v;
 	if (done.kind == OWED_PARSE && !(done.flags & LEDGER_UNNAMED)) {
+		prepared_answered(&s->prepared, done.hash, true);
 		pool_know(s->pool, done.hash);
 		if (s->ops != NULL)
 			s->ops->parse_ended(s->lessee, done.hash, true);
@@ -285,6 +286,13 @@ server_input(struct server *s, const char *p, size_t n)
 			break;
 		}
 		here = f.size < n - pos ? f.size : n - pos;
+		if (f.type == 'E') {
+			/* What takes its place comes behind all this. */
+			server_forward(s, p + run, pos - run);
+			run = pos;
+			if (s->state == SERVER_CLOSED)
+				return n;
+		}
 		v = server_message(s, &f);
 		if (v == LEDGER_SURPRISE) {
 			server_surprise(s, f.type, p + run, pos - run);
@@ -297,6 +305,12 @@ server_input(struct server *s, const char *p, size_t n)
 		s->body_left = f.size - here;
 		s->body_pass = run <= pos;
 		pos += here;
+		if (s->owed.unsure) {
+			server_forward(s, p + run, pos - run);
+			server_lost(s, "COPY failed, and a Sync was sent amid "
+			    "its data");
+			return n;
+		}
 		while (s->state != SERVER_CLOSED &&
 		    ledger_take_synth(&s->owed, &synth)) {
 			server_forward(s, p + run, pos - run);
@@ -463,7 +477,7 @@ server_parse_lost(void *arg, struct hash128 hash)
 {
 	struct server *s = arg;
 
-	prepared_remove(&s->prepared, hash);
+	prepared_answered(&s->prepared, hash, false);
 	if (s->ops != NULL)
 		s->ops->parse_ended(s->lessee, hash, false);
 	if (s->has_unnamed && hash_eq(s->unnamed, hash))
@@ -529,7 +543,15 @@ bool
 server_owe(struct server *s, enum owed kind, unsigned flags,
     struct hash128 hash)
 {
+	s->group += kind == OWED_SYNC;
 	return ledger_push(&s->owed, kind, flags, hash);
+}
+
+bool
+server_owe_named(struct server *s, enum owed kind, struct slice name)
+{
+	return ledger_push_named(&s->owed, kind, 0, (struct hash128){ 0, 0 },
+	    name);
 }
 
 bool

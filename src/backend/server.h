@@ -93,6 +93,8 @@ struct server {
 	const struct scope *scope; /* may be NULL: never cache */
 	struct ledger owed;
 	struct prepared prepared;
+	unsigned group;      /* Syncs entered: see prepared_state() */
+	bool parse_safe;     /* no Parse can fail for its place in what is sent */
 	struct hash128 unnamed; /* content of the unnamed statement */
 	bool has_unnamed;
 	char *app_name;         /* application_name last set by us, or NULL */
@@ -116,6 +118,9 @@ void server_lease(struct server *s, const struct server_ops *ops,
 /* Enter a reply in the ledger. false: the ledger is full; close. */
 bool server_owe(struct server *s, enum owed kind, unsigned flags,
     struct hash128 hash) PG_MUST_CHECK;
+/* For a message that names a statement: under the client's name for it. */
+bool server_owe_named(struct server *s, enum owed kind, struct slice name)
+    PG_MUST_CHECK;
 /* A reply of our own, in its place among those owed; sent at once if nothing
  * is owed before it. */
 bool server_owe_synth(struct server *s, const void *p, size_t n)

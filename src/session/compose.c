@@ -81,6 +81,17 @@ write_parse(struct session *s, struct msgwrite *w, const char *name,
 	return server_owe(s->server, OWED_PARSE, flags, hash);
 }
 
+/* A statement of this name may be there. */
+static bool
+write_close(struct session *s, struct msgwrite *w, const char *name)
+{
+	msgwrite_begin(w, 'C');
+	msgwrite_u8(w, 'S');
+	msgwrite_str(w, name);
+	msgwrite_end(w);
+	return server_owe(s->server, OWED_CLOSE, LEDGER_HIDE, no_hash);
+}
+
 static bool
 write_evictions(struct session *s, struct msgwrite *w)
 {
@@ -90,14 +101,23 @@ write_evictions(struct session *s, struct msgwrite *w)
 	while (prepared_evict(&s->server->prepared,
 	    (size_t)s->conf->max_server_prepared, &old)) {
 		prepared_name(old, name);
-		msgwrite_begin(w, 'C');
-		msgwrite_u8(w, 'S');
-		msgwrite_str(w, name);
-		msgwrite_end(w);
-		if (!server_owe(s->server, OWED_CLOSE, LEDGER_HIDE, no_hash))
+		if (!write_close(s, w, name))
 			return false;
 	}
 	return true;
+}
+
+/* Does the server hold this statement? A Parse of the client's own (without
+ * LEDGER_HIDE) may be answered by us only if it cannot fail where it stands,
+ * that is not in a transaction that has failed, or may have by then. */
+static enum prepared_state
+prepared_need(struct server *srv, struct hash128 hash, unsigned flags)
+{
+	enum prepared_state state = prepared_state(&srv->prepared, hash,
+	    srv->group);
+
+	return state == PREPARED_HELD && !(flags & LEDGER_HIDE) &&
+	    !srv->parse_safe ? PREPARED_UNSURE : state;
 }
 
 /* Make the server hold st in this form, under name (out). flags: of the Parse
@@ -108,6 +128,7 @@ ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
     bool *sent)
 {
 	struct server *srv = s->server;
+	enum prepared_state state;
 	struct hash128 hash;
 	struct slice sql;
 
@@ -127,13 +148,15 @@ ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
 		    flags | LEDGER_UNNAMED);
 	}
 	prepared_name(hash, name);
-	if (prepared_has(&srv->prepared, hash)) {
+	state = prepared_need(srv, hash, flags);
+	if (state == PREPARED_HELD) {
 		stat_add(&session_metrics(s)->c.prepared_reuses, 1);
 		return true;
 	}
-	prepared_add(&srv->prepared, hash);
+	prepared_sent(&srv->prepared, hash, srv->group);
 	*sent = true;
-	return write_parse(s, w, name, sql, st->types, hash, flags) &&
+	return (state == PREPARED_ABSENT || write_close(s, w, name)) &&
+	    write_parse(s, w, name, sql, st->types, hash, flags) &&
 	    write_evictions(s, w);
 }
 
@@ -177,7 +200,7 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	if (p.name.n > 0) {
 		if (!statement_physical(s, st, form, &sql, &hash))
 			return false;
-		if (!prepared_has(&s->server->prepared, hash))
+		if (prepared_need(s->server, hash, 0) != PREPARED_HELD)
 			parsing_add(s, p.name, hash);
 	}
 	if (!ensure_prepared(s, w, st, p.name.n == 0, form, 0, name, &sent))
@@ -231,7 +254,7 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	msgwrite_str(w, name);
 	msgwrite_bytes(w, b.rest.p, b.rest.n);
 	msgwrite_end(w);
-	return server_owe(s->server, OWED_BIND, 0, no_hash);
+	return server_owe_named(s->server, OWED_BIND, b.statement);
 }
 
 static bool
@@ -259,7 +282,7 @@ extended_describe(struct session *s, struct msgwrite *w,
 	msgwrite_u8(w, 'S');
 	msgwrite_str(w, name);
 	msgwrite_end(w);
-	return server_owe(s->server, OWED_DESCRIBE_S, 0, no_hash);
+	return server_owe_named(s->server, OWED_DESCRIBE_S, client);
 }
 
 static bool
@@ -310,6 +333,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	size_t pos, i = 0;
 
 	buf_consume(b, buf_len(b));
+	s->server->parse_safe = ledger_empty(&s->server->owed) &&
+	    s->server->tx != 'E';
 	if (!session_preamble(s, b))
 		goto fail;
 	/* A reply of our own may go out before anything is sent: the session

@@ -85,8 +85,11 @@ input_copy(struct session *s, const char *p, size_t n)
 			break;
 		}
 		pos += f.size;
+		if (!wanted)
+			continue;
+		s->server->owed.copy_data = true;
 		/* The end of the data: Sync counts again. */
-		if (wanted && f.type != 'd')
+		if (f.type != 'd')
 			s->server->owed.copy_in = false;
 	}
 	iov.iov_len = pos;

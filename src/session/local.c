@@ -60,14 +60,14 @@ local_complete(struct session *s, const struct unit *u, const char *tag,
 
 /* ---- transactions that no server has seen ------------------------------------------ */
 
+/* Does the first word, comments (which are cuts) left out, begin like this? */
 static bool
-local_is_rollback(const struct query *q)
+local_first_word(const struct query *q, const char *word)
 {
 	const struct lexer *lx = q->values.lx;
 	const char *p = q->sql.p;
-	size_t pos = 0, cut = 0;
+	size_t pos = 0, cut = 0, n = strlen(word);
 
-	/* The first word, comments (which are cuts) left out. */
 	while (pos < q->sql.n) {
 		if (cut < lx->n_cuts && pos == lx->cuts[cut].pos)
 			pos += lx->cuts[cut++].len;
@@ -76,9 +76,7 @@ local_is_rollback(const struct query *q)
 		else
 			pos++;
 	}
-	return q->sql.n - pos >= 5 &&
-	    (strncasecmp(p + pos, "rollb", 5) == 0 ||
-	    strncasecmp(p + pos, "abort", 5) == 0);
+	return q->sql.n - pos >= n && strncasecmp(p + pos, word, n) == 0;
 }
 
 static void
@@ -90,7 +88,8 @@ local_begin(struct session *s, const struct unit *u, const struct query *q)
 	s->held_begin = x_strndup(q->sql.p, q->sql.n);
 	s->tx_dirty = scope == NULL || !scope->read_committed;
 	s->tx_began = s->started;
-	local_complete(s, u, "BEGIN", 'T');
+	local_complete(s, u, local_first_word(q, "start") ?
+	    "START TRANSACTION" : "BEGIN", 'T');
 }
 
 static void
@@ -102,8 +101,8 @@ local_end(struct session *s, const struct unit *u, const struct query *q)
 	s->held_begin = NULL;
 	s->tx_dirty = false;
 	stat_add(&session_metrics(s)->c.held_begins, 1);
-	local_complete(s, u, failed || local_is_rollback(q) ?
-	    "ROLLBACK" : "COMMIT", 'I');
+	local_complete(s, u, failed || local_first_word(q, "rollb") ||
+	    local_first_word(q, "abort") ? "ROLLBACK" : "COMMIT", 'I');
 }
 
 /* ---- DEALLOCATE of a statement that only we know ---------------------------------------- */
@@ -243,7 +242,9 @@ bool
 session_local(struct session *s, struct unit *u, struct query *q)
 {
 	uint32_t flags = q->shape->an->flags;
-	bool plain = (flags & AN_TX_PLAIN) && !(flags & AN_MULTI);
+	/* Values, of which it takes none, are for the server to refuse. */
+	bool plain = (flags & AN_TX_PLAIN) && !(flags & AN_MULTI) &&
+	    (q->bind == NULL || q->bind->n_params == 0);
 
 	if (s->state != SESSION_IDLE)
 		return false;

@@ -403,13 +403,30 @@ unit_query(struct session *s, struct unit *u)
 }
 
 /* The fast-path interface calls functions by OID: anything may happen. */
+static void
+function_prepare(struct session *s, struct query *q)
+{
+	query_prepare(s, q, SLICE_LIT("do 'fastpath'"), NULL, NULL);
+}
+
+/* Behind messages without Sync, on the same server. */
+static enum unit_result
+function_send(struct session *s, const struct unit *u)
+{
+	struct query q;
+
+	function_prepare(s, &q);
+	q.where.form = FORM_ASIS;
+	return query_send(s, u, &q, OUT_BYPASS);
+}
+
 static enum unit_result
 unit_function(struct session *s, struct unit *u)
 {
 	struct query q;
 	enum unit_result r;
 
-	query_prepare(s, &q, SLICE_LIT("do 'fastpath'"), NULL, NULL);
+	function_prepare(s, &q);
 	if (session_local(s, u, &q))
 		return unit_after(s, UNIT_DONE);
 	query_adapt(s, &q);
@@ -491,9 +508,10 @@ unit_pipelined(struct session *s, struct unit *u)
 		return UNIT_WAIT;
 	/* Its reply will not stand alone: let others fill. */
 	fill_spoil(s, BYPASS_PIPELINED);
+	if (u->first == 'F')
+		return s->open_unit ? function_send(s, u) : UNIT_WAIT;
 	if (u->first != 'Q')
-		return u->first == 'F' ? unit_wait_ready(s) :
-		    session_extended(s, u, NULL);
+		return session_extended(s, u, NULL);
 	if (!unit_sql(u, &sql)) {
 		session_close(s, CLOSE_PROTOCOL, "invalid Query message");
 		return UNIT_CLOSED;

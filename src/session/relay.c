@@ -111,28 +111,61 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 		s->discarded = true;
 }
 
-/* The error again, with the position in the client's own text. */
+/* Where a message names a statement of ours, or NULL. */
+static const char *
+relay_our_name(const char *message)
+{
+	const char *at = strstr(message, "\"pgsluice_");
+
+	return at != NULL && strlen(at) > PREPARED_NAME_LEN + 1 &&
+	    at[PREPARED_NAME_LEN + 1] == '"' ? at + 1 : NULL;
+}
+
+/* A message with the client's name of the statement. */
 static void
-relay_moved_error(struct session *s, const char *body, size_t n,
+relay_message(struct session *s, struct msgwrite *w, const char *text)
+{
+	const char *ours = relay_our_name(text);
+	struct slice name = s->server->owed.failed_name;
+
+	if (ours == NULL || name.n == 0) {
+		msgwrite_str(w, text);
+		return;
+	}
+	msgwrite_bytes(w, text, (size_t)(ours - text));
+	msgwrite_bytes(w, name.p, name.n);
+	msgwrite_str(w, ours + PREPARED_NAME_LEN);
+}
+
+/* The error again, in the client's terms: position in its own text, its names
+ * of statements. */
+static void
+relay_own_terms(struct session *s, const char *body, size_t n,
     struct slice position)
 {
 	const char *p = body, *end = body + n, *value;
 	struct msgwrite w;
 	struct query q;
 	struct buf b;
-	char number[16];
+	char number[16] = "";
 
-	query_prepare(s, &q, slice_str(s->rewritten), NULL, NULL);
-	snprintf(number, sizeof(number), "%u", route_unmap_position(q.plan,
-	    q.shape, &q.values, s->form,
-	    (unsigned)strtoul(position.p, NULL, 10)));
-	buf_init(&b, n + 64);
+	if (position.n > 0 && s->rewritten != NULL) {
+		query_prepare(s, &q, slice_str(s->rewritten), NULL, NULL);
+		snprintf(number, sizeof(number), "%u", route_unmap_position(
+		    q.plan, q.shape, &q.values, s->form,
+		    (unsigned)strtoul(position.p, NULL, 10)));
+	}
+	buf_init(&b, n + s->server->owed.failed_name.n + 64);
 	msgwrite_init(&w, &b);
 	msgwrite_begin(&w, 'E');
 	for (; p < end && *p != '\0'; p = value + strlen(value) + 1) {
 		value = p + 1;
 		msgwrite_u8(&w, (uint8_t)*p);
-		msgwrite_str(&w, *p == 'P' ? number : value);
+		if (*p == 'M')
+			relay_message(s, &w, value);
+		else
+			msgwrite_str(&w, *p == 'P' && *number != '\0' ?
+			    number : value);
 	}
 	msgwrite_u8(&w, 0);
 	msgwrite_end(&w);
@@ -162,8 +195,9 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	if (slice_eq_str(e.sqlstate, "0A000") && slice_eq_str(e.message,
 	    "cached plan must not change result type"))
 		session_statements_outdated();
-	if (whole && e.position.n > 0 && s->rewritten != NULL) {
-		relay_moved_error(s, body, n, e.position);
+	if (whole && ((e.position.n > 0 && s->rewritten != NULL) ||
+	    (e.message.n > 0 && relay_our_name(e.message.p) != NULL))) {
+		relay_own_terms(s, body, n, e.position);
 		return true;
 	}
 	return false;

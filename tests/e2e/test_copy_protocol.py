@@ -105,3 +105,28 @@ def test_data_without_an_invitation(sluice, begin, end):
         c.send(begin + copy_data(b"1\n") * 3 + copy_done() + end)
         assert sqlstates(c.read_until_ready()) == ["42P01"]
         check_table(sluice, c, 0)
+
+
+def test_sync_amid_data_of_a_copy_that_works(sluice):
+    """Ignored, as the server ignores it."""
+    with client(sluice) as c:
+        c.send(EXTENDED + flush())
+        c.recv_until("G")
+        c.send(copy_data(b"1\n") + sync() + copy_data(b"2\n") + sync() +
+               copy_done() + sync())
+        m = c.read_until_ready()
+        assert (types(m), tags(m)) == ("CZ", ["COPY 2"])
+        assert c.recv_nothing()
+        check_table(sluice, c, 2)
+
+
+def test_sync_amid_data_of_a_copy_that_fails(sluice):
+    """Nobody can tell whether it is answered: the error, and the end."""
+    c = client(sluice)
+    c.send(query(COPY))
+    c.recv_until("G")
+    c.send(copy_data(b"no number\n") + sync() + copy_done())
+    m = c.recv_to_end()
+    assert sqlstates(m) == ["22P02", "08006"]
+    with client(sluice) as other:
+        check_table(sluice, other, 0)

@@ -207,6 +207,46 @@ def test_result_changes_shape(sluice, binary):
                                     binary=binary).fetchone() == (1, 2)
 
 
+def test_errors_name_the_clients_statement(sluice):
+    """In the order of the answers, not by the name it has on servers."""
+    with rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as c:
+        c.send(rawpg.parse("mine", "SELECT $1::int") + bound("mine", ["1"]) +
+               bound("mine", []) + bound("mine", ["2"]))
+        m = c.read_until_ready(3)
+        assert rawpg.types(m) == "12DCZEZ2DCZ"
+        assert [e["M"] for e in rawpg.errors(m)] == [
+            "bind message supplies 0 parameters, but prepared statement "
+            '"mine" requires 1']
+
+
+def test_parse_in_a_transaction_that_fails(sluice):
+    """It is refused there, known statement or not, and good afterwards."""
+    with rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as c:
+        known = rawpg.parse("known", "SELECT 7") + rawpg.sync()
+        c.send(known + rawpg.close("S", "known") + rawpg.sync())
+        c.read_until_ready(2)
+        c.send(rawpg.query("BEGIN") + rawpg.query("SELECT 1/0") + known)
+        assert rawpg.sqlstates(c.read_until_ready(3)) == ["22012", "25P02"]
+        c.send(known)
+        assert rawpg.sqlstates(c.read_until_ready()) == ["25P02"]
+        c.ask("ROLLBACK")
+        for _ in range(2):
+            c.send(known + bound("known") + rawpg.close("S", "known") +
+                   rawpg.sync())
+            assert rawpg.types(c.read_until_ready(3)) == "1Z2DCZ3Z"
+
+
+def test_statement_behind_a_group_that_failed(sluice):
+    """The same content, skipped in one group and sent again in the next."""
+    with rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as c:
+        for n in range(3):
+            text = rawpg.parse("a", "SELECT 8")
+            c.send(rawpg.parse("", "SELECT 1/0") + bound("")[:-5] + text +
+                   rawpg.sync() + rawpg.close("S", "a") + text +
+                   bound("a") + rawpg.close("S", "a") + rawpg.sync())
+            assert rawpg.types(c.read_until_ready(3)) == "1EZ312DCZ3Z"
+
+
 def test_large_statement(sluice):
     text = "SELECT %s::int /* " + "x" * 300000 + " */"
     with sluice.connect() as conn:

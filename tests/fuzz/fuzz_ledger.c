@@ -47,8 +47,7 @@ fuzz_check(const struct ledger *l)
 		    (l->size - 1)];
 
 		CHECK(e->kind < OWED_COUNT);
-		if (e->kind == OWED_SYNTH)
-			synth += e->synth;
+		synth += e->synth;
 	}
 	CHECK(synth == buf_len(&l->synth));
 }
@@ -65,7 +64,9 @@ fuzz_push(struct model *m, unsigned kind, unsigned flags)
 		return;
 	if (kind == OWED_PARSE)
 		hash.lo = ++m->parses;
-	if (!ledger_push(&m->l, (enum owed)kind, flags, hash)) {
+	if (!(flags & 1 ? ledger_push_named(&m->l, (enum owed)kind, flags,
+	    hash, SLICE_LIT("name")) :
+	    ledger_push(&m->l, (enum owed)kind, flags, hash))) {
 		CHECK(before == LEDGER_MAX);
 		m->parses -= kind == OWED_PARSE;
 		return;

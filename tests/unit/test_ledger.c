@@ -444,6 +444,79 @@ test_error_of_a_hidden_request(void **state PG_UNUSED)
 	finish(&l);
 }
 
+/* The client's name of a statement is there when an error is about it, and
+ * only then; replies of our own keep their bytes. */
+static void
+test_named(void **state PG_UNUSED)
+{
+	static const struct hash128 hash = { 7, 0 };
+	struct slice bytes;
+	struct ledger l;
+
+	start(&l);
+	for (unsigned round = 0; round < 2; round++) {
+		assert_true(ledger_push_named(&l, OWED_BIND, 0, none,
+		    SLICE_LIT("first")));
+		assert_true(ledger_push_synth(&l, "own", 3));
+		assert_true(ledger_push_named(&l, OWED_PARSE, 0, hash,
+		    SLICE_LIT("second")));
+		push(&l, OWED_EXECUTE, 0, 0);
+		assert_true(ledger_push_named(&l, OWED_BIND, 0, none,
+		    SLICE_LIT("skipped")));
+		push(&l, OWED_SYNC, 0, 0);
+		assert_true(ledger_push_named(&l, OWED_DESCRIBE_S, 0, none,
+		    SLICE_LIT("third")));
+		push(&l, OWED_SYNC, 0, 0);
+		assert_int_equal(message(&l, '2'), LEDGER_PASS);
+		assert_true(ledger_take_synth(&l, &bytes));
+		assert_true(slice_eq_str(bytes, "own"));
+		assert_int_equal(message(&l, 'E'), LEDGER_PASS);
+		assert_true(slice_eq_str(l.failed_name, "second"));
+		assert_int_equal(lost[n_lost - 1].lo, 7);
+		assert_int_equal(message(&l, 'Z'), LEDGER_PASS);
+		assert_int_equal(message(&l, 'E'), LEDGER_PASS);
+		assert_true(slice_eq_str(l.failed_name, "third"));
+		assert_int_equal(message(&l, 'Z'), LEDGER_PASS);
+		assert_int_equal(buf_len(&l.synth), 0);
+	}
+	push(&l, OWED_BIND, 0, 0);
+	assert_int_equal(message(&l, 'E'), LEDGER_PASS);
+	assert_int_equal(l.failed_name.n, 0);
+	/* Nothing of it is kept while skipping. */
+	assert_true(ledger_push_named(&l, OWED_BIND, 0, none,
+	    SLICE_LIT("none")));
+	assert_int_equal(buf_len(&l.synth), 0);
+	finish(&l);
+}
+
+/* Whether a Sync amid COPY data is answered depends on which of the data made
+ * the COPY fail, which nobody can tell. */
+static void
+test_sync_amid_copy_data(void **state PG_UNUSED)
+{
+	static const struct {
+		bool data, fails, unsure;
+	} cases[] = {
+		{ false, true, false }, { true, false, false },
+		{ true, true, true },
+	};
+	struct ledger l;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		start(&l);
+		push(&l, OWED_QUERY, 0, 0);
+		assert_int_equal(message(&l, 'G'), LEDGER_PASS);
+		l.copy_data = cases[i].data;
+		push(&l, OWED_SYNC, 0, 0);
+		assert_int_equal(l.count, 1);
+		assert_int_equal(message(&l, cases[i].fails ? 'E' : 'C'),
+		    LEDGER_PASS);
+		assert_int_equal(l.unsure, cases[i].unsure);
+		assert_false(l.copy_sync || l.copy_data);
+		finish(&l);
+	}
+}
+
 static void
 test_replaced_error(void **state PG_UNUSED)
 {
@@ -595,6 +668,8 @@ main(void)
 		cmocka_unit_test(test_sync_in_copy_in),
 		cmocka_unit_test(test_hidden_replies),
 		cmocka_unit_test(test_error_of_a_hidden_request),
+		cmocka_unit_test(test_named),
+		cmocka_unit_test(test_sync_amid_copy_data),
 		cmocka_unit_test(test_replaced_error),
 		cmocka_unit_test(test_synth_takes_its_place),
 		cmocka_unit_test(test_synth_is_capped),

@@ -72,6 +72,31 @@ test_add_has_remove(void **state PG_UNUSED)
 	prepared_clear(&p);
 }
 
+/* What is known of a Parse that was sent, by what was heard of it and from
+ * where it is asked. */
+static void
+test_states(void **state PG_UNUSED)
+{
+	struct prepared p;
+
+	prepared_init(&p);
+	assert_int_equal(prepared_state(&p, h(1), 1), PREPARED_ABSENT);
+	prepared_sent(&p, h(1), 1);
+	assert_int_equal(prepared_state(&p, h(1), 1), PREPARED_HELD);
+	assert_int_equal(prepared_state(&p, h(1), 2), PREPARED_UNSURE);
+	prepared_answered(&p, h(1), true);
+	assert_int_equal(prepared_state(&p, h(1), 2), PREPARED_HELD);
+	/* Sent again: what was known counts no more. */
+	prepared_sent(&p, h(1), 2);
+	assert_int_equal(prepared_state(&p, h(1), 3), PREPARED_UNSURE);
+	prepared_answered(&p, h(1), false);
+	assert_int_equal(prepared_state(&p, h(1), 2), PREPARED_UNSURE);
+	/* Evicted meanwhile: it stays out. */
+	prepared_answered(&p, h(5), true);
+	assert_int_equal(prepared_state(&p, h(5), 3), PREPARED_ABSENT);
+	prepared_clear(&p);
+}
+
 /* Oldest use goes first; asking and adding again are uses. */
 static void
 test_eviction_order(void **state PG_UNUSED)
@@ -124,6 +149,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_add_has_remove),
+		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_eviction_order),
 		cmocka_unit_test(test_evicts_down_to_the_limit),
 	};
