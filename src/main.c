@@ -20,6 +20,7 @@
 #include "admin/http.h"
 #include "admin/options.h"
 #include "admin/setup.h"
+#include "auth/lookup.h"
 #include "auth/work.h"
 #include "backend/connector.h"
 #include "backend/pool.h"
@@ -30,6 +31,7 @@
 
 #define CONNECTOR_THREADS 2
 #define AUTH_THREADS 2
+#define LOOKUP_THREADS 2
 #define WORKER_STACK_MIN (1u << 20)
 #define FDS_OURSELVES 64 /* loops, log, listeners, files */
 
@@ -224,6 +226,7 @@ main_start(struct program *p, const char *path)
 	pool_configure(c);
 	connector_start(CONNECTOR_THREADS);
 	auth_work_start(AUTH_THREADS);
+	lookup_start(LOOKUP_THREADS);
 	p->control = control_new(path, &own, p->workers, p->n_workers, &hooks);
 	admin_init(p->control, p->http);
 	for (i = 0; i < p->n_workers; i++)

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "auth/lookup.h"
 #include "auth/work.h"
 #include "backend/connector.h"
 #include "backend/pool.h"
@@ -99,6 +100,7 @@ ending_run(struct worker *const *workers, unsigned n)
 	ending_settle();
 	connector_stop();
 	auth_work_stop();
+	lookup_stop();
 	ending_tell(workers, n, ending_stop_worker);
 	for (i = 0; i < n; i++)
 		worker_join(workers[i]);

@@ -69,6 +69,10 @@ setup_load_rules(struct session_setup *s, struct conf_diag *d)
 	const struct conf *c = s->conf;
 	char why[512];
 
+	if (c->auth_dbname[0] != '\0' &&
+	    conf_find_database(c, c->auth_dbname) == NULL)
+		setup_complain(d, c->path, "auth_dbname", "there is no such "
+		    "database block");
 	if (c->auth != CONF_AUTH_HBA) {
 		s->hba = hba_of_method(methods[c->auth]);
 		return;

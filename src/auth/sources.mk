@@ -12,6 +12,11 @@ libpgsluice_a_SOURCES += \
 	src/auth/hba_net.c \
 	src/auth/hba_parse.c \
 	src/auth/hba_priv.h \
+	src/auth/lookup.c \
+	src/auth/lookup.h \
+	src/auth/lookup_cache.c \
+	src/auth/lookup_conn.c \
+	src/auth/lookup_priv.h \
 	src/auth/scram.c \
 	src/auth/scram.h \
 	src/auth/secret.c \

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/lookup.h"
 #include "base/log.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
@@ -99,6 +100,7 @@ session_layer_reload(const struct session_setup *setup)
 	struct reload_message *r;
 	unsigned i;
 
+	lookup_forget_all();
 	for (i = 0; i < layer.n; i++) {
 		r = x_calloc(1, sizeof(*r));
 		r->m.run = reload_run;
@@ -166,7 +168,7 @@ session_layer_init(struct worker *const *workers, unsigned n,
 	layer.workers = workers;
 	layer.n = n;
 	layer.l1 = l1;
-	session_login_init();
+	session_secret_init();
 	session_console_init(console);
 	cancel_init(workers);
 	dbstate_init(n);
@@ -293,7 +295,8 @@ session_drain(struct worker *w, bool now)
 		next = TAILQ_NEXT(s, link);
 		if (now || ((s->state == SESSION_IDLE ||
 		    s->state == SESSION_STARTUP || s->state == SESSION_TLS ||
-		    s->state == SESSION_AUTH) && s->tx == 'I' &&
+		    s->state == SESSION_AUTH ||
+		    s->state == SESSION_AUTH_WAIT) && s->tx == 'I' &&
 		    !s->open_unit))
 			session_close(s, CLOSE_SHUTDOWN, NULL);
 	}

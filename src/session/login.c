@@ -16,14 +16,6 @@
 #include "net/tls_peer.h"
 #include "session/login.h"
 
-static uint8_t mock_key[32];
-
-void
-session_login_init(void)
-{
-	hash_random(mock_key, sizeof(mock_key));
-}
-
 struct login *
 session_login(struct session *s)
 {
@@ -68,6 +60,8 @@ session_auth_failed(struct session *s)
 	enum auth_method m = s->login->rule->method;
 	char text[256];
 
+	if (s->login->asked_backend)
+		lookup_doubt(s->login->lookup_key, clock_mono());
 	snprintf(text, sizeof(text),
 	    "%s authentication failed for user \"%.128s\"",
 	    m == AUTH_CERT ? "certificate" : m == AUTH_PEER ? "peer" :
@@ -157,22 +151,6 @@ session_auth_match(struct session *s)
 	return true;
 }
 
-/* The user's secret. Where there is none, or one that the method cannot use, a
- * mock one of the kind that most users have. */
-static void
-session_auth_find_secret(struct session *s)
-{
-	const struct userdb *users = s->sw->setup.users;
-	const struct userdb_entry *e = userdb_find(users, s->user);
-
-	if (e == NULL || (e->secret.kind == SECRET_MD5 &&
-	    s->login->rule->method == AUTH_SCRAM))
-		secret_mock(&s->login->secret, s->user,
-		    userdb_common_kind(users), mock_key);
-	else
-		secret_copy(&s->login->secret, &e->secret);
-}
-
 static void
 session_auth_by_rule(struct session *s)
 {
@@ -188,7 +166,6 @@ session_auth_by_rule(struct session *s)
 	case AUTH_MD5:
 	case AUTH_SCRAM:
 		session_auth_find_secret(s);
-		session_auth_ask(s);
 		return;
 	case AUTH_REJECT:
 	case AUTH_METHOD_COUNT:

@@ -2,12 +2,14 @@
  *
  * What a session has only while it logs in: shared by startup.c, which takes
  * the startup packet and welcomes, login.c, which chooses how the client has
- * to prove who it is, and proof.c, which takes the proof.
+ * to prove who it is, secret.c, which finds what to check the proof against, and
+ * proof.c, which takes it.
  */
 #ifndef PGSLUICE_SESSION_LOGIN_H
 #define PGSLUICE_SESSION_LOGIN_H
 
 #include "auth/hba.h"
+#include "auth/lookup.h"
 #include "auth/scram.h"
 #include "auth/secret.h"
 #include "session/session_priv.h"
@@ -22,6 +24,8 @@ struct login {
 	struct hba *hba;      /* referenced: rule is inside */
 	const struct hba_rule *rule;
 	struct secret secret; /* the user's; a mock one if there is none */
+	bool asked_backend;   /* the secret is an answer of auth_query */
+	struct hash128 lookup_key;
 	enum login_asked asked;
 	struct scram scram;
 	bool mechanism_chosen;
@@ -45,6 +49,10 @@ void session_auth_passed(struct session *s);
 void session_auth_failed(struct session *s);
 /* The user stands in this list of the configuration. */
 bool session_user_in(const struct session *s, const struct conf_strings *l);
+
+/* ---- secret.c ------------------------------------------------------------ */
+/* Find the user's secret, then session_auth_ask(), now or later, or close. */
+void session_auth_find_secret(struct session *s);
 
 /* ---- proof.c ------------------------------------------------------------- */
 /* Ask for what the rule's method wants; the user's secret is known. */

@@ -201,8 +201,10 @@ void session_tls_step(struct session *s);
 void session_welcome(struct session *s);
 
 /* ---- login.c ---------------------------------------------------------- */
-void session_login_init(void); /* once */
 void session_login_free(struct session *s);
+
+/* ---- secret.c --------------------------------------------------------- */
+void session_secret_init(void); /* once */
 
 /* ---- input.c ------------------------------------------------------------ */
 /* Act on n bytes of messages; returns how many were used. */

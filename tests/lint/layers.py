@@ -30,7 +30,7 @@ FAMILY = 1
 LIBRARIES = [
     ("pg_query", {"sql"}),
     ("protobuf-c/", {"sql"}),
-    ("libpq-fe.h", {"backend", "conf"}),
+    ("libpq-fe.h", {"auth", "backend", "conf"}),
     ("libpq/", {"backend"}),
     ("hiredis", {"cache"}),
     ("confuse.h", {"conf"}),

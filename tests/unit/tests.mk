@@ -39,6 +39,7 @@ UNIT_TESTS = \
 	tests/unit/test_listener \
 	tests/unit/test_literal \
 	tests/unit/test_log \
+	tests/unit/test_lookup \
 	tests/unit/test_metrics \
 	tests/unit/test_month \
 	tests/unit/test_msgread \
@@ -192,6 +193,10 @@ tests_unit_test_literal_LDADD = $(UNIT_LDADD)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_lookup_SOURCES = tests/unit/test_lookup.c
+tests_unit_test_lookup_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_lookup_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CPPFLAGS = $(UNIT_CPPFLAGS)
