@@ -94,6 +94,20 @@ enum ledger_verdict {
 	LEDGER_SURPRISE
 };
 
+/* A data row that comes now would pass and change nothing: what
+ * ledger_message() would say of it, for less. */
+static inline bool
+ledger_row_passes(const struct ledger *l)
+{
+	const struct ledger_entry *e;
+
+	if (l->count == 0)
+		return false;
+	e = &l->ring[l->head & (l->size - 1)];
+	return (e->flags & LEDGER_HIDE) == 0 &&
+	    (e->kind == OWED_QUERY || e->kind == OWED_EXECUTE);
+}
+
 /* A message of this type came. *done (may be NULL) is set to the entry it
  * completed; kind OWED_COUNT: none. */
 enum ledger_verdict ledger_message(struct ledger *l, unsigned char type,

@@ -3,8 +3,7 @@
  * Reading the body of one message: numbers, strings, counted values, and the
  * messages we take apart whole (ErrorResponse, Bind, Parse).
  *
- * Bodies come from clients, servers and the cache, and none is trusted.  One
- * function moves the position, and it compares with what is left.  Knows
+ * Bodies come from clients, servers and the cache, and none is trusted.  Knows
  * nothing of framing or of what a message makes a session do.  Pure; any
  * thread.  Invariant: pos <= n; after an error neither moves any more.
  */
@@ -14,81 +13,24 @@
 #include "pgwire/frame.h"
 #include "pgwire/msgread.h"
 
-static const struct slice msgread_none = { "", 0 };
-
-void
-msgread_init(struct msgread *r, const void *p, size_t n)
-{
-	*r = (struct msgread){ .p = n > 0 ? p : "", .n = n };
-}
-
-/* The only place where the position moves. NULL: not so much left. */
-static const char *
-msgread_take(struct msgread *r, size_t n)
-{
-	const char *p;
-
-	if (unlikely(r->error || n > r->n - r->pos)) {
-		r->error = true;
-		return NULL;
-	}
-	p = r->p + r->pos;
-	r->pos += n;
-	return p;
-}
-
-uint8_t
-msgread_u8(struct msgread *r)
-{
-	const char *p = msgread_take(r, 1);
-
-	return p != NULL ? (uint8_t)*p : 0;
-}
-
-uint16_t
-msgread_u16(struct msgread *r)
-{
-	const char *p = msgread_take(r, 2);
-
-	return p != NULL ? (uint16_t)wire_u16(p) : 0;
-}
-
-uint32_t
-msgread_u32(struct msgread *r)
-{
-	const char *p = msgread_take(r, 4);
-
-	return p != NULL ? wire_u32(p) : 0;
-}
-
-int32_t
-msgread_i32(struct msgread *r)
-{
-	return (int32_t)msgread_u32(r);
-}
-
 struct slice
 msgread_str(struct msgread *r)
 {
-	const char *p, *end;
+	const char *p = r->p + r->pos, *end;
 	size_t left = msgread_left(r);
 
-	end = left > 0 ? memchr(r->p + r->pos, '\0', left) : NULL;
+	/* Most names are empty. */
+	if (left > 0 && *p == '\0') {
+		r->pos++;
+		return slice_make(p, 0);
+	}
+	end = left > 0 ? memchr(p, '\0', left) : NULL;
 	if (end == NULL) {
 		r->error = true;
 		return msgread_none;
 	}
-	p = r->p + r->pos;
 	(void)msgread_take(r, (size_t)(end - p) + 1);
 	return slice_make(p, (size_t)(end - p));
-}
-
-struct slice
-msgread_bytes(struct msgread *r, size_t n)
-{
-	const char *p = msgread_take(r, n);
-
-	return p != NULL ? slice_make(p, n) : msgread_none;
 }
 
 struct slice
@@ -104,18 +46,6 @@ msgread_value(struct msgread *r, bool *null)
 		return msgread_none;
 	}
 	return msgread_bytes(r, (size_t)n);
-}
-
-size_t
-msgread_left(const struct msgread *r)
-{
-	return r->error ? 0 : r->n - r->pos;
-}
-
-bool
-msgread_done(const struct msgread *r)
-{
-	return !r->error && r->pos == r->n;
 }
 
 /* --------------------------------------------------------------- errors */

@@ -5,7 +5,8 @@
  * A read past the end sets the error, returns zero or an empty slice, and all
  * later reads do the same: callers check once, at the end.  Availability is
  * computed as size minus position, never position plus length.  Slices point
- * into the body.
+ * into the body.  Inline: most messages are a name or two and a few numbers,
+ * and every one of them is read.
  */
 #ifndef PGSLUICE_PGWIRE_MSGREAD_H
 #define PGSLUICE_PGWIRE_MSGREAD_H
@@ -13,7 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/slice.h"
+#include "pgwire/frame.h"
 
 struct msgread {
 	const char *p;
@@ -21,22 +24,88 @@ struct msgread {
 	bool error;
 };
 
-void msgread_init(struct msgread *r, const void *p, size_t n);
-uint8_t msgread_u8(struct msgread *r);
-uint16_t msgread_u16(struct msgread *r);
-uint32_t msgread_u32(struct msgread *r);
-int32_t msgread_i32(struct msgread *r);
+static const struct slice msgread_none = { "", 0 };
+
+static inline void
+msgread_init(struct msgread *r, const void *p, size_t n)
+{
+	*r = (struct msgread){ .p = n > 0 ? p : "", .n = n };
+}
+
+/* Bytes not yet read; 0 after an error, so that loops over it end. */
+static inline size_t
+msgread_left(const struct msgread *r)
+{
+	return r->error ? 0 : r->n - r->pos;
+}
+
+/* No error so far and everything was read. */
+static inline bool
+msgread_done(const struct msgread *r)
+{
+	return !r->error && r->pos == r->n;
+}
+
+/* The position moves here and past an empty string only. NULL: not so much
+ * left. */
+static inline const char *
+msgread_take(struct msgread *r, size_t n)
+{
+	const char *p;
+
+	if (unlikely(n > msgread_left(r))) {
+		r->error = true;
+		return NULL;
+	}
+	p = r->p + r->pos;
+	r->pos += n;
+	return p;
+}
+
+static inline uint8_t
+msgread_u8(struct msgread *r)
+{
+	const char *p = msgread_take(r, 1);
+
+	return p != NULL ? (uint8_t)*p : 0;
+}
+
+static inline uint16_t
+msgread_u16(struct msgread *r)
+{
+	const char *p = msgread_take(r, 2);
+
+	return p != NULL ? (uint16_t)wire_u16(p) : 0;
+}
+
+static inline uint32_t
+msgread_u32(struct msgread *r)
+{
+	const char *p = msgread_take(r, 4);
+
+	return p != NULL ? wire_u32(p) : 0;
+}
+
+static inline int32_t
+msgread_i32(struct msgread *r)
+{
+	return (int32_t)msgread_u32(r);
+}
+
 /* Terminated string; the slice excludes the NUL. Missing NUL is an error. */
 struct slice msgread_str(struct msgread *r);
-struct slice msgread_bytes(struct msgread *r, size_t n);
+
+static inline struct slice
+msgread_bytes(struct msgread *r, size_t n)
+{
+	const char *p = msgread_take(r, n);
+
+	return p != NULL ? slice_make(p, n) : msgread_none;
+}
+
 /* Length-prefixed value as in Bind and DataRow: -1 is NULL (*null true);
  * other negative lengths are an error. */
 struct slice msgread_value(struct msgread *r, bool *null);
-/* Bytes not yet read; 0 after an error, so that loops over it end. */
-size_t msgread_left(const struct msgread *r);
-/* No error so far and everything was read. */
-bool msgread_done(const struct msgread *r);
-
 /* Fields of an ErrorResponse or NoticeResponse body; every one may be missing
  * (p == NULL). A SQLSTATE that is missing or not of five bytes is given as
  * "XX000".  Of a repeated field the last counts, as in libpq. */
