@@ -8,6 +8,7 @@
  */
 #include "admin/admin.h"
 
+#include "admin/averages.h"
 #include "admin/console.h"
 #include "admin/http.h"
 #include "admin/tour.h"
@@ -25,6 +26,7 @@ admin_init(struct control *c, int http)
 	view_init(c->n_workers);
 	tour_init(c->workers, c->n_workers);
 	wait_init(c->n_workers);
+	averages_init(clock_mono());
 	if (http >= 0)
 		admin_http = http_new(c, http);
 }
@@ -41,6 +43,7 @@ admin_fini(void)
 {
 	tour_fini();
 	wait_fini();
+	averages_fini();
 	view_fini();
 	admin_control = NULL;
 }
@@ -52,6 +55,8 @@ admin_tick(struct worker *w, nsec_t now)
 		return;
 	session_layer_tick(w, now);
 	wait_tick(w);
+	if (w->id == 0)
+		averages_tick(now, session_conf(w)->stats_period);
 	view_publish(w);
 }
 

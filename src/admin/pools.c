@@ -14,6 +14,8 @@ static void
 pools_take(const struct pool_info *i, void *arg)
 {
 	struct pools *p = arg;
+	unsigned resting = i->idle + i->connecting + i->cleaning +
+	    i->draining;
 	struct pools_row *bigger;
 
 	if (p->n == p->size) {
@@ -25,9 +27,12 @@ pools_take(const struct pool_info *i, void *arg)
 	p->v[p->n++] = (struct pools_row){
 		.backend = x_strdup(i->backend), .user = x_strdup(i->user),
 		.limit = i->limit, .idle = i->idle,
-		/* The three are read at one moment, but a server under way
-		 * between workers is counted in total alone: lent. */
-		.active = i->total - i->idle - i->connecting,
+		/* They are read at one moment, almost: a server under way
+		 * between workers is counted in total alone, so it is lent;
+		 * one that changes its state may be counted twice. */
+		.active = i->total > resting ? i->total - resting : 0,
+		.cleaning = i->cleaning, .draining = i->draining,
+		.clients = i->clients,
 		.connecting = i->connecting, .waiting = i->waiting,
 		.longest_wait = i->longest_wait, .paused = i->paused,
 		.last_error = x_strdup(i->last_error),
@@ -59,6 +64,9 @@ pools_row_merge(struct pools_row *to, struct pools_row *from)
 	to->idle += from->idle;
 	to->active += from->active;
 	to->connecting += from->connecting;
+	to->cleaning += from->cleaning;
+	to->draining += from->draining;
+	to->clients += from->clients;
 	to->waiting += from->waiting;
 	if (from->longest_wait > to->longest_wait)
 		to->longest_wait = from->longest_wait;

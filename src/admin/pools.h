@@ -12,6 +12,7 @@ struct pools_row {
 	char *backend, *user;
 	int64_t limit; /* of each part */
 	unsigned idle, active, connecting, waiting;
+	unsigned cleaning, draining, clients;
 	nsec_t longest_wait;
 	bool paused;
 	char *last_error; /* or "" */

@@ -5,6 +5,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/act.c \
 	src/admin/admin.c \
 	src/admin/admin.h \
+	src/admin/averages.c \
+	src/admin/averages.h \
 	src/admin/command.c \
 	src/admin/command.h \
 	src/admin/console.c \
@@ -19,6 +21,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/exposition.h \
 	src/admin/http.c \
 	src/admin/http.h \
+	src/admin/names.c \
+	src/admin/names.h \
 	src/admin/options.c \
 	src/admin/options.h \
 	src/admin/pools.c \
@@ -31,6 +35,9 @@ libpgsluice_a_SOURCES += \
 	src/admin/setup.h \
 	src/admin/show.c \
 	src/admin/show_conf.c \
+	src/admin/show_pools.c \
+	src/admin/show_sockets.c \
+	src/admin/show_stats.c \
 	src/admin/tour.c \
 	src/admin/tour.h \
 	src/admin/view.c \

@@ -137,6 +137,17 @@ userdb_count(const struct userdb *u)
 	return u->n;
 }
 
+void
+userdb_each(const struct userdb *u,
+    void (*fn)(const struct userdb_entry *e, void *arg), void *arg)
+{
+	size_t i;
+
+	CHECK_MAGIC(u, USERDB_MAGIC);
+	for (i = 0; i < u->n; i++)
+		fn(&u->rows[i].entry, arg);
+}
+
 enum secret_kind
 userdb_common_kind(const struct userdb *u)
 {

@@ -33,6 +33,9 @@ void userdb_ref(struct userdb *u);
 void userdb_unref(struct userdb **u);
 const struct userdb_entry *userdb_find(const struct userdb *u, const char *name);
 size_t userdb_count(const struct userdb *u);
+/* Every user, by name. */
+void userdb_each(const struct userdb *u,
+    void (*fn)(const struct userdb_entry *e, void *arg), void *arg);
 /* The kind of most secrets, MD5 or SCRAM: what a user that does not exist is
  * to look like. */
 enum secret_kind userdb_common_kind(const struct userdb *u);

@@ -86,6 +86,13 @@ void pool_remove(struct pool *p, struct server *s);
 void pool_know(struct pool *p, struct hash128 content);
 bool pool_knows(struct pool *p, struct hash128 content);
 
+/* From server.c only: a server enters or leaves a state that is shown. */
+void pool_count(struct pool *p, enum server_state st, int by);
+/* A client has made the pool its home, or gives it up. */
+void pool_settle(struct pool *p, int by);
+/* The servers of earlier epochs are to be replaced. */
+bool pool_is_outdated(struct pool *p, const struct server *s);
+
 const char *pool_backend_name(const struct pool *p);
 const char *pool_user(const struct pool *p);
 /* The scope of the pool's newest server (NULL: none has connected yet, or no
@@ -121,6 +128,9 @@ struct pool_info {
 	bool paused;
 	const char *last_error; /* "" when the last attempt went well */
 	unsigned outdated; /* of total: to be replaced */
+	unsigned cleaning; /* of total: between two clients */
+	unsigned draining; /* of total: whose client has gone */
+	unsigned clients;  /* at home here */
 };
 /* Any thread. */
 void pool_each(void (*fn)(const struct pool_info *i, void *arg), void *arg);

@@ -18,6 +18,9 @@ struct pool {
 	size_t startup_len;
 	char *identity;         /* for scopes */
 	_Atomic(const struct scope *) scope;
+	atomic_int states[SERVER_STATE_COUNT]; /* servers by state, those between
+	                                          use and rest only */
+	atomic_int clients;
 
 	pthread_mutex_t lock;   /* guards all below */
 	char *conninfo;

@@ -254,6 +254,29 @@ pool_knows(struct pool *p, struct hash128 content)
 	return known;
 }
 
+void
+pool_count(struct pool *p, enum server_state st, int by)
+{
+	atomic_fetch_add_explicit(&p->states[st], by, memory_order_relaxed);
+}
+
+void
+pool_settle(struct pool *p, int by)
+{
+	atomic_fetch_add_explicit(&p->clients, by, memory_order_relaxed);
+}
+
+bool
+pool_is_outdated(struct pool *p, const struct server *s)
+{
+	bool outdated;
+
+	pthread_mutex_lock(&p->lock);
+	outdated = s->epoch != p->epoch;
+	pthread_mutex_unlock(&p->lock);
+	return outdated;
+}
+
 const char *
 pool_backend_name(const struct pool *p)
 {
@@ -300,6 +323,10 @@ pool_info_of(struct pool *p, char error[sizeof(p->error)])
 		.connecting = p->connecting,
 		.waiting = p->waiting + p->held_count,
 		.outdated = p->outdated,
+		.cleaning = (unsigned)(atomic_load(&p->states[SERVER_COOLING]) +
+		    atomic_load(&p->states[SERVER_RESETTING])),
+		.draining = (unsigned)atomic_load(&p->states[SERVER_DRAINING]),
+		.clients = (unsigned)atomic_load(&p->clients),
 		.longest_wait = first == NULL ? 0 :
 		    clock_mono() - first->since,
 		.paused = atomic_load(&pool_table.paused),

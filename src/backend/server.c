@@ -44,10 +44,22 @@ server_state_name(enum server_state st)
 	return state_names[st];
 }
 
+/* Neither in use nor at rest. */
+static bool
+server_is_between(enum server_state st)
+{
+	return st == SERVER_RESETTING || st == SERVER_COOLING ||
+	    st == SERVER_DRAINING;
+}
+
 static void
 server_enter(struct server *s, enum server_state st)
 {
 	CHECK(s->state != SERVER_CLOSED);
+	if (server_is_between(s->state))
+		pool_count(s->pool, s->state, -1);
+	if (server_is_between(st))
+		pool_count(s->pool, st, 1);
 	s->state = st;
 }
 

@@ -72,6 +72,22 @@ dbstate_get(const char *name)
 	return d;
 }
 
+void
+dbstate_each(void (*fn)(struct dbstate *d, void *arg), void *arg)
+{
+	struct dbstate *d;
+	size_t i;
+
+	for (i = 0;; i++) {
+		pthread_mutex_lock(&dbstates.lock);
+		d = i < dbstates.n ? dbstates.v[i] : NULL;
+		pthread_mutex_unlock(&dbstates.lock);
+		if (d == NULL)
+			return;
+		fn(d, arg);
+	}
+}
+
 static uint64_t
 dbstate_load(const _Atomic uint64_t *c)
 {
@@ -85,12 +101,7 @@ dbstate_totals(const struct dbstate *d, struct dbtotals *out)
 
 	memset(out, 0, sizeof(*out));
 	for (s = d->stats; s < d->stats + dbstates.n_workers; s++) {
-		out->transactions += dbstate_load(&s->transactions);
-		out->queries += dbstate_load(&s->queries);
-		out->received += dbstate_load(&s->received);
-		out->sent += dbstate_load(&s->sent);
-		out->transaction_time += dbstate_load(&s->transaction_time);
-		out->query_time += dbstate_load(&s->query_time);
-		out->wait_time += dbstate_load(&s->wait_time);
+#define DBSTAT(name) out->name += dbstate_load(&s->name);
+#include "tbl/dbstats.h"
 	}
 }

@@ -15,15 +15,11 @@
 
 #include "base/check.h"
 
-/* Written by one worker, read by any thread. Times in ns. */
+/* Written by one worker, read by any thread. */
 struct dbstats {
-	_Alignas(64) _Atomic uint64_t transactions; /* ended on servers */
-	_Atomic uint64_t queries;    /* hits included */
-	_Atomic uint64_t received;   /* bytes, from clients */
-	_Atomic uint64_t sent;       /* bytes, to clients */
-	_Atomic uint64_t transaction_time, query_time; /* on servers */
-	_Atomic uint64_t wait_time;  /* for servers */
-};
+#define DBSTAT(name) _Atomic uint64_t name;
+#include "tbl/dbstats.h"
+} __attribute__((aligned(64)));
 
 struct dbstate {
 	char *name;
@@ -37,10 +33,12 @@ void dbstate_init(unsigned n_workers); /* once, before workers start */
 void dbstate_fini(void);               /* after they have ended */
 /* Any thread; the caller knows that the database is configured. */
 struct dbstate *dbstate_get(const char *name);
+/* Those that have come up so far. */
+void dbstate_each(void (*fn)(struct dbstate *d, void *arg), void *arg);
 /* Plain sums over the workers. */
 struct dbtotals {
-	uint64_t transactions, queries, received, sent;
-	uint64_t transaction_time, query_time, wait_time;
+#define DBSTAT(name) uint64_t name;
+#include "tbl/dbstats.h"
 };
 void dbstate_totals(const struct dbstate *d, struct dbtotals *out);
 

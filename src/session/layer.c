@@ -322,6 +322,39 @@ session_conf(struct worker *w)
 	return ((struct session_worker *)w->sessions)->setup.conf;
 }
 
+const struct userdb *
+session_users(struct worker *w)
+{
+	return ((struct session_worker *)w->sessions)->setup.users;
+}
+
+struct statement_each {
+	void (*fn)(const struct statement_info *i, void *arg);
+	void *arg;
+};
+
+static void
+session_statement_info(struct htab_node *n, void *arg)
+{
+	const struct statement *st = htab_entry(n, struct statement, node);
+	const struct statement_each *e = arg;
+	const struct statement_info i = { .hash = st->hash, .sql = st->sql,
+		.refs = st->refs, .bytes = sizeof(*st) + st->sql.n +
+		st->types.n };
+
+	e->fn(&i, e->arg);
+}
+
+void
+session_each_statement(struct worker *w,
+    void (*fn)(const struct statement_info *i, void *arg), void *arg)
+{
+	struct session_worker *sw = w->sessions;
+	struct statement_each e = { fn, arg };
+
+	htab_each(&sw->statements.tab, session_statement_info, &e);
+}
+
 void
 session_flush_cache(struct worker *w)
 {

@@ -14,6 +14,7 @@
 #include "auth/hba.h"
 #include "auth/userdb.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/htab.h"
 #include "cache/l1.h"
 #include "cache/l2.h"
@@ -21,6 +22,7 @@
 #include "run/worker.h"
 #include "sql/shape.h"
 
+struct server;
 struct session;
 struct session_worker;
 
@@ -87,8 +89,16 @@ struct session_info {
 	int server_pid;      /* or 0 */
 	const char *pin;     /* reason, or "" */
 	char tx;
-	bool tls;
+	bool console;
+	bool login;          /* not yet logged in */
+	bool active;         /* not waiting for its client */
+	int fd;
+	const SSL *tls;      /* or NULL */
 	nsec_t connected_for, in_state_for;
+	nsec_t asked_for;    /* since its last statement came */
+	nsec_t waited_for;   /* for a server; 0: it does not wait */
+	size_t kept;         /* bytes of it that wait to be acted on */
+	size_t unsent;       /* bytes that it has not taken */
 	uint64_t queries;
 	size_t prepared, prepared_bytes;
 };
@@ -103,6 +113,19 @@ void session_kill_database(struct worker *w, const char *database);
 struct l2 *session_l2(struct worker *w);
 const struct shape_table *session_shapes(struct worker *w);
 const struct conf *session_conf(struct worker *w);
+const struct userdb *session_users(struct worker *w);
+/* Id of the session that has leased the server, on its worker; or 0. */
+uint64_t session_of_server(const struct server *s);
+/* Texts that clients of w have prepared, each once, on w's thread. refs: names
+ * that mean it. */
+struct statement_info {
+	struct hash128 hash;
+	struct slice sql;
+	unsigned refs;
+	size_t bytes;
+};
+void session_each_statement(struct worker *w,
+    void (*fn)(const struct statement_info *i, void *arg), void *arg);
 /* FLUSH CACHE: L1 is emptied and L2 invalidated. On a worker's thread. */
 void session_flush_cache(struct worker *w);
 

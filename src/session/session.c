@@ -158,6 +158,16 @@ session_send(struct session *s, const void *p, size_t n)
 
 /* ---- the end ---------------------------------------------------------------- */
 
+void
+session_set_home(struct session *s, struct pool *p)
+{
+	if (s->home != NULL)
+		pool_settle(s->home, -1);
+	s->home = p;
+	if (p != NULL)
+		pool_settle(p, 1);
+}
+
 static void
 session_reclaim(struct deferred *d)
 {
@@ -166,6 +176,7 @@ session_reclaim(struct deferred *d)
 	struct parsing *p;
 	size_t i;
 
+	session_set_home(s, NULL);
 	for (i = 0; i < s->n_pools; i++)
 		pool_unref(&s->pools[i]);
 	free(s->pools);
@@ -507,6 +518,7 @@ session_refresh_conf(struct session *s)
 			return false;
 		}
 	}
+	session_set_home(s, NULL);
 	while (s->n_pools > 0)
 		pool_unref(&s->pools[--s->n_pools]);
 	free(s->pools);
@@ -516,7 +528,7 @@ session_refresh_conf(struct session *s)
 	conf_ref(now);
 	if (s->db == NULL)
 		return true;
-	s->home = session_pool(s, s->db->backend);
+	session_set_home(s, session_pool(s, s->db->backend));
 	if (s->home != NULL)
 		return true;
 	session_close(s, CLOSE_MEMORY, "too many pools");
@@ -576,9 +588,18 @@ session_each(struct worker *w,
 			.pin = s->pin != PIN_NONE ? pin_reason_name(s->pin) :
 			    "",
 			.tx = s->tx,
-			.tls = s->tls,
+			.console = s->console,
+			.login = s->state < SESSION_IDLE,
+			.active = s->state > SESSION_IDLE,
+			.fd = s->st.fd,
+			.tls = s->tls ? s->st.ssl : NULL,
 			.connected_for = now - s->born,
 			.in_state_for = now > s->since ? now - s->since : 0,
+			.asked_for = now > s->started ? now - s->started : 0,
+			.waited_for = s->waiting != NULL && now >
+			    s->waiter.since ? now - s->waiter.since : 0,
+			.kept = buf_len(&s->in),
+			.unsent = stream_backlog(&s->st),
 			.queries = s->queries,
 			.prepared = statements_count(&s->prepared),
 			.prepared_bytes = s->prepared.bytes,
@@ -599,6 +620,13 @@ session_kill_database(struct worker *w, const char *database)
 		    strcmp(s->dbstate->name, database) == 0))
 			session_close(s, CLOSE_KILLED, NULL);
 	}
+}
+
+uint64_t
+session_of_server(const struct server *s)
+{
+	return s->ops == &session_server_ops ?
+	    ((const struct session *)s->lessee)->id : 0;
 }
 
 bool

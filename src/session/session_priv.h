@@ -188,6 +188,8 @@ struct metrics *session_metrics(const struct session *s);
 /* The configuration moved on: find our database in the new one. false: gone,
  * and the session has been closed. */
 bool session_refresh_conf(struct session *s) PG_MUST_CHECK;
+/* Home is that pool (NULL: none any more), which counts its clients. */
+void session_set_home(struct session *s, struct pool *p);
 /* Count for this database from now on. */
 void session_set_dbstate(struct session *s, struct dbstate *d);
 /* The session's pool on a backend; NULL: too many pools. Borrowed. */

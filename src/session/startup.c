@@ -313,7 +313,7 @@ session_logged_in(struct session *s)
 		session_close(s, CLOSE_DISABLED, NULL);
 		return;
 	}
-	s->home = session_pool(s, s->db->backend);
+	session_set_home(s, session_pool(s, s->db->backend));
 	if (s->home == NULL) {
 		session_close(s, CLOSE_MEMORY, "too many pools");
 		return;

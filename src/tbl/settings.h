@@ -71,6 +71,9 @@ SETTING_TIME(message_timeout, 60 * S_, S_, 86400 * S_, true, "A client that sent
 SETTING_TIME(idle_transaction_timeout, 0, 0, 30 * 86400 * S_, true, "A client idle inside a transaction is closed after this; 0: never.")
 SETTING_TIME(query_timeout, 0, 0, 30 * 86400 * S_, true, "A statement running longer is cancelled and its client closed; 0: never.")
 
+/* numbers */
+SETTING_TIME(stats_period, 60 * S_, S_, 86400 * S_, true, "The averages of SHOW STATS are over the last whole period of this length.")
+
 /* pools */
 SETTING_ENUM(pool_mode, enum conf_pool_mode, POOL_MODE_TRANSACTION, "transaction|session", true, "When a server goes back to its pool; per database too.")
 SETTING_INT(pool_size, 20, 1, 10000, true, "Servers per (backend, user), process-wide.")

@@ -9,6 +9,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/console_commands.h \
 	src/tbl/console_roles.h \
 	src/tbl/counters.h \
+	src/tbl/dbstats.h \
 	src/tbl/function_effects.h \
 	src/tbl/functions.h \
 	src/tbl/metric_families.h \

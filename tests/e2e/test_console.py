@@ -25,9 +25,11 @@ table "app.events" {
 cache "items" { tables = {"item"} ttl = "60s" l2 = false }
 """.replace("$DB\n    app", "$DB app")
 
-SHOWS = ["HELP", "VERSION", "COUNTERS", "LATENCY", "CLIENTS", "SERVERS", "POOLS",
-         "BACKENDS", "DATABASES", "ROUTES", "CACHE", "CONFIG", "WORKERS",
-         "LISTS"]
+SHOWS = ["HELP", "VERSION", "STATS", "STATS_TOTALS", "STATS_AVERAGES",
+         "TOTALS", "COUNTERS", "LATENCY", "CLIENTS", "SERVERS", "SOCKETS",
+         "ACTIVE_SOCKETS", "POOLS", "BACKENDS", "DATABASES", "USERS",
+         "PREPARED_STATEMENTS", "ROUTES", "CACHE", "CONFIG", "WORKERS",
+         "LISTS", "MEM", "STATE"]
 
 
 @pytest.fixture
@@ -39,10 +41,12 @@ def sluice(pg, db, pgsluice):
 @pytest.mark.parametrize("what", SHOWS)
 def test_show(sluice, what):
     sluice.query("SELECT 1")
-    rows = sluice.console(f"SHOW {what}")
-    assert rows and all(rows[0])
-    # psql too, in lower case and with a semicolon.
-    assert sluice.psql(f"show {what.lower()};\n", "pgsluice")[1]
+    with sluice.connect() as conn:
+        conn.execute("SELECT %s", (1,), prepare=True)
+        rows = sluice.console(f"SHOW {what}")
+        assert rows and all(rows[0])
+        # psql too, in lower case and with a semicolon.
+        assert sluice.psql(f"show {what.lower()};\n", "pgsluice")[1]
 
 
 def test_drivers_habits(sluice):

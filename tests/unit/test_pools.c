@@ -40,10 +40,10 @@ static void
 test_merge(void **state PG_UNUSED)
 {
 	static const struct pool_info infos[] = {
-		{ "b", "z", 5, 3, 1, 1, 0, 0, false, "", 0 },
-		{ "a", "y", 5, 4, 1, 0, 7, 100, false, "", 0 },
-		{ "b", "x", 5, 0, 0, 0, 0, 0, false, "boom", 0 },
-		{ "a", "y", 5, 5, 2, 1, 1, 900, false, "late", 0 },
+		{ "b", "z", 5, 3, 1, 1, 0, 0, false, "", 0, 0, 0, 2 },
+		{ "a", "y", 5, 4, 1, 0, 7, 100, false, "", 0, 0, 0, 2 },
+		{ "b", "x", 5, 0, 0, 0, 0, 0, false, "boom", 0, 0, 0, 2 },
+		{ "a", "y", 5, 5, 2, 1, 1, 900, false, "late", 0, 0, 0, 2 },
 	};
 	struct pools p;
 
@@ -57,6 +57,7 @@ test_merge(void **state PG_UNUSED)
 	assert_int_equal(p.v[0].active, 3 + 2);
 	assert_int_equal(p.v[0].connecting, 1);
 	assert_int_equal(p.v[0].waiting, 8);
+	assert_int_equal(p.v[0].clients, 4);
 	assert_int_equal(p.v[0].longest_wait, 900);
 	assert_string_equal(p.v[0].last_error, "late");
 	assert_string_equal(p.v[1].user, "x");
