@@ -237,6 +237,15 @@ ledger_message(struct ledger *l, unsigned char type,
 	return hide ? LEDGER_DROP : LEDGER_PASS;
 }
 
+void
+ledger_swallow(struct ledger *l)
+{
+	if (ledger_head(l)->kind != OWED_QUERY)
+		ledger_skip_to_sync(l);
+	if (l->count > 0)
+		ledger_head(l)->flags |= LEDGER_HIDE;
+}
+
 bool
 ledger_take_synth(struct ledger *l, struct slice *bytes)
 {

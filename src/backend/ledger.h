@@ -112,6 +112,9 @@ ledger_row_passes(const struct ledger *l)
  * completed; kind OWED_COUNT: none. */
 enum ledger_verdict ledger_message(struct ledger *l, unsigned char type,
     struct ledger_entry *done) PG_MUST_CHECK;
+/* An error came that the client shall not see: what is owed up to and with the
+ * next ReadyForQuery is ours. */
+void ledger_swallow(struct ledger *l);
 /* If a reply of our own is next: returns true with its bytes (valid until the
  * next push) and removes it. */
 bool ledger_take_synth(struct ledger *l, struct slice *bytes) PG_MUST_CHECK;

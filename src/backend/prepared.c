@@ -118,6 +118,15 @@ prepared_answered(struct prepared *p, struct hash128 h, bool there)
 }
 
 void
+prepared_doubt(struct prepared *p)
+{
+	struct prepared_entry *e;
+
+	TAILQ_FOREACH(e, &p->lru, lru)
+		e->known = DOUBTFUL;
+}
+
+void
 prepared_remove(struct prepared *p, struct hash128 h)
 {
 	struct prepared_entry *e = prepared_find(p, h);
@@ -146,7 +155,7 @@ void
 prepared_name(struct hash128 h, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char *prefix = "pgsluice_";
+	const char *prefix = PREPARED_PREFIX;
 	int i;
 
 	while (*prefix != '\0')

@@ -17,7 +17,8 @@
 #include "base/hash.h"
 #include "base/htab.h"
 
-#define PREPARED_NAME_LEN 41 /* "pgsluice_" and 32 digits */
+#define PREPARED_PREFIX "pgsluice_"
+#define PREPARED_NAME_LEN 41 /* the prefix and 32 digits */
 
 struct prepared_entry;
 
@@ -46,6 +47,8 @@ enum prepared_state prepared_state(struct prepared *p, struct hash128 h,
 void prepared_sent(struct prepared *p, struct hash128 h, unsigned group);
 /* What became of a Parse: there; or skipped or refused. */
 void prepared_answered(struct prepared *p, struct hash128 h, bool there);
+/* Any of them may be gone, or there after all: all are UNSURE. */
+void prepared_doubt(struct prepared *p);
 /* If more than limit: take the oldest out. */
 bool prepared_evict(struct prepared *p, size_t limit, struct hash128 *out)
     PG_MUST_CHECK;

@@ -202,6 +202,25 @@ server_error(struct server *s, const struct frame *f,
 	return false;
 }
 
+/* The lessee takes an error for none: the unit that met it goes again. before: n
+ * bytes that have not been handed on; the parameters of a statement whose row
+ * was asked for too may be among them, but nothing else. */
+static bool
+server_mended(struct server *s, const struct frame *f, const char *before,
+    size_t n)
+{
+	struct wire_error e;
+
+	if (n > 0 && (*before != 't' || 1 + wire_u32(before + 1) != n))
+		return false;
+	if (s->state != SERVER_LEASED || s->owed.count == 0 ||
+	    !msgread_error(f->p, f->body, &e) ||
+	    !s->ops->mend(s->lessee, f->p, f->body))
+		return false;
+	ledger_swallow(&s->owed);
+	return true;
+}
+
 /* Look at one message. Returns what the ledger says of it, LEDGER_DROP also
  * when the lessee replaced it. */
 static enum ledger_verdict
@@ -265,12 +284,27 @@ server_message(struct server *s, const struct frame *f)
 	return v;
 }
 
+/* Replies of our own whose turn has come, behind the run of bytes at p + run that
+ * ends at pos. Returns where the next run begins. */
+static size_t
+server_synths(struct server *s, const char *p, size_t run, size_t pos)
+{
+	struct slice synth;
+
+	while (s->state != SERVER_CLOSED &&
+	    ledger_take_synth(&s->owed, &synth)) {
+		server_forward(s, p + run, pos - run);
+		run = pos;
+		server_forward(s, synth.p, synth.n);
+	}
+	return run;
+}
+
 /* Take what is complete out of n bytes; returns how many were used. */
 static size_t
 server_input(struct server *s, const char *p, size_t n)
 {
 	size_t pos = 0, run = 0, here;
-	struct slice synth;
 	struct frame f;
 	enum frame_verdict whole;
 	enum ledger_verdict v;
@@ -305,6 +339,15 @@ server_input(struct server *s, const char *p, size_t n)
 			pos += here;
 			continue;
 		}
+		if (f.type == 'E' && server_mended(s, &f, p + run,
+		    pos - run)) {
+			pos += here;
+			run = pos;
+			continue;
+		}
+		run = server_synths(s, p, run, pos);
+		if (s->state == SERVER_CLOSED)
+			return n;
 		if (f.type == 'E') {
 			/* What takes its place comes behind all this. */
 			server_forward(s, p + run, pos - run);
@@ -330,12 +373,7 @@ server_input(struct server *s, const char *p, size_t n)
 			    "its data");
 			return n;
 		}
-		while (s->state != SERVER_CLOSED &&
-		    ledger_take_synth(&s->owed, &synth)) {
-			server_forward(s, p + run, pos - run);
-			run = pos;
-			server_forward(s, synth.p, synth.n);
-		}
+		run = server_synths(s, p, run, pos);
 	}
 	if (s->state != SERVER_CLOSED)
 		server_forward(s, p + run, pos - run);
@@ -576,10 +614,13 @@ server_owe_named(struct server *s, enum owed kind, struct slice name)
 bool
 server_owe_synth(struct server *s, const void *p, size_t n)
 {
-	if (s->owed.count > 0 || s->owed.skipping)
-		return ledger_push_synth(&s->owed, p, n);
-	server_forward(s, p, n);
-	return true;
+	return ledger_push_synth(&s->owed, p, n);
+}
+
+void
+server_tell(struct server *s)
+{
+	(void)server_synths(s, "", 0, 0);
 }
 
 bool

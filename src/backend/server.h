@@ -42,6 +42,10 @@ struct server_ops {
 	void (*completed)(void *lessee, const char *tag, bool hidden);
 	/* ErrorResponse. true: the lessee has sent another one instead. */
 	bool (*failed)(void *lessee, const char *body, size_t n, bool own);
+	/* The same, asked before anything else: true: nothing of this or of
+	 * the ReadyForQuery behind it is for the client, since the lessee
+	 * will send the unit again then. */
+	bool (*mend)(void *lessee, const char *body, size_t n);
 	/* A Parse of a named statement of this content was answered, or never
 	 * will be. */
 	void (*parse_ended)(void *lessee, struct hash128 hash, bool ok);
@@ -121,10 +125,13 @@ bool server_owe(struct server *s, enum owed kind, unsigned flags,
 /* For a message that names a statement: under the client's name for it. */
 bool server_owe_named(struct server *s, enum owed kind, struct slice name)
     PG_MUST_CHECK;
-/* A reply of our own, in its place among those owed; sent at once if nothing
- * is owed before it. */
+/* A reply of our own, in its place among those owed: it leaves with the next
+ * message of the server. */
 bool server_owe_synth(struct server *s, const void *p, size_t n)
     PG_MUST_CHECK;
+/* Replies of our own that nothing is owed before leave now: no message of the
+ * server may follow soon. */
+void server_tell(struct server *s);
 /* Send bytes whose replies have been entered. false: the server is lost (the
  * caller will still be told through ops->lost at the end of the turn). */
 bool server_send(struct server *s, const struct iovec *iov, int n)

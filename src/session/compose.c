@@ -28,6 +28,8 @@ session_preamble(struct session *s, struct buf *b)
 	struct buf t;
 	bool ok = true, fresh = srv->tx == 'I' && ledger_empty(&srv->owed);
 
+	if (s->repeat != NULL && !s->repeating)
+		session_forget_unit(s);
 	msgwrite_init(&w, b);
 	if (fresh && (srv->app_name == NULL || strcmp(srv->app_name, app) != 0)) {
 		buf_init(&t, 4096);
@@ -147,6 +149,7 @@ ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
 		return write_parse(s, w, "", sql, st->types, hash,
 		    flags | LEDGER_UNNAMED);
 	}
+	s->sw->relied = true;
 	prepared_name(hash, name);
 	state = prepared_need(srv, hash, flags);
 	if (state == PREPARED_HELD) {
@@ -331,14 +334,17 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	struct msgwrite w;
 	struct frame f;
 	size_t pos, i = 0;
+	bool alone;
 
+	alone = s->tx == 'I' && !s->open_unit && s->held_begin == NULL &&
+	    s->server->tx == 'I' && ledger_empty(&s->server->owed) &&
+	    u->last == 'S' && !s->repeating;
+	s->sw->relied = false;
 	buf_consume(b, buf_len(b));
 	s->server->parse_safe = ledger_empty(&s->server->owed) &&
 	    s->server->tx != 'E';
 	if (!session_preamble(s, b))
 		goto fail;
-	/* A reply of our own may go out before anything is sent: the session
-	 * must be seen as relaying by then. */
 	session_enter(s, SESSION_RELAY);
 	s->open_unit = true;
 	msgwrite_init(&w, b);
@@ -349,9 +355,13 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 		    s->sw->meant[i], q) || w.failed)
 			goto fail;
 		i++;
-		if (s->state == SESSION_CLOSED)
-			return UNIT_CLOSED;
 	}
+	if (u->last != 'S')
+		server_tell(s->server);
+	if (s->state == SESSION_CLOSED)
+		return UNIT_CLOSED;
+	if (alone && s->sw->relied && (q != NULL || !session_drops_names(s)))
+		session_keep_unit(s, u);
 	iov.iov_base = buf_head(b);
 	iov.iov_len = buf_len(b);
 	if (iov.iov_len > 0)

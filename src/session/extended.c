@@ -7,6 +7,7 @@
  * unit may have to wait for a server and will be looked at again; the second
  * (compose.c) writes.  Runs on the session's worker.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ struct choice {
 	const struct conf_backend *wide;    /* variant backends agree */
 	bool differ, wide_differ, any;
 	const char *err_sqlstate, *err_message, *err_hint;
+	struct slice taken; /* the name a Parse wants that is in use; or empty */
 };
 
 static void
@@ -153,6 +155,13 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 	if (!msgread_parse(f->p, f->body, &parse))
 		return false;
 	*taken = parse.name.n > 0 && pass_find(s, parse.name) != NULL;
+	c->taken = parse.name;
+	if (*taken && s->repeating) {
+		/* By this very message, the first time. */
+		*taken = false;
+		if (!change_add(s->sw, parse.name, NULL))
+			return false;
+	}
 	if (*taken)
 		return true;
 	st = session_statement(s, &parse);
@@ -285,6 +294,19 @@ extended_answer_known(struct session *s, const struct unit *u)
 	buf_reset(&b);
 }
 
+static void
+extended_refuse_name(struct session *s, const struct unit *u,
+    struct slice name)
+{
+	char text[256];
+
+	/* A name counts by its first 63 bytes, in PostgreSQL too. */
+	snprintf(text, sizeof(text),
+	    "prepared statement \"%.*s\" already exists",
+	    (int)(name.n < 63 ? name.n : 63), name.p);
+	session_unit_error(s, u, "42P05", text, NULL, NULL);
+}
+
 /* A unit whose messages have been looked at, see extended_choose(). */
 static enum unit_result
 extended_run(struct session *s, struct unit *u, const struct choice *c,
@@ -303,8 +325,7 @@ extended_run(struct session *s, struct unit *u, const struct choice *c,
 		return UNIT_CLOSED;
 	}
 	if (taken) {
-		session_unit_error(s, u, "42P05",
-		    "prepared statement already exists", NULL, NULL);
+		extended_refuse_name(s, u, c->taken);
 		return UNIT_WAIT;
 	}
 	if (s->tx != 'E' && (c->err_sqlstate != NULL || b == NULL)) {
@@ -329,6 +350,32 @@ extended_run(struct session *s, struct unit *u, const struct choice *c,
 	    BYPASS_PROTOCOL], u->executes);
 	pass_commit(s);
 	return session_compose(s, u, NULL);
+}
+
+void
+session_extended_again(struct session *s, struct unit *u)
+{
+	bool taken = false, sent = false;
+	struct choice c;
+
+	if (extended_choose(s, u, &c, &taken) && !taken) {
+		pass_commit(s);
+		sent = session_compose(s, u, NULL) == UNIT_DONE;
+	}
+	pass_clear(s->sw);
+	if (!sent && s->state != SESSION_CLOSED)
+		session_close(s, CLOSE_MEMORY, NULL);
+}
+
+bool
+session_drops_names(const struct session *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->sw->n_changes; i++)
+		if (s->sw->changes[i].st == NULL)
+			return true;
+	return false;
 }
 
 void

@@ -194,6 +194,7 @@ session_layer_fini(void)
 		lexer_fini(&sw->lx);
 		buf_reset(&sw->compose);
 		buf_reset(&sw->text);
+		session_repeats_free(sw);
 		htab_fini(&sw->by_id);
 		setup_fini(&sw->setup);
 		free(sw);

@@ -188,15 +188,12 @@ query_note(struct session *s, const struct query *q)
 		s->tx_dirty = true;
 	/* Statements that take our server-side ones away. */
 	if (an->flags & AN_DISCARD_ALL) {
-		/* It may fail, or be one of several: new names are safe
-		 * whether it takes effect or not. */
-		session_statements_outdated();
-		prepared_clear(&s->server->prepared);
+		/* It may fail, or be one of several. */
+		prepared_doubt(&s->server->prepared);
 		s->server->has_unnamed = false;
 	} else if (an->pin == PIN_PREPARE && text_has(q->sql, "deallocate") &&
 	    text_has(q->sql, "all")) {
-		session_statements_outdated();
-		prepared_clear(&s->server->prepared);
+		prepared_doubt(&s->server->prepared);
 	}
 }
 
@@ -504,7 +501,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	struct slice sql;
 	struct query q;
 
-	if (s->server->owed.count > PIPELINE_MAX)
+	if (s->server->owed.count > PIPELINE_MAX || s->again)
 		return UNIT_WAIT;
 	/* Its reply will not stand alone: let others fill. */
 	fill_spoil(s, BYPASS_PIPELINED);

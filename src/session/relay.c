@@ -88,6 +88,8 @@ relay_forward(void *lessee, const char *p, size_t n)
 
 	if (s->fill != NULL)
 		fill_record(s, p, n);
+	if (s->repeat != NULL)
+		session_said(s);
 	session_send(s, p, n);
 	if (s->state != SESSION_CLOSED && s->server != NULL &&
 	    stream_backlog(&s->st) > STREAM_HIGH_WATER)
@@ -191,10 +193,8 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	if (slice_eq_str(e.severity, "FATAL") ||
 	    slice_eq_str(e.severity, "PANIC"))
 		s->closing_fatal = true;
-	/* Changed behind our back: heal for everyone, after one error. */
-	if (slice_eq_str(e.sqlstate, "0A000") && slice_eq_str(e.message,
-	    "cached plan must not change result type"))
-		session_statements_outdated();
+	if (whole)
+		session_fault(s, body, n);
 	if (whole && ((e.position.n > 0 && s->rewritten != NULL) ||
 	    (e.message.n > 0 && relay_our_name(e.message.p) != NULL))) {
 		relay_own_terms(s, body, n, e.position);
@@ -309,6 +309,11 @@ relay_ready(void *lessee, char status)
 	struct server *srv = s->server;
 	nsec_t ended = s->since;
 
+	if (s->again) {
+		session_repeat(s);
+		return;
+	}
+	session_forget_unit(s);
 	if (s->fill != NULL)
 		fill_finish(s, status);
 	s->open_unit = false;
@@ -368,6 +373,7 @@ const struct server_ops session_server_ops = {
 	.forward = relay_forward,
 	.completed = relay_completed,
 	.failed = relay_failed,
+	.mend = session_mend,
 	.parse_ended = relay_parse_ended,
 	.copy_in = relay_copy_in,
 	.parameter = relay_parameter,

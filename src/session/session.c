@@ -260,6 +260,7 @@ session_close(struct session *s, enum close_reason why, const char *detail)
 	s->waiting = NULL;
 	session_release_at_end(s);
 	query_forget(s);
+	session_forget_unit(s);
 	fill_drop(s);
 	session_login_free(s);
 	if (s->cancel_pid != 0)

@@ -38,6 +38,7 @@ enum outcome { OUT_BYPASS, OUT_MISS, OUT_L1, OUT_L2, OUT_LOCAL, OUT_COUNT };
 
 struct login; /* login.h */
 struct fill;  /* fill.h */
+struct repeat; /* repeat.c */
 
 /* Tables written since the last transaction end, to be bumped. */
 struct write_set {
@@ -127,6 +128,9 @@ struct session {
 	/* the statement at hand */
 	struct fill *fill;  /* leading or waiting */
 	bool no_cache;      /* this unit goes past the cache */
+	struct repeat *repeat; /* the unit that was sent last, or NULL */
+	bool again;         /* it is sent again when its server is ready */
+	bool repeating;     /* ... which is happening now */
 	struct shape *kept; /* of the unit while it waits for a server, or NULL */
 	uint8_t fill_tries; /* fills of others that came to nothing for it */
 	size_t unit_len;    /* while waiting: its length at the head of in */
@@ -150,6 +154,10 @@ struct session_worker {
 	struct statement_table statements;
 	struct buf compose;     /* messages being built for a server or client */
 	struct buf text;        /* physical SQL */
+	bool relied;            /* the unit being composed uses a statement that
+	                           its server was given under a name */
+	SLIST_HEAD(, repeat) repeats; /* spare ones */
+	unsigned n_repeats;
 	struct statement **meant; /* by message of the extended unit at hand:
 	                             the statement it means, or NULL */
 	size_t n_meant, meant_size;
@@ -288,6 +296,10 @@ void session_settle(struct session *s);
  * statement, or NULL. */
 enum unit_result session_extended(struct session *s, struct unit *u,
     struct query *q) PG_MUST_CHECK;
+/* Send a unit again to the server that refused it. */
+void session_extended_again(struct session *s, struct unit *u);
+/* The unit at hand closes statements: sent again, it would not find them. */
+bool session_drops_names(const struct session *s);
 /* Give the names that a refused unit would have defined. */
 void session_extended_define(struct session *s, const struct unit *u);
 /* ---- physical.c ------------------------------------------------------------------------- */
@@ -312,6 +324,21 @@ bool session_preamble(struct session *s, struct buf *b) PG_MUST_CHECK;
  * memory limit, and the session has been closed. */
 struct statement *session_statement(struct session *s,
     const struct wire_parse *p) PG_MUST_CHECK;
+
+/* ---- repeat.c ----------------------------------------------------------------------------- */
+/* Keep a unit that is sent to a server which owes nothing and is in no
+ * transaction block. Not kept: what is too long. */
+void session_keep_unit(struct session *s, const struct unit *u);
+void session_forget_unit(struct session *s);
+/* The client gets the first of the kept unit's answer. */
+void session_said(struct session *s);
+/* server_ops.mend: the kept unit will be sent again, see session.again. */
+bool session_mend(void *lessee, const char *body, size_t n);
+/* The error goes to the client: see that the next use fares better. */
+void session_fault(struct session *s, const char *body, size_t n);
+/* The server is ready for the unit that is to be sent again. */
+void session_repeat(struct session *s);
+void session_repeats_free(struct session_worker *sw);
 
 /* ---- local.c ------------------------------------------------------------------ */
 /* Statements answered without a server: BEGIN, COMMIT and ROLLBACK around no

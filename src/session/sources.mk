@@ -21,6 +21,7 @@ libpgsluice_a_SOURCES += \
 	src/session/proof.c \
 	src/session/query.c \
 	src/session/relay.c \
+	src/session/repeat.c \
 	src/session/secret.c \
 	src/session/session.c \
 	src/session/session_priv.h \

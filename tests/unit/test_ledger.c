@@ -653,6 +653,34 @@ test_ring_is_capped(void **state PG_UNUSED)
 	finish(&l);
 }
 
+/* An error that the client shall not see: the rest of the unit is ours. */
+static void
+test_swallowed(void **state PG_UNUSED)
+{
+	struct slice bytes;
+	struct ledger l;
+
+	start(&l);
+	assert_true(ledger_push_synth(&l, "1", 1));
+	push(&l, OWED_PARSE, LEDGER_HIDE, 7);
+	push(&l, OWED_BIND, 0, 0);
+	push(&l, OWED_SYNC, 0, 0);
+	push(&l, OWED_QUERY, 0, 0);
+	ledger_swallow(&l);
+	assert_int_equal(n_lost, 1);
+	assert_false(ledger_take_synth(&l, &bytes));
+	assert_int_equal(message(&l, 'Z'), LEDGER_DROP);
+	assert_int_equal(message(&l, 'C'), LEDGER_PASS);
+	ledger_swallow(&l);
+	assert_int_equal(message(&l, 'Z'), LEDGER_DROP);
+	assert_true(ledger_empty(&l));
+	/* The Sync is still to come. */
+	push(&l, OWED_BIND, 0, 0);
+	ledger_swallow(&l);
+	assert_true(l.skipping);
+	finish(&l);
+}
+
 int
 main(void)
 {
@@ -674,6 +702,7 @@ main(void)
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_sync_amid_copy_data),
 		cmocka_unit_test(test_replaced_error),
+		cmocka_unit_test(test_swallowed),
 		cmocka_unit_test(test_synth_takes_its_place),
 		cmocka_unit_test(test_synth_is_capped),
 		cmocka_unit_test(test_ring_grows_and_turns),

@@ -97,6 +97,26 @@ test_states(void **state PG_UNUSED)
 	prepared_clear(&p);
 }
 
+/* All may be gone, or there: until the next answer. */
+static void
+test_doubt(void **state PG_UNUSED)
+{
+	struct prepared p;
+
+	prepared_init(&p);
+	prepared_doubt(&p);
+	prepared_add(&p, h(1));
+	prepared_add(&p, h(2));
+	prepared_doubt(&p);
+	assert_int_equal(prepared_state(&p, h(1), 1), PREPARED_UNSURE);
+	assert_int_equal(prepared_state(&p, h(2), 1), PREPARED_UNSURE);
+	prepared_sent(&p, h(1), 1);
+	prepared_answered(&p, h(1), true);
+	assert_int_equal(prepared_state(&p, h(1), 2), PREPARED_HELD);
+	assert_int_equal(prepared_state(&p, h(2), 2), PREPARED_UNSURE);
+	prepared_clear(&p);
+}
+
 /* Oldest use goes first; asking and adding again are uses. */
 static void
 test_eviction_order(void **state PG_UNUSED)
@@ -150,6 +170,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_add_has_remove),
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_doubt),
 		cmocka_unit_test(test_eviction_order),
 		cmocka_unit_test(test_evicts_down_to_the_limit),
 	};
