@@ -52,6 +52,17 @@ args_has(const struct args *a, const char *k)
 }
 
 static void
+args_credentials(struct args *a, const struct credentials *c)
+{
+	if (c->password != NULL)
+		args_set(a, "password", c->password);
+	if (c->client_key == NULL || !credentials_keys_work())
+		return;
+	args_set(a, "scram_client_key", c->client_key);
+	args_set(a, "scram_server_key", c->server_key);
+}
+
+static void
 options_add(struct buf *b, const char *s)
 {
 	CHECK(buf_append(b, s, strlen(s)));
@@ -76,8 +87,9 @@ options_setting(struct buf *b, const char *name, const char *value)
 }
 
 void
-connect_args(const char *conninfo, const char *user, const char *password,
-    const char *startup, size_t startup_len, char ***keywords, char ***values)
+connect_args(const char *conninfo, const char *user,
+    const struct credentials *with, const char *startup, size_t startup_len,
+    char ***keywords, char ***values)
 {
 	struct args a = { x_calloc(ARGS_MAX, sizeof(char *)),
 		x_calloc(ARGS_MAX, sizeof(char *)), 0 };
@@ -100,8 +112,9 @@ connect_args(const char *conninfo, const char *user, const char *password,
 	if (!args_has(&a, "tcp_user_timeout"))
 		args_set(&a, "tcp_user_timeout", "10000");
 	args_set(&a, "user", user);
-	if (password != NULL)
-		args_set(&a, "password", password);
+	if (!with->clients_own || (!args_has(&a, "password") &&
+	    !args_has(&a, "passfile")))
+		args_credentials(&a, with);
 	args_set(&a, "fallback_application_name", "pgsluice");
 	while (p < startup + startup_len) {
 		name = p;

@@ -8,12 +8,14 @@
 
 #include <stddef.h>
 
+#include "backend/credentials.h"
+
 /* Two NULL-terminated arrays of malloc'ed strings. Settings go to the
  * "options" parameter (-c name=value, escaped), appended to conninfo's own;
- * client_encoding and application_name have keywords of their own. password
- * may be NULL. */
+ * client_encoding and application_name have keywords of their own. Keys are
+ * only given where this libpq knows them. */
 void connect_args(const char *conninfo, const char *user,
-    const char *password, const char *startup, size_t startup_len,
+    const struct credentials *with, const char *startup, size_t startup_len,
     char ***keywords, char ***values);
 /* Text that names backend, endpoint, user and settings, without secrets: the
  * part of a scope that is known before connecting. malloc'ed. */

@@ -99,6 +99,8 @@ connect_job_end(struct connect_job *j, const char *error)
 	event_del(&j->timer);
 	if (error != NULL) {
 		j->error = x_strdup(error);
+		j->no_password = j->conn != NULL &&
+		    PQconnectionNeedsPassword(j->conn) == 1;
 		PQfinish(j->conn);
 		j->conn = NULL;
 	}

@@ -27,6 +27,7 @@ struct connect_job {
 	/* results */
 	PGconn *conn;        /* NULL: failed */
 	char *error;         /* text for the log; may hold server text */
+	bool no_password;    /* it failed for want of one */
 	char *settings;      /* "name=value\n..." sorted by name */
 
 	/* private to the connector */

@@ -13,6 +13,7 @@
 
 #include <sys/queue.h>
 
+#include "backend/credentials.h"
 #include "backend/scope.h"
 #include "backend/server.h"
 #include "conf/conf.h"
@@ -56,10 +57,10 @@ void pool_fini(void); /* after the workers have ended */
 void pool_configure(const struct conf *c);
 
 /* startup: "name\0value\0..." of settings to give at connect, sorted by name,
- * startup_len bytes. password may be NULL (conninfo or passfile has it, or none is
- * needed). Returns a reference, or NULL if there are too many pools. */
+ * startup_len bytes. with may be empty (conninfo or passfile has the password, or
+ * none is needed). Returns a reference, or NULL if there are too many pools. */
 struct pool *pool_get(const struct conf_backend *b, const char *user,
-    const char *password, const char *startup, size_t startup_len)
+    const struct credentials *with, const char *startup, size_t startup_len)
     PG_MUST_CHECK;
 struct pool *pool_ref(struct pool *p);
 void pool_unref(struct pool **p);

@@ -16,6 +16,9 @@
 #include "pgwire/msgwrite.h"
 
 #define BACKOFF_MAX 15
+#define PASSWORD_HINT "hint=\"the backend wants a password: give one in its " \
+	"conninfo, in users_file or by the method password; SCRAM keys are " \
+	"passed on by libpq 18 and newer\""
 
 void
 welcome_unref(struct welcome **wp)
@@ -86,8 +89,8 @@ pool_connected(struct pool *p, struct worker *w, struct connect_job *j,
 }
 
 static void
-pool_connect_failed(struct pool *p, struct worker *w, const char *error,
-    uint64_t epoch)
+pool_connect_failed(struct pool *p, struct worker *w,
+    const struct connect_job *j, uint64_t epoch)
 {
 	TAILQ_HEAD(, pool_waiter) out = TAILQ_HEAD_INITIALIZER(out);
 	struct pool_waiter *wt;
@@ -96,10 +99,11 @@ pool_connect_failed(struct pool *p, struct worker *w, const char *error,
 
 	stat_add(&w->metrics->c.server_connect_failures, 1);
 	log_warn("pool", "msg=\"cannot connect to backend\" backend=%s "
-	    "user=%s error=%s", p->backend, log_escs(p->user),
-	    log_escs(error));
-	snprintf(text, sizeof(text), "could not connect to backend \"%s\"",
-	    p->backend);
+	    "user=%s error=%s%s", p->backend, log_escs(p->user),
+	    log_escs(j->error), j->no_password ? " " PASSWORD_HINT : "");
+	snprintf(text, sizeof(text), j->no_password ?
+	    "no password is known to connect to backend \"%s\" with" :
+	    "could not connect to backend \"%s\"", p->backend);
 	pthread_mutex_lock(&p->lock);
 	p->connecting--;
 	pool_ended(p, epoch);
@@ -107,7 +111,7 @@ pool_connect_failed(struct pool *p, struct worker *w, const char *error,
 	p->failures++;
 	p->retry_at = clock_mono() + atomic_load(&pool_table.login_retry) *
 	    (factor > BACKOFF_MAX ? BACKOFF_MAX : factor);
-	snprintf(p->error, sizeof(p->error), "%s", error);
+	snprintf(p->error, sizeof(p->error), "%s", j->error);
 	/* While other servers live, waiting goes on. So it does in a pause,
 	 * which may well be the reason. */
 	if (p->total == 0 && !atomic_load(&pool_table.paused))
@@ -131,7 +135,7 @@ connect_done(struct worker *w, struct message *m)
 	if (j->conn != NULL)
 		pool_connected(p, w, j, a->epoch);
 	else
-		pool_connect_failed(p, w, j->error, a->epoch);
+		pool_connect_failed(p, w, j, a->epoch);
 	connect_job_free(j);
 	free(a);
 	pool_unref(&p);
@@ -149,7 +153,7 @@ pool_connect_job(struct pool *p, struct worker *w)
 	j->w = w;
 	j->arg = a;
 	j->timeout = atomic_load(&pool_table.connect_timeout);
-	connect_args(p->conninfo, p->user, p->password, p->startup,
+	connect_args(p->conninfo, p->user, &p->with, p->startup,
 	    p->startup_len, &j->keywords, &j->values);
 	return j;
 }

@@ -14,7 +14,8 @@ struct pool {
 #define POOL_MAGIC 0x9001a3c5u
 	atomic_uint refs;
 	TAILQ_ENTRY(pool) link; /* in the table */
-	char *backend, *user, *password, *startup;
+	char *backend, *user, *startup;
+	struct credentials with;
 	size_t startup_len;
 	char *identity;         /* for scopes */
 	_Atomic(const struct scope *) scope;

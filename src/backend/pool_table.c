@@ -3,7 +3,6 @@
  * The table of pools: finding, making and forgetting them, and questions about
  * them.  Any thread; the table's lock comes before a pool's.
  */
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,12 +23,10 @@ pool_free(struct pool *p)
 	CHECK(p->total == 0 && TAILQ_EMPTY(&p->waiters) &&
 	    TAILQ_EMPTY(&p->held));
 	welcome_unref(&p->welcome);
-	if (p->password != NULL)
-		OPENSSL_cleanse(p->password, strlen(p->password));
+	credentials_fini(&p->with);
 	pthread_mutex_destroy(&p->lock);
 	free(p->backend);
 	free(p->user);
-	free(p->password);
 	free(p->startup);
 	free(p->identity);
 	free(p->conninfo);
@@ -118,8 +115,8 @@ pool_configure(const struct conf *c)
 }
 
 static struct pool *
-pool_new(const struct conf_backend *b, const char *user, const char *password,
-    const char *startup, size_t startup_len)
+pool_new(const struct conf_backend *b, const char *user,
+    const struct credentials *with, const char *startup, size_t startup_len)
 {
 	struct pool *p = x_calloc(1, sizeof(*p));
 	unsigned i;
@@ -128,7 +125,7 @@ pool_new(const struct conf_backend *b, const char *user, const char *password,
 	atomic_init(&p->refs, 1);
 	p->backend = x_strdup(b->name);
 	p->user = x_strdup(user);
-	p->password = password != NULL ? x_strdup(password) : NULL;
+	credentials_copy(&p->with, with);
 	p->conninfo = x_strdup(b->conninfo);
 	p->startup = x_malloc(startup_len + 1);
 	memcpy(p->startup, startup, startup_len);
@@ -149,31 +146,29 @@ pool_new(const struct conf_backend *b, const char *user, const char *password,
 
 static bool
 pool_is(const struct pool *p, const struct conf_backend *b, const char *user,
-    const char *password, const char *startup, size_t startup_len)
+    const struct credentials *with, const char *startup, size_t startup_len)
 {
 	if (strcmp(p->backend, b->name) != 0 || strcmp(p->user, user) != 0 ||
 	    p->startup_len != startup_len ||
 	    memcmp(p->startup, startup, startup_len) != 0)
 		return false;
-	if (p->password == NULL || password == NULL)
-		return p->password == password;
-	return strcmp(p->password, password) == 0;
+	return credentials_eq(&p->with, with);
 }
 
 struct pool *
-pool_get(const struct conf_backend *b, const char *user, const char *password,
-    const char *startup, size_t startup_len)
+pool_get(const struct conf_backend *b, const char *user,
+    const struct credentials *with, const char *startup, size_t startup_len)
 {
 	struct pool *p;
 
 	pthread_mutex_lock(&pool_table.lock);
 	TAILQ_FOREACH(p, &pool_table.pools, link)
-		if (pool_is(p, b, user, password, startup, startup_len))
+		if (pool_is(p, b, user, with, startup, startup_len))
 			break;
 	if (p != NULL) {
 		pool_ref(p);
 	} else if (pool_table.count < POOLS_MAX) {
-		p = pool_new(b, user, password, startup, startup_len);
+		p = pool_new(b, user, with, startup, startup_len);
 		TAILQ_INSERT_TAIL(&pool_table.pools, p, link);
 		pool_table.count++;
 		pool_ref(p);

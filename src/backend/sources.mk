@@ -6,6 +6,8 @@ libpgsluice_a_SOURCES += \
 	src/backend/connect_args.h \
 	src/backend/connector.c \
 	src/backend/connector.h \
+	src/backend/credentials.c \
+	src/backend/credentials.h \
 	src/backend/ledger.c \
 	src/backend/ledger.h \
 	src/backend/pool.c \

@@ -54,6 +54,11 @@ bool session_user_in(const struct session *s, const struct conf_strings *l);
 /* Find the user's secret, then session_auth_ask(), now or later, or close. */
 void session_auth_find_secret(struct session *s);
 
+/* ---- identity.c ---------------------------------------------------------- */
+/* The client's proof serves for backends, too. */
+void session_keep_password(struct session *s, const char *password);
+void session_keep_keys(struct session *s, const struct scram_keys *keys);
+
 /* ---- proof.c ------------------------------------------------------------- */
 /* Ask for what the rule's method wants; the user's secret is known. */
 void session_auth_ask(struct session *s);

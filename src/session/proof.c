@@ -157,11 +157,12 @@ proof_password_done(struct worker *w, struct message *m)
 {
 	struct proof_job *j = (struct proof_job *)(void *)m;
 	struct session *s = proof_job_session(w, j);
-	bool ok = j->ok;
 
-	proof_job_free(j);
+	if (s != NULL && j->ok)
+		session_keep_password(s, j->password);
 	if (s != NULL)
-		proof_settle(s, ok);
+		proof_settle(s, j->ok);
+	proof_job_free(j);
 }
 
 static void
@@ -269,6 +270,7 @@ proof_take_scram(struct session *s, const struct frame *f)
 		proof_send(s, R_SASL_CONTINUE, out, n);
 		break;
 	case SCRAM_OK:
+		session_keep_keys(s, &s->login->scram.keys);
 		proof_send(s, R_SASL_FINAL, out, n);
 		if (s->state != SESSION_CLOSED)
 			session_auth_passed(s);

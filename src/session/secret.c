@@ -71,9 +71,10 @@ secret_answered(struct worker *w, struct message *m)
 
 static void
 secret_ask(struct session *s, const struct conf_backend *b,
-    const char *password, struct hash128 where)
+    char *password, struct hash128 where)
 {
 	const struct conf *c = s->conf;
+	struct credentials with = { .password = password };
 	struct lookup *l = x_calloc(1, sizeof(*l));
 
 	l->done.run = secret_answered;
@@ -85,7 +86,7 @@ secret_ask(struct session *s, const struct conf_backend *b,
 	l->query = x_strdup(c->auth_query);
 	l->timeout = c->server_connect_timeout;
 	l->keep = c->auth_cache_ttl;
-	connect_args(b->conninfo, c->auth_user, password, lookup_startup,
+	connect_args(b->conninfo, c->auth_user, &with, lookup_startup,
 	    sizeof(lookup_startup), &l->keywords, &l->values);
 	if (lookup_submit(l)) {
 		session_enter(s, SESSION_AUTH_WAIT);
@@ -102,7 +103,7 @@ secret_look_up(struct session *s, const struct conf_backend *b)
 	const struct conf *c = s->conf;
 	const struct userdb_entry *e = userdb_find(s->sw->setup.users,
 	    c->auth_user);
-	const char *password = e != NULL ? e->secret.password : NULL;
+	char *password = e != NULL ? e->secret.password : NULL;
 	struct hash128 where = hash_bytes(b->conninfo, strlen(b->conninfo));
 	struct secret found;
 

@@ -185,6 +185,7 @@ session_reclaim(struct deferred *d)
 	free(s->peer);
 	free(s->app_name);
 	free(s->startup);
+	session_forget_identity(s);
 	free(s->held_begin);
 	while ((p = TAILQ_FIRST(&s->parsing)) != NULL) {
 		TAILQ_REMOVE(&s->parsing, p, link);
@@ -547,7 +548,7 @@ session_set_dbstate(struct session *s, struct dbstate *d)
 struct pool *
 session_pool(struct session *s, const struct conf_backend *b)
 {
-	const struct userdb_entry *e;
+	struct credentials with;
 	const char *user;
 
 	if (s->pools == NULL) {
@@ -557,10 +558,8 @@ session_pool(struct session *s, const struct conf_backend *b)
 	CHECK(b->id < s->n_pools);
 	if (s->pools[b->id] == NULL) {
 		user = conf_backend_user(s->conf, b, s->user);
-		e = b->user != NULL ? NULL :
-		    userdb_find(s->sw->setup.users, user);
-		s->pools[b->id] = pool_get(b, user,
-		    e != NULL ? e->secret.password : NULL, s->startup,
+		session_identity(s, b, user, &with);
+		s->pools[b->id] = pool_get(b, user, &with, s->startup,
 		    s->startup_len);
 	}
 	return s->pools[b->id];

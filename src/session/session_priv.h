@@ -82,6 +82,7 @@ struct session {
 	char *startup;      /* settings of the startup packet, see pool_get() */
 	size_t startup_len;
 	struct login *login;     /* until logged in */
+	struct credentials *own; /* what the login left for backends, or NULL */
 	int32_t cancel_pid;
 	uint32_t cancel_secret;
 	bool console, tls;
@@ -212,6 +213,12 @@ void session_welcome(struct session *s);
 
 /* ---- login.c ---------------------------------------------------------- */
 void session_login_free(struct session *s);
+
+/* ---- identity.c -------------------------------------------------------- */
+/* What to log in to b with as user; borrowed from the session or its setup. */
+void session_identity(const struct session *s, const struct conf_backend *b,
+    const char *user, struct credentials *with);
+void session_forget_identity(struct session *s); /* wipes */
 
 /* ---- secret.c --------------------------------------------------------- */
 void session_secret_init(void); /* once */

@@ -11,6 +11,7 @@ libpgsluice_a_SOURCES += \
 	src/session/extended.c \
 	src/session/fill.c \
 	src/session/fill.h \
+	src/session/identity.c \
 	src/session/input.c \
 	src/session/layer.c \
 	src/session/layer.h \

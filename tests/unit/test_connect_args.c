@@ -25,14 +25,32 @@ struct arguments {
 	char **keywords, **values;
 };
 
+static bool keys_work;
+
+/* In the place of what asks libpq for its version. */
+bool
+credentials_keys_work(void)
+{
+	return keys_work;
+}
+
 static struct arguments
-make(const char *conninfo, const char *password, const char *startup, size_t n)
+make_with(const char *conninfo, const struct credentials *with,
+    const char *startup, size_t n)
 {
 	struct arguments a;
 
-	connect_args(conninfo, "joe", password, startup, n, &a.keywords,
+	connect_args(conninfo, "joe", with, startup, n, &a.keywords,
 	    &a.values);
 	return a;
+}
+
+static struct arguments
+make(const char *conninfo, const char *password, const char *startup, size_t n)
+{
+	struct credentials with = { .password = (char *)(uintptr_t)password };
+
+	return make_with(conninfo, &with, startup, n);
 }
 
 static void
@@ -93,6 +111,39 @@ test_who_wins(void **state PG_UNUSED)
 	a = make("host=h password=file", NULL, "", 0);
 	assert_string_equal(value(&a, "password"), "file");
 	drop(&a);
+}
+
+/* A client's own password yields to one that the file has. */
+static void
+test_own_credentials(void **state PG_UNUSED)
+{
+	struct credentials own = { .password = (char *)"own",
+		.clients_own = true };
+	struct credentials keys = { .client_key = (char *)"ck",
+		.server_key = (char *)"sk", .clients_own = true };
+	struct arguments a = make_with("host=h", &own, "", 0);
+
+	assert_string_equal(value(&a, "password"), "own");
+	drop(&a);
+	a = make_with("host=h password=file", &own, "", 0);
+	assert_string_equal(value(&a, "password"), "file");
+	drop(&a);
+	a = make_with("host=h passfile=/p", &own, "", 0);
+	assert_null(value(&a, "password"));
+	drop(&a);
+	/* A libpq that does not know the keys would refuse to connect. */
+	a = make_with("host=h", &keys, "", 0);
+	assert_null(value(&a, "scram_client_key"));
+	drop(&a);
+	keys_work = true;
+	a = make_with("host=h", &keys, "", 0);
+	assert_string_equal(value(&a, "scram_client_key"), "ck");
+	assert_string_equal(value(&a, "scram_server_key"), "sk");
+	drop(&a);
+	a = make_with("host=h password=file", &keys, "", 0);
+	assert_null(value(&a, "scram_client_key"));
+	drop(&a);
+	keys_work = false;
 }
 
 static void
@@ -241,6 +292,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_who_wins),
+		cmocka_unit_test(test_own_credentials),
 		cmocka_unit_test(test_settings_with_keywords_of_their_own),
 		cmocka_unit_test(test_options_are_appended),
 		cmocka_unit_test(test_escaping_round_trip),

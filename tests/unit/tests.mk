@@ -17,6 +17,7 @@ UNIT_TESTS = \
 	tests/unit/test_conf \
 	tests/unit/test_connect_args \
 	tests/unit/test_console \
+	tests/unit/test_credentials \
 	tests/unit/test_dbstate \
 	tests/unit/test_decide \
 	tests/unit/test_doors \
@@ -106,6 +107,10 @@ tests_unit_test_connect_args_LDADD = $(UNIT_LDADD)
 tests_unit_test_console_SOURCES = tests/unit/test_console.c
 tests_unit_test_console_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_console_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_credentials_SOURCES = tests/unit/test_credentials.c
+tests_unit_test_credentials_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_credentials_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_dbstate_SOURCES = tests/unit/test_dbstate.c
 tests_unit_test_dbstate_CPPFLAGS = $(UNIT_CPPFLAGS)
