@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: PostgreSQL
+"""The same messages direct and through pgsluice: written scripts, and random
+sequences of a fixed seed.  The long run is tests/diff/diff.py."""
+
+import argparse
+import os
+import sys
+
+import pytest
+
+from harness import TOP
+
+sys.path.insert(0, os.path.join(TOP, "tests", "diff"))
+
+import diff  # noqa: E402
+import peers  # noqa: E402
+import scripts  # noqa: E402
+from generate import Generator  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def cut(lab):
+    return diff.build_cut(lab.work)
+
+
+@pytest.fixture(scope="module")
+def twins(shared_pg):
+    """The databases direct and proxied."""
+    diff.databases(shared_pg)
+    yield shared_pg
+    for name in ("direct", "proxied", "origin"):
+        shared_pg.psql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def options(**kw):
+    return argparse.Namespace(**{
+        "pool": "transaction", "cache": False, "cut": None, "seed": 5,
+        "lanes": 3, "only": None, "stop": 3, "n": 120, **kw})
+
+
+VARIANTS = [options(), options(pool="session", seed=6),
+            options(cache=True, seed=7),
+            options(cut="random", seed=8, n=60),
+            options(cut="one", seed=9, n=30)]
+NAMES = ["transaction", "session", "cache", "random cuts", "single bytes"]
+
+
+@pytest.fixture
+def played(twins, pgsluice, cut, request):
+    """(ports, pgsluice, options) of a variant."""
+    o = request.param
+    text = diff.configuration(o.pool, o.cache,
+                              2 if o.pool == "transaction" else 20)
+    if not o.cut:
+        sluice = pgsluice(text, SERVER=twins.port)
+        yield (twins.port, sluice.port), sluice, o
+        return
+    with diff.relay(cut, twins.port, o.cut, o.seed) as server:
+        sluice = pgsluice(text, SERVER=server)
+        with diff.relay(cut, sluice.port, o.cut, o.seed) as front:
+            yield (twins.port, front), sluice, o
+
+
+@pytest.mark.parametrize("played", VARIANTS, ids=NAMES, indirect=True)
+def test_scripts(played):
+    ports, sluice, o = played
+    names = list(scripts.SCRIPTS)
+    if o.cut:
+        # The large ones take their time byte by byte.
+        names = [n for n in names if n[:3] not in ("P64", "P67", "P19")]
+    assert diff.play_scripts(ports, o, names) == {}
+    assert sluice.count("server_surprises") == 0
+
+
+def test_a_difference_is_seen():
+    """In a message more, a message less, another body, another order."""
+    trace = [("C", b"SELECT 1\0"), ("Z", b"I")]
+    assert peers.compare(trace, list(trace)) is None
+    for other in (trace[:1], trace + [("Z", b"I")], trace[::-1],
+                  [("C", b"SELECT 2\0"), ("Z", b"I")]):
+        assert peers.compare(trace, other)
+    assert peers.compare([("E", b"SERROR\0C42601\0L1\0\0")],
+                         [("E", b"SERROR\0C42601\0L2\0\0")]) is None
+    assert peers.compare([("E", b"SERROR\0C42601\0\0")],
+                         [("E", b"SERROR\0C42602\0\0")])
+
+
+def test_sequences_are_repeatable():
+    """A seed and a number name the same bytes."""
+    def steps(number):
+        return Generator(peers.randomness(1, number), number, 0).steps
+    assert steps(17) == steps(17) and steps(17) != steps(18)
