@@ -104,13 +104,24 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 	if (hidden)
 		return;
 	s->completed++;
-	s->rolled_back = strcmp(tag, "ROLLBACK") == 0;
-	/* COMMIT AND CHAIN, or a COMMIT in the middle of a string of
-	 * statements: others may see the rows from now on. */
-	if (strncmp(tag, "COMMIT", 6) == 0)
-		session_write_bump(s, false);
-	if (strcmp(tag, "DISCARD ALL") == 0)
-		s->discarded = true;
+	s->rolled_back = false;
+	switch (tag[0]) {
+	case 'R':
+		s->rolled_back = strcmp(tag, "ROLLBACK") == 0;
+		break;
+	case 'C':
+		/* COMMIT AND CHAIN, or a COMMIT in the middle of a string of
+		 * statements: others may see the rows from now on. */
+		if (strncmp(tag, "COMMIT", 6) == 0)
+			session_write_bump(s, false);
+		break;
+	case 'D':
+		if (strcmp(tag, "DISCARD ALL") == 0)
+			s->discarded = true;
+		break;
+	default:
+		break;
+	}
 }
 
 /* Where a message names a statement of ours, or NULL. */
