@@ -222,7 +222,7 @@ main_start(struct program *p, const char *path)
 	    session_cache_wake, p->workers);
 	server_init(p->n_workers);
 	session_layer_init(p->workers, p->n_workers, &p->setup, p->l1,
-	    admin_console);
+	    &admin_console_ops);
 	pool_configure(c);
 	connector_start(CONNECTOR_THREADS);
 	auth_work_start(AUTH_THREADS);

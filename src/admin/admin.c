@@ -60,9 +60,14 @@ admin_tick(struct worker *w, nsec_t now)
 	view_publish(w);
 }
 
-void
+static void
 admin_console(struct worker *w, uint64_t session, const char *sql,
     enum console_role role)
 {
 	console_run(admin_control, w, session, sql, role);
 }
+
+const struct session_console_ops admin_console_ops = {
+	.run = admin_console,
+	.describe = console_describe_command,
+};

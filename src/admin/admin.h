@@ -19,8 +19,6 @@ void admin_fini(void);
  * worker is published. */
 void admin_tick(struct worker *w, nsec_t now);
 
-/* session_console_cb */
-void admin_console(struct worker *w, uint64_t session, const char *sql,
-    enum console_role role);
+extern const struct session_console_ops admin_console_ops;
 
 #endif

@@ -53,6 +53,31 @@ console_refuse(struct worker *w, uint64_t session,
 	rows_error(w, session, why->sqlstate, why->message, NULL, why->hint);
 }
 
+bool
+console_describe_command(const char *sql, struct buf *out)
+{
+	const struct command_refusal *why;
+	struct command_line line;
+	enum command_verdict v = command_parse(&line, sql);
+	struct msgwrite w;
+	struct rows r;
+
+	if (v != COMMAND_FITS && v != COMMAND_EMPTY) {
+		why = command_refusal(v);
+		msgwrite_init(&w, out);
+		msgwrite_error(&w, "ERROR", why->sqlstate, why->message, NULL,
+		    why->hint);
+		return false;
+	}
+	if (v == COMMAND_EMPTY || line.command->columns[0] == '\0')
+		return true;
+	rows_init(&r);
+	rows_columns(&r, line.command->columns);
+	CHECK(buf_append(out, buf_head(&r.b), buf_len(&r.b)));
+	rows_fini(&r);
+	return true;
+}
+
 static void
 console_forbid(struct worker *w, uint64_t session, const struct command *c)
 {

@@ -25,9 +25,12 @@ struct console_call {
 /* What PgBouncer has and we have not: an error with the reason. */
 void console_absent(struct console_call *call);
 
-/* As session_console_cb, with the control thread to turn to. */
+/* session_console_ops.run, with the control thread to turn to. */
 void console_run(struct control *control, struct worker *w, uint64_t session,
     const char *sql, enum console_role role);
+
+/* session_console_ops.describe */
+bool console_describe_command(const char *sql, struct buf *out);
 
 /* Begin an answer with the columns of the command. */
 void console_rows(const struct console_call *call, struct rows *r);

@@ -2,6 +2,8 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/pgwire/binary.c \
+	src/pgwire/binary.h \
 	src/pgwire/frame.h \
 	src/pgwire/msgread.c \
 	src/pgwire/msgread.h \

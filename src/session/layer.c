@@ -156,7 +156,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 void
 session_layer_init(struct worker *const *workers, unsigned n,
     const struct session_setup *setup, struct l1 *l1,
-    session_console_cb console)
+    const struct session_console_ops *console)
 {
 	static const struct pool_callbacks callbacks = {
 		.granted = session_granted,

@@ -42,16 +42,23 @@ enum console_role {
 #include "tbl/console_roles.h"
 };
 
-/* A console statement arrived on a session of database "pgsluice". Runs on
- * the session's worker. The callee must answer exactly once, now or later,
- * with session_console_reply() on that worker. */
-typedef void (*session_console_cb)(struct worker *w, uint64_t session,
-    const char *sql, enum console_role role);
+/* What the console is asked, on the session's worker. */
+struct session_console_ops {
+	/* A command arrived on a session of database "pgsluice". The callee
+	 * must answer exactly once, now or later, with session_console_reply()
+	 * on that worker. */
+	void (*run)(struct worker *w, uint64_t session, const char *sql,
+	    enum console_role role);
+	/* RowDescription of a command's answer, all columns as text; nothing
+	 * if it has no rows. false: there is no such command, and out is the
+	 * ErrorResponse. */
+	bool (*describe)(const char *sql, struct buf *out);
+};
 
 /* Once, before workers start. The setup's references are taken over. */
 void session_layer_init(struct worker *const *workers, unsigned n,
     const struct session_setup *setup, struct l1 *l1,
-    session_console_cb console);
+    const struct session_console_ops *console);
 void session_layer_fini(void); /* after workers have ended */
 /* Control thread: hand a new setup to every worker (copies references). */
 void session_layer_reload(const struct session_setup *setup);

@@ -529,6 +529,8 @@ session_unit(struct session *s, struct unit *u)
 	enum unit_result r;
 	bool sync = u->first == 'S' || u->first == 'H';
 
+	if (s->console != NULL)
+		return session_console_unit(s, u);
 	if (s->skip_to_sync || (sync && s->state == SESSION_IDLE)) {
 		if (u->last == 'S') {
 			s->skip_to_sync = false;
@@ -542,8 +544,6 @@ session_unit(struct session *s, struct unit *u)
 		    (u->first == 'Q'));
 		stat_add(&s->stats->queries, u->executes + (u->first == 'Q'));
 	}
-	if (s->console)
-		return session_console_unit(s, u);
 	if (s->state == SESSION_RELAY)
 		return unit_pipelined(s, u);
 	if (s->unit_len == 0 && !session_refresh_conf(s))

@@ -177,6 +177,7 @@ session_reclaim(struct deferred *d)
 	size_t i;
 
 	session_set_home(s, NULL);
+	session_console_free(&s->console);
 	for (i = 0; i < s->n_pools; i++)
 		pool_unref(&s->pools[i]);
 	free(s->pools);
@@ -588,7 +589,7 @@ session_each(struct worker *w,
 			.pin = s->pin != PIN_NONE ? pin_reason_name(s->pin) :
 			    "",
 			.tx = s->tx,
-			.console = s->console,
+			.console = s->console != NULL,
 			.login = s->state < SESSION_IDLE,
 			.active = s->state > SESSION_IDLE,
 			.fd = s->st.fd,

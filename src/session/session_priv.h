@@ -37,6 +37,7 @@ enum outcome { OUT_BYPASS, OUT_MISS, OUT_L1, OUT_L2, OUT_LOCAL, OUT_COUNT };
 #define WRITES_MAX 16
 
 struct login; /* login.h */
+struct console; /* console.h */
 struct fill;  /* fill.h */
 struct repeat; /* repeat.c */
 
@@ -85,7 +86,8 @@ struct session {
 	struct credentials *own; /* what the login left for backends, or NULL */
 	int32_t cancel_pid;
 	uint32_t cancel_secret;
-	bool console, tls;
+	struct console *console; /* NULL: another database */
+	bool tls;
 	bool cancelled;          /* the console command at hand */
 	enum console_role role;  /* of a console session */
 
@@ -371,7 +373,9 @@ void session_release_at_end(struct session *s);
 /* A unit on a session of the console database. */
 enum unit_result session_console_unit(struct session *s, struct unit *u)
     PG_MUST_CHECK;
-void session_console_init(session_console_cb cb);
+void session_console_init(const struct session_console_ops *ops);
+struct console *session_console_new(void);
+void session_console_free(struct console **c);
 /* What the user may do there by the lists of the configuration. */
 enum console_role session_console_role(const struct session *s);
 

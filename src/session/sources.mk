@@ -6,6 +6,8 @@ libpgsluice_a_SOURCES += \
 	src/session/cancel.c \
 	src/session/compose.c \
 	src/session/console.c \
+	src/session/console.h \
+	src/session/console_ext.c \
 	src/session/dbstate.c \
 	src/session/dbstate.h \
 	src/session/extended.c \

@@ -269,7 +269,7 @@ session_greet_console(struct session *s)
 	struct buf b;
 	size_t i;
 
-	s->console = true;
+	s->console = session_console_new();
 	s->role = session_console_role(s);
 	if (s->role == CONSOLE_ROLE_NONE) {
 		session_close(s, CLOSE_NOT_ADMIN, "user is in none of "

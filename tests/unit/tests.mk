@@ -12,6 +12,7 @@ UNIT_TESTS = \
 	tests/unit/test_addr \
 	tests/unit/test_averages \
 	tests/unit/test_base64 \
+	tests/unit/test_binary \
 	tests/unit/test_buf \
 	tests/unit/test_command \
 	tests/unit/test_conf \
@@ -87,6 +88,10 @@ tests_unit_test_averages_LDADD = $(UNIT_LDADD)
 tests_unit_test_base64_SOURCES = tests/unit/test_base64.c
 tests_unit_test_base64_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_base64_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_binary_SOURCES = tests/unit/test_binary.c
+tests_unit_test_binary_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_binary_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_CPPFLAGS = $(UNIT_CPPFLAGS)
