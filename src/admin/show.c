@@ -14,6 +14,7 @@
 #include "admin/console.h"
 #include "admin/tour.h"
 #include "admin/view.h"
+#include "backend/hub.h"
 #include "backend/pool.h"
 #include "backend/server.h"
 
@@ -51,6 +52,44 @@ console_show_help(struct console_call *call)
 		rows_add(&r, &row);
 	}
 	show_reply(call, &r);
+}
+
+/* ------------------------------------------------------------ listeners */
+
+struct show_listener_arg {
+	struct rows *r;
+	unsigned worker;
+};
+
+static void
+show_listener(const struct hub_info *i, void *arg)
+{
+	struct show_listener_arg *a = arg;
+	struct row row = { .n = 0 };
+
+	row_str(&row, i->backend);
+	row_str(&row, i->user);
+	row_str(&row, i->state);
+	row_i64(&row, i->server_pid);
+	row_u64(&row, a->worker);
+	row_u64(&row, i->channels);
+	row_u64(&row, i->subscriptions);
+	row_u64(&row, i->notifications);
+	rows_add(a->r, &row);
+}
+
+static void
+show_listeners_visit(struct tour *t, struct worker *w)
+{
+	struct show_listener_arg arg = { &t->rows, w->id };
+
+	hub_each(w, show_listener, &arg);
+}
+
+void
+console_show_listeners(struct console_call *call)
+{
+	show_tour(call, show_listeners_visit);
 }
 
 /* ------------------------------------------------------------ workers */

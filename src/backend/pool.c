@@ -280,6 +280,17 @@ pool_put(struct pool *p, struct server *s)
 		server_close(s, "retired");
 }
 
+bool
+pool_fits(struct pool *p, const struct server *s)
+{
+	bool fits;
+
+	pthread_mutex_lock(&p->lock);
+	fits = s->epoch == p->epoch;
+	pthread_mutex_unlock(&p->lock);
+	return fits;
+}
+
 void
 pool_remove(struct pool *p, struct server *s)
 {

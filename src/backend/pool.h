@@ -81,6 +81,9 @@ void pool_put(struct pool *p, struct server *s);
 /* From server_close() only: account for its end. */
 void pool_remove(struct pool *p, struct server *s);
 
+/* false: the pool has moved on (new conninfo, RECONNECT) since s connected. */
+bool pool_fits(struct pool *p, const struct server *s);
+
 /* Statement contents that some server of the pool has parsed without error:
  * a Parse of one can be answered without a server. Bounded, least
  * recently asked for first out. */

@@ -268,6 +268,11 @@ server_message(struct server *s, const struct frame *f)
 	case 'S':
 		v = server_parameter(s, f);
 		break;
+	case 'A':
+		if (s->state == SERVER_LEASED &&
+		    !s->ops->notification(s->lessee, f->p, f->body))
+			v = LEDGER_DROP;
+		break;
 	case 'Z':
 		if (f->body != 1 || memchr("ITE", f->p[0], 3) == NULL)
 			return LEDGER_SURPRISE;

@@ -51,6 +51,8 @@ struct server_ops {
 	void (*parse_ended)(void *lessee, struct hash128 hash, bool ok);
 	/* CopyInResponse was seen. */
 	void (*copy_in)(void *lessee);
+	/* NotificationResponse. false: not for the client. */
+	bool (*notification)(void *lessee, const char *body, size_t n);
 	/* ParameterStatus. */
 	void (*parameter)(void *lessee, const char *name, const char *value);
 	/* ReadyForQuery, before it is forwarded. */

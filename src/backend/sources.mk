@@ -8,8 +8,15 @@ libpgsluice_a_SOURCES += \
 	src/backend/connector.h \
 	src/backend/credentials.c \
 	src/backend/credentials.h \
+	src/backend/hub.c \
+	src/backend/hub.h \
+	src/backend/hub_priv.h \
+	src/backend/hub_server.c \
+	src/backend/hub_table.c \
 	src/backend/ledger.c \
 	src/backend/ledger.h \
+	src/backend/outlet.c \
+	src/backend/outlet.h \
 	src/backend/pool.c \
 	src/backend/pool.h \
 	src/backend/pool_all.c \

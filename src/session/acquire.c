@@ -115,6 +115,8 @@ session_waiting_error(struct session *s, const char *sqlstate,
 	CHECK(n > 0 && unit_read(&u, buf_head(&s->in), n));
 	query_forget(s);
 	fill_drop(s);
+	if (s->listening != NULL)
+		session_listen_drop(s);
 	s->unit_len = 0;
 	s->granted = s->no_cache = false;
 	session_enter(s, SESSION_IDLE);
@@ -214,6 +216,8 @@ session_granted(struct worker *w, uint64_t id, struct server *srv)
 	struct session *s = session_find(w->sessions, id);
 	nsec_t waited;
 
+	if (s == NULL && hub_granted(w, id, srv))
+		return;
 	if (s == NULL || s->waiting != srv->pool) {
 		pool_put(srv->pool, srv);
 		return;
@@ -244,6 +248,8 @@ session_lease_failed(struct worker *w, uint64_t id, const char *text)
 {
 	struct session *s = session_find(w->sessions, id);
 
+	if (s == NULL && hub_failed(w, id, text))
+		return;
 	if (s == NULL || s->waiting == NULL)
 		return;
 	s->waiting = NULL;

@@ -143,6 +143,7 @@ session_cancel(struct session *s)
 		break;
 	case SESSION_LOOKUP:
 	case SESSION_FILL_WAIT:
+	case SESSION_LISTEN_WAIT:
 		break;
 	case SESSION_CONSOLE:
 		/* Whoever runs it will look, if it takes long. */

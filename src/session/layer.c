@@ -74,6 +74,7 @@ session_worker_apply(struct session_worker *sw)
 	shape_table_clear(&sw->shapes, &fns);
 	if (sw->l2 != NULL)
 		l2_set_times(sw->l2, c->redis_timeout, c->redis_retry);
+	listen_worker_reload(sw);
 }
 
 struct reload_message {
@@ -149,6 +150,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	TAILQ_INIT(&sw->sessions);
 	sw->l2 = session_worker_l2(w, setup);
 	sw->self = dbstate_get("pgsluice");
+	listen_worker_init(sw);
 	w->sessions = sw;
 	session_worker_apply(sw);
 }
@@ -173,6 +175,7 @@ session_layer_init(struct worker *const *workers, unsigned n,
 	cancel_init(workers);
 	dbstate_init(n);
 	pool_init(workers, n, &callbacks);
+	hub_init(workers, n, session_listen_records);
 	for (i = 0; i < n; i++)
 		session_worker_init(workers[i], &mine);
 	setup_fini(&mine);
@@ -187,6 +190,7 @@ session_layer_fini(void)
 	for (i = 0; i < layer.n; i++) {
 		sw = layer.workers[i]->sessions;
 		l2_free(&sw->l2);
+		listen_worker_fini(sw);
 		free(sw->meant);
 		free(sw->changes);
 		statement_table_fini(&sw->statements);
@@ -200,6 +204,7 @@ session_layer_fini(void)
 		free(sw);
 		layer.workers[i]->sessions = NULL;
 	}
+	hub_fini();
 	pool_fini();
 	dbstate_fini();
 }
@@ -238,6 +243,14 @@ session_tick_one(struct session *s, nsec_t now)
 			stat_add(&session_metrics(s)->c.wait_timeouts, 1);
 			session_waiting_error(s, "53300", "no server became "
 			    "free within query_wait_timeout");
+		}
+		return;
+	case SESSION_LISTEN_WAIT:
+		if (c->query_wait_timeout != 0 &&
+		    in_state > c->query_wait_timeout) {
+			stat_add(&session_metrics(s)->c.wait_timeouts, 1);
+			session_waiting_error(s, "53300", "the listening "
+			    "server did not answer within query_wait_timeout");
 		}
 		return;
 	case SESSION_FILL_WAIT:
@@ -282,6 +295,7 @@ session_layer_tick(struct worker *w, nsec_t now)
 	atomic_store_explicit(&w->metrics->c.shape_parses, sw->shapes.parses,
 	    memory_order_relaxed);
 	server_tick(w, now);
+	hub_tick(w);
 	pool_tick(w, now);
 }
 
@@ -292,6 +306,8 @@ session_drain(struct worker *w, bool now)
 	struct session *s, *next;
 
 	sw->draining = true;
+	if (now)
+		hub_stop(w);
 	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
 		if (now || ((s->state == SESSION_IDLE ||

@@ -95,14 +95,16 @@ local_begin(struct session *s, const struct unit *u, const struct query *q)
 static void
 local_end(struct session *s, const struct unit *u, const struct query *q)
 {
-	bool failed = s->tx == 'E';
+	bool undo = s->tx == 'E' || local_first_word(q, "rollb") ||
+	    local_first_word(q, "abort");
 
 	free(s->held_begin);
 	s->held_begin = NULL;
 	s->tx_dirty = false;
 	stat_add(&session_metrics(s)->c.held_begins, 1);
-	local_complete(s, u, failed || local_first_word(q, "rollb") ||
-	    local_first_word(q, "abort") ? "ROLLBACK" : "COMMIT", 'I');
+	if (s->listening != NULL)
+		session_listen_local_end(s, !undo);
+	local_complete(s, u, undo ? "ROLLBACK" : "COMMIT", 'I');
 }
 
 /* ---- DEALLOCATE of a statement that only we know ---------------------------------------- */

@@ -182,6 +182,12 @@ query_note(struct session *s, const struct query *q)
 
 	query_note_pin(s, an->pin);
 	query_note_writes(s, q);
+	if (an->n_channels > 0 && s->listening != NULL)
+		session_listen_note(s, an);
+	if (an->flags & AN_SAVEPOINT)
+		s->savepoints = true;
+	else if ((an->flags & (AN_TX_END | AN_TX_PLAIN)) == AN_TX_END)
+		s->savepoints = false; /* AND CHAIN */
 	if ((an->flags & (AN_WRITES | AN_WRITES_ALL | AN_LOCKING |
 	    AN_SET_ISOLATION | AN_SET_LOCAL | AN_UNKNOWN_FN)) != 0 ||
 	    ((an->flags & AN_TX_BEGIN) && !(an->flags & AN_TX_PLAIN)))
@@ -391,8 +397,12 @@ unit_query(struct session *s, struct unit *u)
 		return query_send(s, u, &q, OUT_BYPASS);
 	}
 	query_prepare(s, &q, sql, NULL, NULL);
+	if (s->listening != NULL && session_listen_commit(s, &q, &r))
+		return r;
 	if (session_local(s, u, &q))
 		return unit_after(s, UNIT_DONE);
+	if (q.shape->an->n_channels > 0 && session_listen(s, u, &q, &r))
+		return r;
 	r = query_run(s, u, &q, &k, why);
 	if (r == UNIT_WAIT && s->state == SESSION_SERVER_WAIT)
 		query_keep(s, &q);
@@ -440,6 +450,7 @@ static enum unit_result
 unit_statement(struct session *s, struct unit *u, struct statement *st)
 {
 	enum bypass_reason why = BYPASS_NONE;
+	enum unit_result r;
 	struct cache_key k;
 	struct query q;
 
@@ -447,8 +458,12 @@ unit_statement(struct session *s, struct unit *u, struct statement *st)
 	    s->fill == NULL && fill_hit(s, u, &k))
 		return UNIT_DONE;
 	query_prepare(s, &q, st->sql, st, &u->bind);
+	if (s->listening != NULL && session_listen_commit(s, &q, &r))
+		return r;
 	if (session_local(s, u, &q))
 		return unit_after(s, UNIT_DONE);
+	if (q.shape->an->n_channels > 0 && session_listen(s, u, &q, &r))
+		return r;
 	return query_run(s, u, &q, &k, why);
 }
 
@@ -517,7 +532,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	query_adapt(s, &q);
 	if (q.plan->err_sqlstate != NULL || q.where.backend != s->backend ||
 	    (q.shape->an->flags & AN_EXPLAIN_ROUTE) ||
-	    q.shape->an->kind == STMT_PREPARE)
+	    q.shape->an->n_channels > 0 || q.shape->an->kind == STMT_PREPARE)
 		return unit_wait_ready(s);
 	stat_add(&session_metrics(s)->bypass[BYPASS_PIPELINED], 1);
 	return query_send(s, u, &q, OUT_BYPASS);

@@ -103,6 +103,8 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 
 	if (hidden)
 		return;
+	if (s->listening != NULL)
+		session_listen_completed(s, tag);
 	s->completed++;
 	s->rolled_back = false;
 	switch (tag[0]) {
@@ -200,6 +202,8 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 		buf_reset(&s->own_error);
 		return true;
 	}
+	if (s->listening != NULL)
+		session_listen_failed(s);
 	whole = msgread_error(body, n, &e);
 	if (slice_eq_str(e.severity, "FATAL") ||
 	    slice_eq_str(e.severity, "PANIC"))
@@ -245,6 +249,12 @@ relay_copy_in(void *lessee)
 	}
 	stream_read_start(&s->st);
 	session_pump(s);
+}
+
+static bool
+relay_notification(void *lessee, const char *body, size_t n)
+{
+	return session_listen_own(lessee, body, n);
 }
 
 static void
@@ -300,9 +310,11 @@ relay_synced(void *lessee, char status)
 		stat_add(&s->stats->transaction_time, now - s->tx_began);
 		relay_settle_writes(s, last);
 		if (last)
-			s->tx_dirty = false;
+			s->tx_dirty = s->savepoints = false;
 		stat_add(&session_metrics(s)->c.transactions, 1);
 	}
+	if (s->listening != NULL)
+		session_listen_synced(s, status);
 	/* Clean again, unless something was sent behind it. */
 	if (s->discarded && last && s->completed == 1) {
 		statements_clear(&s->prepared, &s->sw->statements);
@@ -387,6 +399,7 @@ const struct server_ops session_server_ops = {
 	.mend = session_mend,
 	.parse_ended = relay_parse_ended,
 	.copy_in = relay_copy_in,
+	.notification = relay_notification,
 	.parameter = relay_parameter,
 	.synced = relay_synced,
 	.ready = relay_ready,

@@ -41,6 +41,7 @@ static const struct {
 	offsetof(struct counters, client_login_failures)
 #define COUNTER_OF_client_refused offsetof(struct counters, client_refused)
 #define COUNTER_OF_client_timeouts offsetof(struct counters, client_timeouts)
+#define COUNTER_OF_listener_closes offsetof(struct counters, listener_closes)
 #define CLOSE_REASON(sym, counter, sqlstate, text) \
 	[CLOSE_##sym] = { sqlstate, text, COUNTER_OF_##counter },
 #include "tbl/close_reasons.h"
@@ -116,6 +117,8 @@ session_enter(struct session *s, enum session_state st)
 		s->since = s->started;
 	}
 	session_check(s);
+	if (st == SESSION_IDLE && s->listening != NULL)
+		session_listen_later(s);
 }
 
 void
@@ -219,7 +222,7 @@ session_tell(struct session *s, enum close_reason why, const char *detail)
 	    why == CLOSE_VERSION || why == CLOSE_BACKEND_DOWN ?
 	    detail : reasons[why].text,
 	    why == CLOSE_PROTOCOL || why == CLOSE_STARTUP ||
-	    why == CLOSE_SERVER_LOST ? detail : NULL, NULL);
+	    why == CLOSE_SERVER_LOST || why == CLOSE_LISTENER_LOST ? detail : NULL, NULL);
 	if (!w.failed)
 		(void)!stream_send(&s->st, buf_head(&b), buf_len(&b));
 	buf_reset(&b);
@@ -264,6 +267,7 @@ session_close(struct session *s, enum close_reason why, const char *detail)
 	query_forget(s);
 	session_forget_unit(s);
 	fill_drop(s);
+	session_listen_end(s);
 	session_login_free(s);
 	if (s->cancel_pid != 0)
 		cancel_forget(s);
@@ -443,6 +447,8 @@ session_on_drained(struct stream *st)
 		session_tls_step(s);
 	else if (s->server != NULL)
 		stream_read_start(&s->server->st);
+	if (s->listening != NULL)
+		session_listen_later(s);
 }
 
 static void

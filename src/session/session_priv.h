@@ -9,6 +9,7 @@
 #ifndef PGSLUICE_SESSION_SESSION_PRIV_H
 #define PGSLUICE_SESSION_SESSION_PRIV_H
 
+#include "backend/hub.h"
 #include "backend/pool.h"
 #include "backend/server.h"
 #include "net/stream.h"
@@ -40,6 +41,7 @@ struct login; /* login.h */
 struct console; /* console.h */
 struct fill;  /* fill.h */
 struct repeat; /* repeat.c */
+struct listening; /* listen.c */
 
 /* Tables written since the last transaction end, to be bumped. */
 struct write_set {
@@ -121,6 +123,8 @@ struct session {
 	bool discarded;     /* DISCARD ALL completed since the last ReadyForQuery */
 	struct write_set writes;
 	TAILQ_HEAD(, parsing) parsing; /* named Parses under way, in order */
+	bool savepoints;    /* ... since the transaction began */
+	struct listening *listening; /* subscriptions; NULL: never had any */
 	bool backslashes;   /* standard_conforming_strings was switched off */
 	bool other_encoding; /* client_encoding was switched from UTF8 */
 	enum pin_reason pin;
@@ -173,6 +177,7 @@ struct session_worker {
 	TAILQ_HEAD(session_list, session) sessions;
 	struct l2 *l2;          /* NULL: off */
 	struct dbstate *self;   /* of the console */
+	struct listen_worker *listen;
 	uint64_t next_id, next_ticket;
 	unsigned n_sessions;
 	nsec_t last_second;
@@ -357,6 +362,39 @@ bool session_local(struct session *s, struct unit *u, struct query *q);
 /* A complete reply for unit u around the middle part. */
 void session_reply(struct session *s, const struct unit *u,
     struct slice middle, char status);
+
+/* ---- listen.c ----------------------------------------------------------------- */
+/* LISTEN and UNLISTEN done by a hub. false: it is the server's to do. */
+bool session_listen(struct session *s, const struct unit *u,
+    const struct query *q, enum unit_result *r);
+/* The end of a transaction with LISTEN in it: what was sent before is let pass
+ * by first. true: wait. */
+bool session_listen_commit(struct session *s, const struct query *q,
+    enum unit_result *r);
+/* A statement with LISTEN or UNLISTEN among others goes to the server. */
+void session_listen_note(struct session *s, const struct analysis *an);
+/* A command of this tag completed; an error came; ReadyForQuery came. */
+void session_listen_completed(struct session *s, const char *tag);
+void session_listen_failed(struct session *s);
+void session_listen_synced(struct session *s, char status);
+/* A transaction that no server has seen has ended. */
+void session_listen_local_end(struct session *s, bool committed);
+/* A notification came from the session's own server. false: the hub
+ * brings it too. */
+bool session_listen_own(const struct session *s, const char *body, size_t n);
+/* The session may take notifications now: see to it by the end of the turn. */
+void session_listen_later(struct session *s);
+/* The statement that waits for the hub will not be done. */
+void session_listen_drop(struct session *s);
+void session_listen_end(struct session *s);
+size_t session_listen_count(const struct session *s);
+void listen_worker_init(struct session_worker *sw);
+void listen_worker_fini(struct session_worker *sw);
+/* A new configuration: sessions whose database lies elsewhere now. */
+void listen_worker_reload(struct session_worker *sw);
+/* hub_cb */
+void session_listen_records(struct worker *w, struct hub *l,
+    const char *p, size_t n);
 
 /* ---- relay.c ------------------------------------------------------------------- */
 extern const struct server_ops session_server_ops;

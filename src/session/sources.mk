@@ -17,9 +17,12 @@ libpgsluice_a_SOURCES += \
 	src/session/input.c \
 	src/session/layer.c \
 	src/session/layer.h \
+	src/session/listen.c \
+	src/session/listen.h \
 	src/session/local.c \
 	src/session/login.c \
 	src/session/login.h \
+	src/session/notify.c \
 	src/session/physical.c \
 	src/session/proof.c \
 	src/session/query.c \

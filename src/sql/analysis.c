@@ -35,6 +35,9 @@ analysis_free(struct analysis **ap)
 	}
 	for (i = 0; i < a->n_assigned; i++)
 		free(a->assigned[i]);
+	for (i = 0; i < a->n_channels; i++)
+		free(a->channels[i].name);
+	free(a->channels);
 	free(a->tables);
 	free(a->qualrefs);
 	free(a->preds);

@@ -49,8 +49,9 @@ enum {
 	AN_TABLESAMPLE = 1u << 17,
 	AN_DATETIME_LITERAL = 1u << 18, /* casts a literal or parameter to a date/time type: 'now'
 	                              and the like make the result depend on the clock */
-	AN_EXPLAIN_UNSUPPORTED = 1u << 19 /* with AN_EXPLAIN_ROUTE: other options, or several
+	AN_EXPLAIN_UNSUPPORTED = 1u << 19, /* with AN_EXPLAIN_ROUTE: other options, or several
 	                              statements; refuse it */
+	AN_SAVEPOINT = 1u << 20    /* SAVEPOINT, RELEASE, ROLLBACK TO */
 };
 
 /* Why a statement ties its session to the server it ran on. 0: it does not. */
@@ -117,6 +118,12 @@ struct an_pred {
 	uint32_t unit_cut; /* AN_MONTH_EQ: the cut that must read 'month' */
 };
 
+/* One LISTEN or UNLISTEN. */
+struct an_channel {
+	bool listen;
+	char *name; /* folded and cut short as PostgreSQL does; NULL: UNLISTEN * */
+};
+
 struct analysis {
 	enum stmt_kind kind;    /* MULTI: of the first statement that is not SELECT;
 	                           no predicates then */
@@ -131,6 +138,9 @@ struct analysis {
 	size_t n_preds;
 	char **assigned;        /* UPDATE (and ON CONFLICT DO UPDATE): columns set */
 	size_t n_assigned;
+	struct an_channel *channels; /* of all statements, in order */
+	size_t n_channels;
+	bool only_channels;     /* nothing but LISTEN and UNLISTEN */
 	bool insert_known;      /* INSERT .. VALUES with a column list */
 	bool group_or_agg;      /* aggregates, GROUP BY, DISTINCT, window, LIMIT or ORDER BY present */
 };

@@ -81,6 +81,7 @@ parse_tree(struct parse *p, const PgQuery__ParseResult *tree)
 		an->flags |= AN_MULTI;
 		parse_drop_preds(an);
 	}
+	an->only_channels = an->n_channels == tree->n_stmts;
 	parse_resolve_refs(p);
 }
 

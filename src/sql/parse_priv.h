@@ -18,6 +18,7 @@ typedef PgQuery__Node parse_node;
 #define PARSE_MAX_TABLES 4096
 #define PARSE_MAX_CTES 1024
 #define PARSE_MAX_PREDS 4096
+#define PARSE_MAX_CHANNELS 4096
 
 enum parse_verdict { PV_WALK, PV_LEAF, PV_HAND, PV_NEVER, PV_STMT };
 struct parse_row {
@@ -49,7 +50,7 @@ struct parse {
 	const struct lexer *lx;
 	const struct an_functions *fns;
 	struct analysis *an;
-	size_t tables_size, preds_size, assigned_size;
+	size_t tables_size, preds_size, assigned_size, channels_size;
 	struct parse_ref *refs;
 	size_t n_refs, refs_size;
 	const char **ctes; /* names in scope, borrowed from the tree */

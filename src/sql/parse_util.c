@@ -89,6 +89,7 @@ util_transaction(struct parse *p, const PgQuery__TransactionStmt *s)
 	case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_SAVEPOINT:
 	case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_RELEASE:
 	case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK_TO:
+		*flags |= AN_SAVEPOINT;
 		break;
 	default: /* COMMIT PREPARED and whatever comes later */
 		*flags |= AN_WRITES_ALL;
@@ -202,6 +203,22 @@ util_drop(struct parse *p, const PgQuery__DropStmt *s)
 	}
 }
 
+/* name: "" or NULL for UNLISTEN *. */
+static void
+util_channel(struct parse *p, bool listen, const char *name)
+{
+	struct analysis *an = p->an;
+	struct an_channel c = { listen, NULL };
+
+	if (!parse_reserve(p, &an->channels, an->n_channels,
+	    &p->channels_size, sizeof(c), PARSE_MAX_CHANNELS))
+		return;
+	if (name != NULL && *name != '\0' &&
+	    (c.name = parse_strdup(p, name)) == NULL)
+		return;
+	an->channels[an->n_channels++] = c;
+}
+
 void
 parse_utility(struct parse *p, const parse_node *n, bool whole)
 {
@@ -224,6 +241,12 @@ parse_utility(struct parse *p, const parse_node *n, bool whole)
 		return;
 	case PG_QUERY__NODE__NODE_TRANSACTION_STMT:
 		util_transaction(p, n->transaction_stmt);
+		return;
+	case PG_QUERY__NODE__NODE_LISTEN_STMT:
+		util_channel(p, true, n->listen_stmt->conditionname);
+		return;
+	case PG_QUERY__NODE__NODE_UNLISTEN_STMT:
+		util_channel(p, false, n->unlisten_stmt->conditionname);
 		return;
 	case PG_QUERY__NODE__NODE_VARIABLE_SET_STMT:
 		/* Inside of ALTER ROLE .. SET or CREATE FUNCTION it is a note. */

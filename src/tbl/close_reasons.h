@@ -33,5 +33,7 @@ CLOSE_REASON(MESSAGE_SIZE, client_protocol_errors, "54000", "message is larger t
 CLOSE_REASON(PREPARED_MEMORY, client_protocol_errors, "53200", "prepared statements need more than max_prepared_bytes")
 CLOSE_REASON(MEMORY, none, "53200", "out of memory for this connection")
 CLOSE_REASON(CONFIG, none, "57P01", "the database was removed from the configuration")
+CLOSE_REASON(LISTENER_LOST, listener_closes, "57P01", "terminating connection because the server that listens for it was lost")
+CLOSE_REASON(NOTIFY_QUEUE, listener_closes, "53200", "terminating connection because notifications were not read (max_notification_bytes)")
 CLOSE_REASON(KILLED, none, "57P01", "terminating connection due to administrator command")
 #undef CLOSE_REASON

@@ -13,6 +13,7 @@ SESSION_STATE(IDLE, "idle", "QPBDECSHFXdcf", '?', "waiting for a statement; hold
 SESSION_STATE(LOOKUP, "lookup", NULL, '?', "asking L2")
 SESSION_STATE(FILL_WAIT, "fill_wait", NULL, '?', "waiting for another session's fill")
 SESSION_STATE(SERVER_WAIT, "server_wait", NULL, 'n', "waiting for a server")
+SESSION_STATE(LISTEN_WAIT, "listen_wait", NULL, '?', "waiting until the listening server has confirmed LISTEN")
 SESSION_STATE(RELAY, "active", "QPBDECSHFXdcf", 'y', "replies are owed by a server")
 SESSION_STATE(CONSOLE, "console", NULL, 'n', "a console command is being gathered")
 SESSION_STATE(CLOSED, "closed", "", 'n', "closed, to be freed at the end of the turn")

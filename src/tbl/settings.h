@@ -84,6 +84,8 @@ SETTING_TIME(server_lifetime, 3600 * S_, 0, 30 * 86400 * S_, true, "Servers olde
 SETTING_TIME(server_connect_timeout, 15 * S_, S_, 3600 * S_, true, "Time for one connection attempt to a backend, login included.")
 SETTING_TIME(server_login_retry, S_, 0, 3600 * S_, true, "After a failed attempt the next one waits this long, doubling up to 15 times it.")
 SETTING_INT(max_server_prepared, 500, 10, 100000, true, "Prepared statements kept per server; the least recently used is closed.")
+SETTING_BOOL(shared_listen, true, true, "In transaction pooling, LISTEN is done by one server for all sessions of a backend and user; off: it pins the session to a server of its own.")
+SETTING_SIZE(max_notification_bytes, 4 * MB_, 64 * KB_, GB_, true, "Notifications kept for one session that is in a transaction or does not read; over it the session is closed.")
 SETTING_LIST(readonly_functions, "", true, "Functions of yours that only read: calling them writes nothing and leaves no session state.")
 SETTING_LIST(stateless_functions, "", true, "Functions of yours that may write but leave no session state: calling them does not pin.")
 

@@ -167,7 +167,7 @@ PINS = [
     ("SELECT set_config('work_mem', '8MB', false)", "setting"),
     ("SET ROLE app", "role"),
     ("PREPARE p AS SELECT 1", "prepare"),
-    ("LISTEN news", "listen"),
+    ("SELECT 1; LISTEN news", "listen"),
     ("CREATE TEMP TABLE t (a int)", "temp_table"),
     ("SELECT 1 AS a INTO TEMP t", "temp_table"),
     ("DECLARE c CURSOR WITH HOLD FOR SELECT generate_series(1, 10)",

@@ -23,7 +23,8 @@ sql_put_flags(FILE *f, uint32_t flags)
 	    "STABLE", "VOLATILE", "UNKNOWN_FN", "CATALOG", "TX_BEGIN",
 	    "TX_END", "TX_PLAIN", "MULTI", "PARAMS", "EXPLAIN_ROUTE",
 	    "DISCARD_ALL", "SUBLINK", "SET_ISOLATION", "SET_LOCAL",
-	    "TABLESAMPLE", "DATETIME_LITERAL", "EXPLAIN_UNSUPPORTED" };
+	    "TABLESAMPLE", "DATETIME_LITERAL", "EXPLAIN_UNSUPPORTED",
+	    "SAVEPOINT" };
 	unsigned i;
 
 	for (i = 0; i < 32; i++)
@@ -90,6 +91,12 @@ sql_describe(struct slice sql, const struct lexer *lx,
 	sql_put_flags(f, a->flags);
 	if (a->pin != PIN_NONE)
 		fprintf(f, "; pin %s", pin_reason_name(a->pin));
+	for (i = 0; i < a->n_channels; i++)
+		fprintf(f, "; %s %s", a->channels[i].listen ? "listen" :
+		    "unlisten", a->channels[i].name != NULL ?
+		    a->channels[i].name : "*");
+	if (a->n_channels > 0 && !a->only_channels)
+		fprintf(f, " and more");
 	if (a->n_params > 0)
 		fprintf(f, "; params %u", a->n_params);
 	for (i = 0; i < a->n_tables; i++) {
