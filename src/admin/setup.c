@@ -100,7 +100,8 @@ setup_load_files(struct session_setup *s, const struct session_setup *old,
 		setup_complain(d, c->path, "users_file", why);
 	if (c->tls_mode != TLS_MODE_DISABLE) {
 		s->tls = tls_server_ctx(c->tls_cert_file, c->tls_key_file,
-		    c->tls_ca_file, why, sizeof(why));
+		    c->tls_ca_file, c->auth != CONF_AUTH_HBA, why,
+		    sizeof(why));
 		if (s->tls == NULL)
 			setup_complain(d, c->path, "tls_mode", why);
 	}

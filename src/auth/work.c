@@ -5,7 +5,7 @@
  * Knows nothing of what jobs do.  The threads give way to workers: they run
  * at a lower priority, since whoever logs in can wait a little longer and
  * whoever is logged in should not.  The lock is a leaf and is not held while
- * a job runs.
+ * a job runs.  When all stops, jobs that wait are handed back undone.
  */
 #include "auth/work.h"
 
@@ -31,10 +31,11 @@ static void *
 auth_work_main(void *arg PG_UNUSED)
 {
 	struct auth_job *j;
+	bool running;
 
 	/* Linux: of this thread alone. It may be forbidden; no matter. */
 	(void)!setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid),
-	    AUTH_WORK_NICE);
+	    getpriority(PRIO_PROCESS, 0) + AUTH_WORK_NICE);
 	for (;;) {
 		pthread_mutex_lock(&work.lock);
 		while (STAILQ_EMPTY(&work.queue) && work.running)
@@ -44,10 +45,12 @@ auth_work_main(void *arg PG_UNUSED)
 			STAILQ_REMOVE_HEAD(&work.queue, next);
 			work.length--;
 		}
+		running = work.running;
 		pthread_mutex_unlock(&work.lock);
 		if (j == NULL)
 			return NULL;
-		j->work(j);
+		if (running)
+			j->work(j);
 		worker_post(j->w, &j->done);
 	}
 }

@@ -23,7 +23,8 @@ struct auth_job {
 };
 
 void auth_work_start(unsigned threads);
-/* Finish what waits, and join; while the workers still run. */
+/* Jobs that wait come back with no work done; those under way are finished.
+ * Call while the workers still run. */
 void auth_work_stop(void);
 /* false: the queue is full or stopped; the job is still the caller's. */
 bool auth_work_submit(struct auth_job *j) PG_MUST_CHECK;

@@ -42,8 +42,8 @@ tls_key_is_private(const char *key, char *why, size_t why_size)
 }
 
 SSL_CTX *
-tls_server_ctx(const char *cert, const char *key, const char *ca, char *why,
-    size_t why_size)
+tls_server_ctx(const char *cert, const char *key, const char *ca,
+    bool demand, char *why, size_t why_size)
 {
 	static const unsigned char sid[] = "pgsluice";
 	SSL_CTX *ctx;
@@ -75,8 +75,8 @@ tls_server_ctx(const char *cert, const char *key, const char *ca, char *why,
 			snprintf(why, why_size, "%s: %s", ca, tls_reason());
 			goto fail;
 		}
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
-		    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (demand ?
+		    SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
 	}
 	return ctx;
 fail:

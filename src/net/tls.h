@@ -6,13 +6,15 @@
 #define PGSLUICE_NET_TLS_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 
 #include "base/check.h"
 
 /* TLS 1.2 or newer. ca may be "": no client certificates are asked for;
- * otherwise one is required. NULL with text in why. The key file must not be
+ * otherwise one that is shown has to be good, and (demand) one has to be shown.
+ * NULL with text in why. The key file must not be
  * accessible to others (owner only, or root-owned and 0640). */
 SSL_CTX *tls_server_ctx(const char *cert, const char *key, const char *ca,
-    char *why, size_t why_size) PG_MUST_CHECK;
+    bool demand, char *why, size_t why_size) PG_MUST_CHECK;
 
 #endif

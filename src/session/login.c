@@ -120,7 +120,7 @@ session_auth_match(struct session *s)
 	struct login *l = s->login;
 	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 	struct hba_ask ask = { .database = s->dbname, .user = s->user,
-		.replication = l->replication, .tls = s->tls,
+		.replication = l->replication && !l->logical, .tls = s->tls,
 		.from = (struct sockaddr *)&from };
 	socklen_t len = sizeof(from);
 

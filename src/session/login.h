@@ -32,7 +32,7 @@ struct login {
 	uint8_t md5_salt[SECRET_MD5_SALT];
 	bool ssl_asked, gss_asked;
 	bool refused;         /* over max_client_conn */
-	bool replication;
+	bool replication, logical;
 	struct buf settings;  /* name\0value\0, unsorted */
 	unsigned n_settings;
 };

@@ -134,6 +134,7 @@ session_take_param(struct session *s, const char *name, const char *value,
 		s->login->replication = strcmp(value, "false") != 0 &&
 		    strcmp(value, "off") != 0 && strcmp(value, "no") != 0 &&
 		    strcmp(value, "0") != 0;
+		s->login->logical = strcmp(value, "database") == 0;
 	} else if (strcmp(name, "options") == 0) {
 		return startup_options(value, session_add_setting, s);
 	} else if (strncmp(name, "_pq_.", 5) == 0) {

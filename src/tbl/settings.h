@@ -55,7 +55,7 @@ SETTING_TIME(auth_cache_ttl, 10 * S_, 0, 3600 * S_, true, "How long answers of a
 SETTING_ENUM(tls_mode, enum conf_tls_mode, TLS_MODE_DISABLE, "disable|allow|require", true, "TLS for clients.")
 SETTING_STR(tls_cert_file, "", true, "Server certificate chain, PEM.")
 SETTING_STR(tls_key_file, "", true, "Its private key, PEM, not readable by others.")
-SETTING_STR(tls_ca_file, "", true, "CA that signs client certificates; empty: none are asked for.")
+SETTING_STR(tls_ca_file, "", true, "CA that signs client certificates; empty: none are asked for. One is demanded on every TLS connection, but with auth = \"hba\" only where a rule says so.")
 SETTING_LIST(admin_users, "", true, "Users who may run every console command.")
 SETTING_LIST(operator_users, "", true, "Users who may look and steer traffic on the console: PAUSE, RESUME, RECONNECT, KILL, FLUSH and the like; neither settings nor SHUTDOWN.")
 SETTING_LIST(stats_users, "", true, "Users who may only look (SHOW) on the console.")

@@ -336,6 +336,7 @@ def test_cert(sluice, rules, certificate, client_certificate):
     s = sluice("""
         hostssl app   bob   all cert map=m
         hostssl app   alice all cert map=dn clientname=DN
+        hostssl other all   all scram-sha-256
         hostssl all   all   all cert
     """, conf=TLS + MAPPED + 'tls_ca_file = "$CERT"\n', IDENT=maps)
     app = with_cert(client_certificate("/CN=app"))
@@ -351,7 +352,11 @@ def test_cert(sluice, rules, certificate, client_certificate):
     # Signed by nobody we know, and none at all.
     refused(s, **with_cert(client_certificate("/CN=app/O=forged",
                                               signed=False)))
-    refused(s, sslmode="require")
+    assert "requires a valid client certificate" in refused(
+        s, sslmode="require")
+    # Who needs none shows none.
+    assert allowed(s, dbname="other", password=ROLES["app"],
+                   sslmode="require")
 
 
 def test_certificate_on_top_of_a_password(sluice, client_certificate):

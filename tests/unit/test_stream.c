@@ -498,7 +498,7 @@ static SSL_CTX *
 server_context(const char *ca)
 {
 	char why[200] = "";
-	SSL_CTX *ctx = tls_server_ctx(cert_file, key_file, ca, why,
+	SSL_CTX *ctx = tls_server_ctx(cert_file, key_file, ca, true, why,
 	    sizeof(why));
 
 	assert_string_equal(why, "");
@@ -694,7 +694,7 @@ test_tls_contexts_that_cannot_be(void **state PG_UNUSED)
 #define REFUSED(cert, key, ca, text) \
 	do { \
 		why[0] = '\0'; \
-		assert_null(tls_server_ctx(cert, key, ca, why, \
+		assert_null(tls_server_ctx(cert, key, ca, true, why, \
 		    sizeof(why))); \
 		assert_non_null(strstr(why, text)); \
 	} while (0)
