@@ -82,7 +82,7 @@ client_final(struct client *c, const char *password, const char *cbind,
     const char *nonce, const char *extra, char *out, size_t size)
 {
 	uint8_t client_key[32], stored[32], mask[32], proof[32];
-	char coded[64], auth[2048], gs2[32];
+	char coded[64], auth[2048], gs2[64];
 	unsigned len;
 
 	base64_encode((const uint8_t *)c->gs2, strlen(c->gs2), gs2);
