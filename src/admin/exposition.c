@@ -254,6 +254,35 @@ exposition_pools(struct prom *p, const struct conf *c)
 	pools_free(&all);
 }
 
+/* ---------------------------------------------------------- clients */
+
+static void
+exposition_closes(struct prom *p, const struct control *c)
+{
+	struct prom_label l = { "reason", "" };
+	const char *symbol;
+	char name[32];
+	uint64_t sum;
+	unsigned r, i;
+
+	exposition_family(p, FAMILY_CLIENT_CLOSES);
+	for (r = 0; (symbol = session_close_reason(r)) != NULL; r++) {
+		CHECK(r < CLOSE_SLOTS && strlen(symbol) < sizeof(name));
+		sum = 0;
+		for (i = 0; i < c->n_workers; i++)
+			sum += atomic_load_explicit(
+			    &c->workers[i]->metrics->closes[r],
+			    memory_order_relaxed);
+		for (i = 0; symbol[i] != '\0'; i++)
+			name[i] = symbol[i] == '_' ? '_' :
+			    (char)(symbol[i] | 0x20);
+		name[i] = '\0';
+		l.value = name;
+		prom_number(p, families[FAMILY_CLIENT_CLOSES].name, &l, 1,
+		    sum);
+	}
+}
+
 /* ------------------------------------------------------------ cache */
 
 static void
@@ -353,6 +382,7 @@ exposition_metrics(struct prom *p, const struct control *c)
 		hist_merge(&v, &all[i]->wait);
 	}
 	metrics_sum_counters(all, c->n_workers, exposition_counter, p);
+	exposition_closes(p, c);
 	exposition_series(p, all, c->n_workers);
 	exposition_family(p, FAMILY_SERVER_WAIT);
 	prom_histogram(p, families[FAMILY_SERVER_WAIT].name, NULL, 0, &v);

@@ -87,6 +87,9 @@ conf_free(struct conf *c)
 	free(c->databases);
 	free(c->tables);
 	free(c->rules);
+	for (i = 0; i < c->n_users; i++)
+		free(c->users[i].name);
+	free(c->users);
 	free(c->user_map);
 	free(c->path);
 	c->magic = 0;
@@ -128,6 +131,7 @@ conf_load_buffer(const char *name, const char *text, size_t len,
 		conf_take_databases(&p);
 		conf_take_tables(&p);
 		conf_take_rules(&p);
+		conf_take_users(&p);
 		conf_take_user_map(&p);
 		conf_tree_free(p.root);
 	}
@@ -249,6 +253,17 @@ conf_find_backend(const struct conf *c, const char *name)
 		if (strcmp(c->backends[i].name, name) == 0)
 			return &c->backends[i];
 	return NULL;
+}
+
+const struct conf_user *
+conf_find_user(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_users; i++)
+		if (strcmp(c->users[i].name, name) == 0)
+			return &c->users[i];
+	return &c->everyone;
 }
 
 static bool

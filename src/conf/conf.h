@@ -100,11 +100,20 @@ struct conf_database {
 	struct conf_backend *backend; /* where unrouted statements go */
 	enum conf_pool_mode pool_mode;
 	bool cache;                   /* false: never any cache */
+	int64_t max_db_client_connections;
 	struct conf_table **tables;   /* routed tables of this database */
 	size_t n_tables;
 	struct conf_rule **rules;
 	size_t n_rules;
 	unsigned id;
+};
+
+/* Limits of one client user; 0: none. */
+struct conf_user {
+	char *name;
+	int64_t max_user_client_connections;
+	nsec_t client_idle_timeout, idle_transaction_timeout;
+	nsec_t transaction_timeout, query_timeout;
 };
 
 struct conf_user_map { /* client user -> backend user */
@@ -136,6 +145,9 @@ struct conf {
 	size_t n_tables;
 	struct conf_rule *rules;
 	size_t n_rules;
+	struct conf_user *users;
+	size_t n_users;
+	struct conf_user everyone; /* who has no block of their own */
 	struct conf_user_map *user_map;
 	size_t n_user_map;
 };
@@ -166,6 +178,8 @@ int conf_diff(const struct conf *from, const struct conf *to,
 
 struct conf_database *conf_find_database(const struct conf *c, const char *name);
 struct conf_backend *conf_find_backend(const struct conf *c, const char *name);
+/* The limits that hold for a client user. */
+const struct conf_user *conf_find_user(const struct conf *c, const char *name);
 /* May statements of this database run on this backend? */
 bool conf_database_reaches(const struct conf_database *d, const char *backend);
 /* The backend user for a client user: the backend's forced user, else the

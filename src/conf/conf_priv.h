@@ -150,6 +150,7 @@ void conf_take_backends(struct conf_parse *p);
 void conf_take_databases(struct conf_parse *p);
 void conf_take_tables(struct conf_parse *p);
 void conf_take_rules(struct conf_parse *p);
+void conf_take_users(struct conf_parse *p);
 void conf_take_user_map(struct conf_parse *p);
 
 /* secret.c: a conninfo with every password as "***"; malloc'ed. */

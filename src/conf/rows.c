@@ -140,6 +140,14 @@ rows_option(struct rows *r, const char *name, const char *value)
 }
 
 static void
+rows_option_int(struct rows *r, const char *name, int64_t v)
+{
+	char text[UNITS_TEXT];
+
+	rows_option(r, name, units_print_int(text, v));
+}
+
+static void
 rows_option_time(struct rows *r, const char *name, nsec_t v)
 {
 	char text[UNITS_TEXT];
@@ -196,11 +204,11 @@ rows_databases(struct rows *r, struct conf_database *const *v, size_t n)
 static void
 rows_backend(struct rows *r, const struct conf_backend *b)
 {
-	char size[UNITS_TEXT], *shown = conf_hide_conninfo(b->conninfo);
+	char *shown = conf_hide_conninfo(b->conninfo);
 
 	rows_block(r, BLOCK_BACKEND, "", b->name, 0);
 	rows_option_secret(r, "conninfo", shown, b->conninfo);
-	rows_option(r, "pool_size", units_print_int(size, b->pool_size));
+	rows_option_int(r, "pool_size", b->pool_size);
 	free(shown);
 }
 
@@ -211,6 +219,8 @@ rows_database(struct rows *r, const struct conf_database *db)
 	rows_option(r, "backend", db->backend->name);
 	rows_option_word(r, "pool_mode", (int)db->pool_mode);
 	rows_option_bool(r, "cache", db->cache);
+	rows_option_int(r, "max_db_client_connections",
+	    db->max_db_client_connections);
 }
 
 static void
@@ -294,6 +304,19 @@ rows_rule(struct rows *r, const struct conf_rule *rule)
 	rows_option_bool(r, "l2", rule->l2);
 }
 
+static void
+rows_user(struct rows *r, const struct conf_user *u)
+{
+	rows_block(r, BLOCK_USER, "", u->name, 0);
+	rows_option_int(r, "max_user_client_connections",
+	    u->max_user_client_connections);
+	rows_option_time(r, "client_idle_timeout", u->client_idle_timeout);
+	rows_option_time(r, "idle_transaction_timeout",
+	    u->idle_transaction_timeout);
+	rows_option_time(r, "transaction_timeout", u->transaction_timeout);
+	rows_option_time(r, "query_timeout", u->query_timeout);
+}
+
 void
 conf_each_value(const struct conf *c, conf_value_cb *fn, void *arg)
 {
@@ -309,6 +332,8 @@ conf_each_value(const struct conf *c, conf_value_cb *fn, void *arg)
 		rows_table(&r, &c->tables[i]);
 	for (i = 0; i < c->n_rules; i++)
 		rows_rule(&r, &c->rules[i]);
+	for (i = 0; i < c->n_users; i++)
+		rows_user(&r, &c->users[i]);
 	for (i = 0; i < c->n_user_map; i++) {
 		rows_block(&r, BLOCK_USER_MAP, "", c->user_map[i].from, 0);
 		rows_option(&r, "to", c->user_map[i].to);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * The blocks that say who and where: backend, database, user_map.
+ * The blocks that say who and where: backend, database, user, user_map.
  *
  * No complaint here may show any part of a conninfo but a keyword.  Control
  * thread.
@@ -115,6 +115,45 @@ conf_take_databases(struct conf_parse *p)
 		conf_take_word(p, s, "pool_mode", &mode);
 		db->pool_mode = (enum conf_pool_mode)mode;
 		conf_take_bool(p, s, "cache", &db->cache);
+		db->max_db_client_connections =
+		    p->conf->max_db_client_connections;
+		conf_take_int(p, s, "max_db_client_connections",
+		    &db->max_db_client_connections);
+	}
+}
+
+void
+conf_take_users(struct conf_parse *p)
+{
+	size_t n = conf_sec_count(p->root, BLOCK_USER);
+	const struct conf_sec *s = p->root->subs;
+	struct conf *c = p->conf;
+	struct conf_user *u;
+
+	c->everyone = (struct conf_user){
+		.max_user_client_connections = c->max_user_client_connections,
+		.client_idle_timeout = c->client_idle_timeout,
+		.idle_transaction_timeout = c->idle_transaction_timeout,
+		.transaction_timeout = c->transaction_timeout,
+		.query_timeout = c->query_timeout,
+	};
+	conf_check_titles(p, s, BLOCK_USER);
+	c->users = x_calloc(n, sizeof(*u));
+	for (s = conf_sec_next(s, BLOCK_USER); s != NULL;
+	     s = conf_sec_next(s->next, BLOCK_USER)) {
+		u = &c->users[c->n_users++];
+		*u = c->everyone;
+		u->name = x_strdup(s->title);
+		conf_check_sec(p, s);
+		conf_take_int(p, s, "max_user_client_connections",
+		    &u->max_user_client_connections);
+		conf_take_time(p, s, "client_idle_timeout",
+		    &u->client_idle_timeout);
+		conf_take_time(p, s, "idle_transaction_timeout",
+		    &u->idle_transaction_timeout);
+		conf_take_time(p, s, "transaction_timeout",
+		    &u->transaction_timeout);
+		conf_take_time(p, s, "query_timeout", &u->query_timeout);
 	}
 }
 

@@ -8,6 +8,8 @@ libpgsluice_a_SOURCES += \
 	src/net/listener.h \
 	src/net/stream.c \
 	src/net/stream.h \
+	src/net/tcp.c \
+	src/net/tcp.h \
 	src/net/tls.c \
 	src/net/tls.h \
 	src/net/tls_peer.c \

@@ -173,6 +173,7 @@ session_layer_init(struct worker *const *workers, unsigned n,
 	session_secret_init();
 	session_console_init(console);
 	cancel_init(workers);
+	quota_init();
 	dbstate_init(n);
 	pool_init(workers, n, &callbacks);
 	hub_init(workers, n, session_listen_records);
@@ -206,6 +207,7 @@ session_layer_fini(void)
 	}
 	hub_fini();
 	pool_fini();
+	quota_fini();
 	dbstate_fini();
 }
 
@@ -219,11 +221,23 @@ session_tick_stuck(const struct session *s, nsec_t now)
 	    now - s->partial_since > s->conf->message_timeout;
 }
 
+/* The transaction has lasted too long; one statement alone is one, too. */
+static bool
+session_tick_tx_over(const struct session *s, nsec_t now)
+{
+	nsec_t limit = s->limits->transaction_timeout;
+	nsec_t since = s->tx != 'I' ? s->tx_began : s->since;
+
+	return limit != 0 && (s->tx != 'I' || s->state == SESSION_RELAY) &&
+	    now > since && now - since > limit;
+}
+
 /* What a session's time limit is now, and what happens at its end. */
 static void
 session_tick_one(struct session *s, nsec_t now)
 {
 	const struct conf *c = s->conf;
+	const struct conf_user *l = s->limits;
 	nsec_t in_state = now > s->since ? now - s->since : 0;
 
 	switch (s->state) {
@@ -258,8 +272,10 @@ session_tick_one(struct session *s, nsec_t now)
 			fill_wait_over(s);
 		return;
 	case SESSION_RELAY:
-		if (c->query_timeout != 0 && in_state > c->query_timeout)
+		if (l->query_timeout != 0 && in_state > l->query_timeout)
 			session_close(s, CLOSE_QUERY_TIMEOUT, NULL);
+		else if (session_tick_tx_over(s, now))
+			session_close(s, CLOSE_TX_LENGTH, NULL);
 		else if (s->server->owed.copy_in && s->st.reading &&
 		    session_tick_stuck(s, now))
 			session_close(s, CLOSE_MESSAGE_TIMEOUT, NULL);
@@ -271,11 +287,13 @@ session_tick_one(struct session *s, nsec_t now)
 	}
 	if (session_tick_stuck(s, now))
 		session_close(s, CLOSE_MESSAGE_TIMEOUT, NULL);
-	else if (s->tx != 'I' && c->idle_transaction_timeout != 0 &&
-	    in_state > c->idle_transaction_timeout)
+	else if (session_tick_tx_over(s, now))
+		session_close(s, CLOSE_TX_LENGTH, NULL);
+	else if (s->tx != 'I' && l->idle_transaction_timeout != 0 &&
+	    in_state > l->idle_transaction_timeout)
 		session_close(s, CLOSE_TX_TIMEOUT, NULL);
-	else if (s->tx == 'I' && c->client_idle_timeout != 0 &&
-	    in_state > c->client_idle_timeout)
+	else if (s->tx == 'I' && l->client_idle_timeout != 0 &&
+	    in_state > l->client_idle_timeout)
 		session_close(s, CLOSE_IDLE_TIMEOUT, NULL);
 }
 

@@ -86,6 +86,9 @@ void session_console_reply(struct worker *w, uint64_t session,
 /* Stop: idle sessions are closed (57P01), busy ones when their transaction
  * ends. now: close all at once. On the worker's thread. */
 void session_drain(struct worker *w, bool now);
+/* Symbol of a close reason, in which order metrics.closes counts them; NULL:
+ * there is none of that number. */
+const char *session_close_reason(unsigned reason);
 /* Clients connected, all workers. */
 unsigned session_count(void);
 

@@ -190,6 +190,13 @@ session_auth_begin(struct session *s)
 		session_close(s, CLOSE_TOO_MANY, NULL);
 		return;
 	}
+	if (s->conf->max_address_client_connections != 0 && !admin &&
+	    s->places[QUOTA_ADDRESS] != NULL &&
+	    quota_count(s->places[QUOTA_ADDRESS]) >
+	    s->conf->max_address_client_connections) {
+		session_close(s, CLOSE_TOO_MANY_ADDRESS, NULL);
+		return;
+	}
 	if (s->sw->draining) {
 		session_close(s, CLOSE_SHUTDOWN, NULL);
 		return;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/tcp.h"
 #include "pgwire/msgwrite.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
@@ -20,6 +21,7 @@
 #define READS_A_TURN 4
 #define WAITING_INPUT_MAX (64 * 1024)
 #define OVER_LIMIT_MAX 100u
+#define OVER_LIMIT_UNIX 200u /* the same for those of the unix socket */
 
 static const struct {
 	const char *name, *messages;
@@ -47,6 +49,11 @@ static const struct {
 #include "tbl/close_reasons.h"
 };
 
+static const char *const reason_names[CLOSE_REASON_COUNT] = {
+#define CLOSE_REASON(sym, counter, sqlstate, text) [CLOSE_##sym] = #sym,
+#include "tbl/close_reasons.h"
+};
+
 static atomic_uint clients;
 
 /* ---- small questions ---------------------------------------------------- */
@@ -61,6 +68,12 @@ struct metrics *
 session_metrics(const struct session *s)
 {
 	return s->sw->w->metrics;
+}
+
+const char *
+session_close_reason(unsigned reason)
+{
+	return reason < CLOSE_REASON_COUNT ? reason_names[reason] : NULL;
 }
 
 bool
@@ -251,12 +264,14 @@ void
 session_close(struct session *s, enum close_reason why, const char *detail)
 {
 	struct session_worker *sw = s->sw;
+	size_t i;
 
 	CHECK_MAGIC(s, SESSION_MAGIC);
 	if (s->state == SESSION_CLOSED)
 		return;
 	session_log_end(s, why, detail);
 	session_tell(s, why, detail);
+	stat_add(&session_metrics(s)->closes[why], 1);
 	if (reasons[why].counter != SIZE_MAX)
 		stat_add((_Atomic uint64_t *)(void *)((char *)
 		    &session_metrics(s)->c + reasons[why].counter), 1);
@@ -275,6 +290,8 @@ session_close(struct session *s, enum close_reason why, const char *detail)
 	stream_close(&s->st);
 	buf_reset(&s->in);
 	htab_remove(&sw->by_id, &s->by_id);
+	for (i = 0; i < QUOTA_KINDS; i++)
+		quota_give(&s->places[i]);
 	TAILQ_REMOVE(&sw->sessions, s, link);
 	sw->n_sessions--;
 	atomic_fetch_sub(&clients, 1);
@@ -470,21 +487,51 @@ static const struct stream_ops session_stream_ops = {
 
 /* ---- birth ---------------------------------------------------------------------- */
 
+/* Is there room for one more, be it one to be told that there is none, a
+ * cancel request, or the console of an administrator? *place: the address's;
+ * NULL for the unix socket, which strangers cannot reach and which keeps room
+ * of its own. */
+static bool
+session_admit(const struct conf *c, const char *peer, struct quota **place)
+{
+	bool local = strcmp(peer, "unix") == 0;
+	const char *port = strrchr(peer, ':');
+	char *address;
+
+	*place = NULL;
+	if (session_count() >= (unsigned)c->max_client_conn +
+	    (local ? OVER_LIMIT_UNIX : OVER_LIMIT_MAX))
+		return false;
+	if (local || port == NULL)
+		return true;
+	address = x_strndup(peer, (size_t)(port - peer));
+	*place = quota_take(QUOTA_ADDRESS, address,
+	    c->max_address_client_connections == 0 ? 0 :
+	    c->max_address_client_connections + OVER_LIMIT_MAX);
+	free(address);
+	return *place != NULL;
+}
+
 void
 session_accept(struct worker *w, int fd, const char *peer)
 {
 	struct session_worker *sw = w->sessions;
+	const struct conf *c = sw->setup.conf;
+	struct quota *place;
 	struct session *s;
 
-	/* Room for those that are told so, and for cancel requests. */
-	if (session_count() >= (unsigned)sw->setup.conf->max_client_conn +
-	    OVER_LIMIT_MAX) {
+	if (!session_admit(c, peer, &place)) {
 		stat_add(&w->metrics->c.client_refused, 1);
 		close(fd);
 		return;
 	}
+	if (strcmp(peer, "unix") != 0)
+		tcp_tune(fd, &(struct tcp_tuning){ c->tcp_keepalive,
+		    c->tcp_keepidle, c->tcp_keepintvl, (int)c->tcp_keepcnt,
+		    c->tcp_user_timeout });
 	s = x_calloc(1, sizeof(*s));
 
+	s->places[QUOTA_ADDRESS] = place;
 	s->magic = SESSION_MAGIC;
 	s->state = SESSION_STARTUP;
 	s->sw = sw;
@@ -493,6 +540,7 @@ session_accept(struct worker *w, int fd, const char *peer)
 	s->peer = x_strdup(peer);
 	s->conf = sw->setup.conf;
 	conf_ref(s->conf);
+	s->limits = &s->conf->everyone;
 	s->tx = 'I';
 	s->born = s->since = s->started = clock_mono();
 	s->waiter.w = w;
@@ -535,6 +583,7 @@ session_refresh_conf(struct session *s)
 	conf_unref(&s->conf);
 	s->conf = now;
 	conf_ref(now);
+	s->limits = conf_find_user(now, s->user);
 	if (s->db == NULL)
 		return true;
 	session_set_home(s, session_pool(s, s->db->backend));

@@ -18,6 +18,7 @@
 #include "route/route.h"
 #include "session/dbstate.h"
 #include "session/layer.h"
+#include "session/quota.h"
 #include "session/statement.h"
 
 enum session_state {
@@ -96,6 +97,8 @@ struct session {
 	/* where */
 	struct conf *conf;               /* referenced */
 	const struct conf_database *db;  /* inside conf; NULL: console */
+	const struct conf_user *limits;  /* inside conf */
+	struct quota *places[QUOTA_KINDS]; /* taken; or NULL */
 	struct dbstate *dbstate;         /* of db; the console's before login */
 	struct dbstats *stats;           /* of it, on this worker */
 	struct pool **pools;             /* by backend id, made at first use */

@@ -26,6 +26,8 @@ libpgsluice_a_SOURCES += \
 	src/session/physical.c \
 	src/session/proof.c \
 	src/session/query.c \
+	src/session/quota.c \
+	src/session/quota.h \
 	src/session/relay.c \
 	src/session/repeat.c \
 	src/session/secret.c \

@@ -286,6 +286,27 @@ session_greet_console(struct session *s)
 	buf_reset(&b);
 }
 
+/* Places among the clients of database and user. Only proven users take any:
+ * nobody can use up another's. */
+static bool
+session_take_places(struct session *s)
+{
+	s->limits = conf_find_user(s->conf, s->user);
+	s->places[QUOTA_DATABASE] = quota_take(QUOTA_DATABASE, s->dbname,
+	    s->db->max_db_client_connections);
+	if (s->places[QUOTA_DATABASE] == NULL) {
+		session_close(s, CLOSE_TOO_MANY_DATABASE, NULL);
+		return false;
+	}
+	s->places[QUOTA_USER] = quota_take(QUOTA_USER, s->user,
+	    s->limits->max_user_client_connections);
+	if (s->places[QUOTA_USER] == NULL) {
+		session_close(s, CLOSE_TOO_MANY_USER, NULL);
+		return false;
+	}
+	return true;
+}
+
 void
 session_logged_in(struct session *s)
 {
@@ -314,6 +335,8 @@ session_logged_in(struct session *s)
 		session_close(s, CLOSE_DISABLED, NULL);
 		return;
 	}
+	if (!session_take_places(s))
+		return;
 	session_set_home(s, session_pool(s, s->db->backend));
 	if (s->home == NULL) {
 		session_close(s, CLOSE_MEMORY, "too many pools");

@@ -17,6 +17,7 @@
 
 #define SERIES_MAX 4096
 #define BYPASS_SLOTS 32
+#define CLOSE_SLOTS 64
 
 struct counters {
 #define COUNTER(name, help) _Atomic uint64_t name;
@@ -26,6 +27,7 @@ struct counters {
 struct metrics { /* one per worker */
 	struct counters c;
 	_Atomic uint64_t bypass[BYPASS_SLOTS]; /* by enum bypass_reason */
+	_Atomic uint64_t closes[CLOSE_SLOTS]; /* of clients, by enum close_reason */
 	_Atomic(struct hist *) series[SERIES_MAX]; /* made at first use by the writer */
 	struct hist wait;  /* for a server */
 };

@@ -26,6 +26,7 @@ BLOCK(DATABASE, "database", ROOT, "A database that clients can connect to. The n
 BLOCK_OPTION(DATABASE, backend, STR, MUST, "", "", "Backend for statements that are not routed elsewhere.")
 BLOCK_OPTION(DATABASE, pool_mode, WORD, MAY, "", "transaction|session", "When a server goes back to its pool; default: the setting pool_mode.")
 BLOCK_OPTION(DATABASE, cache, BOOL, MAY, "true", "", "false: no statement of this database is ever cached.")
+BLOCK_OPTION(DATABASE, max_db_client_connections, INT, MAY, "", "0..1000000", "Client connections; 0: no limit of its own; default: the setting of this name.")
 
 BLOCK(TABLE, "table", ROOT, "A logical table, titled with the name applications use (schema.table, or table for any schema). A title may occur again as long as no database is named by two of its blocks.")
 BLOCK_OPTION(TABLE, databases, LIST, MAY, "", "", "Databases it is routed in; default: all.")
@@ -55,6 +56,13 @@ BLOCK_OPTION(CACHE, grace, TIME, MAY, "0", "0..30d", "How long after its life an
 BLOCK_OPTION(CACHE, ttl_closed_month, TIME, MAY, "0", "0..30d", "Life of answers confined to months that are over; 0: ttl.")
 BLOCK_OPTION(CACHE, allow_stable, BOOL, MAY, "false", "", "true: statements that call now() and other stable functions may be cached.")
 BLOCK_OPTION(CACHE, l2, BOOL, MAY, "true", "", "false: answers are not put into Redis.")
+
+BLOCK(USER, "user", ROOT, "Limits of one client user, in place of the settings of the same names.")
+BLOCK_OPTION(USER, max_user_client_connections, INT, MAY, "", "0..1000000", "Client connections; 0: no limit of its own.")
+BLOCK_OPTION(USER, client_idle_timeout, TIME, MAY, "", "0..30d", "Idle clients are closed after this; 0: never.")
+BLOCK_OPTION(USER, idle_transaction_timeout, TIME, MAY, "", "0..30d", "A client idle inside a transaction is closed after this; 0: never.")
+BLOCK_OPTION(USER, transaction_timeout, TIME, MAY, "", "0..30d", "A client whose transaction lasts longer is closed; 0: never.")
+BLOCK_OPTION(USER, query_timeout, TIME, MAY, "", "0..30d", "A statement running longer is cancelled and its client closed; 0: never.")
 
 BLOCK(USER_MAP, "user_map", ROOT, "Which backend user a client user becomes, on backends whose conninfo forces none.")
 BLOCK_OPTION(USER_MAP, to, STR, MUST, "", "", "The backend user.")

@@ -5,7 +5,7 @@
 COUNTER(client_connections, "Client connections accepted")
 COUNTER(client_logins, "Clients logged in")
 COUNTER(client_login_failures, "Failed logins")
-COUNTER(client_refused, "Clients refused for max_client_conn, DISABLE or shutdown")
+COUNTER(client_refused, "Clients refused for a limit of client connections, DISABLE or shutdown")
 COUNTER(auth_queries, "Users looked up with auth_query")
 COUNTER(auth_query_hits, "Users whose answer of auth_query was still remembered")
 COUNTER(auth_query_failures, "Logins that failed because auth_query could not be asked")

@@ -10,6 +10,7 @@ FAMILY(CONF_RELOAD_OK, "pgsluice_config_last_reload_successful", "gauge", "", "1
 FAMILY(WORKERS, "pgsluice_workers", "gauge", "", "Worker threads")
 FAMILY(CLIENTS, "pgsluice_clients", "gauge", "", "Clients connected")
 FAMILY(CLIENTS_MAX, "pgsluice_clients_limit", "gauge", "", "The setting max_client_conn")
+FAMILY(CLIENT_CLOSES, "pgsluice_client_closes_total", "counter", "reason", "Client connections that ended")
 FAMILY(BACKEND_UP, "pgsluice_backend_up", "gauge", "backend", "0: the last attempts to connect to this backend failed")
 FAMILY(POOL_SERVERS, "pgsluice_pool_servers", "gauge", "backend, user, state", "Servers; state is idle, active or connecting")
 FAMILY(POOL_WAITING, "pgsluice_pool_waiting", "gauge", "backend, user", "Statements waiting for a server")

@@ -62,14 +62,23 @@ SETTING_LIST(stats_users, "", true, "Users who may only look (SHOW) on the conso
 
 /* limits */
 SETTING_INT(max_client_conn, 1000, 1, 1000000, true, "Client connections in all.")
+SETTING_INT(max_db_client_connections, 0, 0, 1000000, true, "Client connections of one database; 0: no limit of its own. Per database too.")
+SETTING_INT(max_user_client_connections, 0, 0, 1000000, true, "Client connections of one user; 0: no limit of its own. Per user too.")
+SETTING_INT(max_address_client_connections, 0, 0, 1000000, true, "Client connections from one IP address; 0: no limit of its own. The unix socket has none.")
 SETTING_SIZE(max_message_size, 256 * MB_, 64 * KB_, GB_, true, "Largest single message taken from a client, COPY data excepted.")
 SETTING_SIZE(max_statement_size, MB_, KB_, 64 * MB_, true, "Longer statements are passed on unparsed: never cached, never routed by key.")
 SETTING_SIZE(max_prepared_bytes, 16 * MB_, 64 * KB_, GB_, true, "Memory for one session's prepared statements.")
 SETTING_TIME(client_login_timeout, 60 * S_, S_, 3600 * S_, true, "A client that has not logged in by then is closed.")
-SETTING_TIME(client_idle_timeout, 0, 0, 30 * 86400 * S_, true, "Idle clients are closed after this; 0: never.")
+SETTING_TIME(client_idle_timeout, 0, 0, 30 * 86400 * S_, true, "Idle clients are closed after this; 0: never. Per user too.")
 SETTING_TIME(message_timeout, 60 * S_, S_, 86400 * S_, true, "A client that sent part of a message and went silent is closed after this.")
-SETTING_TIME(idle_transaction_timeout, 0, 0, 30 * 86400 * S_, true, "A client idle inside a transaction is closed after this; 0: never.")
-SETTING_TIME(query_timeout, 0, 0, 30 * 86400 * S_, true, "A statement running longer is cancelled and its client closed; 0: never.")
+SETTING_TIME(idle_transaction_timeout, 0, 0, 30 * 86400 * S_, true, "A client idle inside a transaction is closed after this; 0: never. Per user too.")
+SETTING_TIME(transaction_timeout, 0, 0, 30 * 86400 * S_, true, "A client whose transaction, idle or not, lasts longer is closed; 0: never. Per user too.")
+SETTING_TIME(query_timeout, 0, 0, 30 * 86400 * S_, true, "A statement running longer is cancelled and its client closed; 0: never. Per user too.")
+SETTING_BOOL(tcp_keepalive, true, true, "Keepalive probes on connections of clients, which notice peers that are gone without a word.")
+SETTING_TIME(tcp_keepidle, 0, 0, 32767 * S_, true, "Silence before the first probe, in whole seconds; 0: the system's.")
+SETTING_TIME(tcp_keepintvl, 0, 0, 32767 * S_, true, "Time between probes, in whole seconds; 0: the system's.")
+SETTING_INT(tcp_keepcnt, 0, 0, 127, true, "Probes without an answer that end a connection; 0: the system's.")
+SETTING_TIME(tcp_user_timeout, 0, 0, 86400 * S_, true, "How long bytes sent to a client may stay unacknowledged; 0: the system's.")
 
 /* numbers */
 SETTING_TIME(stats_period, 60 * S_, S_, 86400 * S_, true, "The averages of SHOW STATS are over the last whole period of this length.")

@@ -130,6 +130,11 @@ cache "recent events" {
 Without a rule nothing is cached. Tables are named as statements name them;
 they need no `table` block.
 """,
+    "user": """\
+```
+user "reports" { max_user_client_connections = 10  query_timeout = 5min }
+```
+""",
     "user_map": """\
 ```
 user_map "webapp" { to = "app" }

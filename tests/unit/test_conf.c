@@ -233,6 +233,38 @@ test_resolution(void **state)
 	conf_unref(&c);
 }
 
+/* Options of a user and of a database go before the settings of their names. */
+static void
+test_limits(void **state PG_UNUSED)
+{
+	struct conf *c = load("max_db_client_connections = 7\n"
+	    "max_user_client_connections = 8\nquery_timeout = 2s\n"
+	    "backend \"b\" { conninfo = \"host=h\" }\n"
+	    "database \"d\" { backend = \"b\" }\n"
+	    "database \"e\" { backend = \"b\" "
+	    "max_db_client_connections = 0 }\n"
+	    "user \"u\" { max_user_client_connections = 0 "
+	    "transaction_timeout = 3s }\n");
+	const struct conf_user *u = conf_find_user(c, "u");
+
+	assert_int_equal(c->databases[0].max_db_client_connections, 7);
+	assert_int_equal(c->databases[1].max_db_client_connections, 0);
+	assert_string_equal(u->name, "u");
+	assert_int_equal(u->max_user_client_connections, 0);
+	assert_true(u->transaction_timeout == 3 * NSEC_PER_SEC);
+	assert_true(u->query_timeout == 2 * NSEC_PER_SEC);
+	u = conf_find_user(c, "v");
+	assert_ptr_equal(u, &c->everyone);
+	assert_int_equal(u->max_user_client_connections, 8);
+	assert_true(u->transaction_timeout == 0);
+	assert_true(u->query_timeout == 2 * NSEC_PER_SEC);
+	conf_unref(&c);
+	refuse("backend \"b\" { conninfo = \"host=h\" }\n"
+	    "database \"d\" { backend = \"b\" }\n"
+	    "user \"u\" { }\nuser \"u\" { }\n", "f:4: user \"u\" is defined "
+	    "twice, expected once (first on line 3)\n");
+}
+
 static void
 test_rules_and_users(void **state)
 {
@@ -917,6 +949,7 @@ main(void)
 		cmocka_unit_test(test_forms_of_values),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_resolution),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_rules_and_users),
 		cmocka_unit_test(test_generation_and_refs),
 		cmocka_unit_test(test_file),
