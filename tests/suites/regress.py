@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: PostgreSQL
 """PostgreSQL's own regression tests through pgsluice; see README.md.
 
-    regress.py [--work DIR] [--columns NAME,...] [--accept] [TEST...]
-
 Without TESTs the whole schedule is run; a TEST needs what its forerunners in
 the schedule leave, so test_setup is run before it.
 """
 
-import argparse
 import os
 import re
 import sys
@@ -82,23 +79,13 @@ def counters(sluice):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", default=suites.WORK)
-    parser.add_argument("--columns",
-                        default="direct,session,transaction,cached")
-    parser.add_argument("--accept", action="store_true")
-    parser.add_argument("tests", nargs="*")
-    given = parser.parse_args()
-    work = os.path.abspath(given.work)
-    suites.lablib.exit_on_signals()
-    suites.binary()
+    given = suites.arguments(__doc__, "direct,session,transaction,cached")
+    work = given.work
     suites.fetch(work, "postgresql")
     base = os.path.join(work, "postgresql")
     source = os.path.join(base, "source", "src", "test", "regress")
-    columns = {c.name: c for c in (
-        suites.Column("direct"), suites.Column("session", "session"),
-        suites.Column("transaction", "transaction"),
-        suites.Column("cached", "transaction", cache_everything(source)))}
+    columns = {**suites.PLAIN, "cached": suites.Column(
+        "cached", "transaction", cache_everything(source))}
     arguments = [f"--inputdir={source}", f"--dlpath={base}/lib",
                  "--dbname=regression", "--max-concurrent-tests=20"]
     # Tests beside one another would end all cached results with their DDL.
@@ -106,7 +93,7 @@ def main():
     arguments += ["test_setup", *given.tests] if given.tests else \
         [f"--schedule={source}/parallel_schedule"]
     results = {}
-    for name in given.columns.split(","):
+    for name in given.columns:
         folder = os.path.join(work, "regress")
         with columns[name].reach(folder, ["regression", "postgres"]) as (
                 port, _, sluice):

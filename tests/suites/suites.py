@@ -16,6 +16,7 @@ listed but gone, are all of them failures of the run.  A reason that begins
 with `sometimes:` allows the difference to be absent.
 """
 
+import argparse
 import contextlib
 import glob
 import os
@@ -84,6 +85,10 @@ class Column:
                     f"pgsluice ended with {status}:\n{sluice.tail(60)}")
 
 
+PLAIN = {c.name: c for c in (Column("direct"), Column("session", "session"),
+                             Column("transaction", "transaction"))}
+
+
 def create_database(pg, name):
     """As pg_regress makes its own."""
     if name != "postgres":
@@ -120,6 +125,25 @@ def open_folder(*path):
     os.makedirs(folder)
     os.chmod(folder, 0o777)
     return folder
+
+
+def arguments(doc, columns, more=None):
+    """The command line that all suites have; `more` adds to the parser."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", default=WORK, help="sources, logs, output")
+    parser.add_argument("--columns", default=columns, help="default %(default)s")
+    parser.add_argument("--accept", action="store_true",
+                        help="expect the differences that are seen")
+    parser.add_argument("tests", nargs="*", metavar="TEST")
+    if more:
+        more(parser)
+    given = parser.parse_args()
+    given.work = os.path.abspath(given.work)
+    given.columns = given.columns.split(",")
+    lablib.exit_on_signals()
+    binary()
+    return given
 
 
 # -- pg_regress and pg_isolation_regress --------------------------------------
