@@ -129,7 +129,7 @@ session_waiting_error(struct session *s, const char *sqlstate,
 
 /* ---- getting a server -------------------------------------------------------------------- */
 
-static void
+void
 session_leased(struct session *s, struct server *srv,
     const struct conf_backend *b)
 {
@@ -147,11 +147,12 @@ session_acquire(struct session *s, const struct unit *u,
 	char why[200];
 
 	if (s->server != NULL && s->backend != b && s->tx == 'I' &&
-	    !session_is_pinned(s) && s->granted) {
+	    !session_is_pinned(s) && (s->granted || s->untouched)) {
 		srv = s->server;
 		s->server = NULL;
 		server_give_back(srv, false);
 	}
+	s->untouched = false;
 	if (s->server != NULL) {
 		if (s->backend == b)
 			return UNIT_DONE;
@@ -222,7 +223,9 @@ session_granted(struct worker *w, uint64_t id, struct server *srv)
 		pool_put(srv->pool, srv);
 		return;
 	}
-	if (s->state == SESSION_SERVER_WAIT && !pool_may_serve(&s->waiter)) {
+	if ((s->state == SESSION_SERVER_WAIT ||
+	    s->db->pool_mode == POOL_MODE_SESSION) &&
+	    !pool_may_serve(&s->waiter)) {
 		session_wait_on(s, srv);
 		return;
 	}
@@ -232,8 +235,7 @@ session_granted(struct worker *w, uint64_t id, struct server *srv)
 	stat_add(&s->stats->wait_time, waited);
 	s->waiting = NULL;
 	if (s->state == SESSION_WELCOME) {
-		pool_put(srv->pool, srv);
-		session_welcome(s);
+		session_welcome(s, srv);
 		return;
 	}
 	CHECK(s->state == SESSION_SERVER_WAIT);

@@ -66,6 +66,22 @@ cancel_register(struct session *s)
 }
 
 void
+cancel_adopt(struct session *s, int pid)
+{
+	struct cancel_key *k;
+
+	pthread_mutex_lock(&table.lock);
+	if (cancel_find((uint32_t)pid) == NULL) {
+		k = cancel_find((uint32_t)s->cancel_pid);
+		CHECK(k != NULL && k->session == s->id);
+		htab_remove(&table.keys, &k->node);
+		k->pid = s->cancel_pid = pid;
+		htab_insert(&table.keys, &k->node, (uint32_t)pid);
+	}
+	pthread_mutex_unlock(&table.lock);
+}
+
+void
 cancel_forget(struct session *s)
 {
 	struct cancel_key *k;

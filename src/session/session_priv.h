@@ -111,6 +111,7 @@ struct session {
 	struct pool *waiting;            /* SERVER_WAIT, WELCOME */
 	struct pool_waiter waiter;
 	bool granted;       /* the server was leased for the unit at hand */
+	bool untouched;     /* it was leased at login, nothing ran on it yet */
 
 	/* transaction */
 	char tx;            /* status byte the client was last told */
@@ -218,8 +219,9 @@ struct pool *session_pool(struct session *s, const struct conf_backend *b);
 /* Act on bytes before login; returns how many were used. */
 size_t session_startup_input(struct session *s, const char *p, size_t n);
 void session_tls_step(struct session *s);
-/* A first server of the home pool is known. */
-void session_welcome(struct session *s);
+/* A first server of the home pool is there, ours until this: by session pooling
+ * the session keeps it, else the pool has it back. */
+void session_welcome(struct session *s, struct server *srv);
 
 /* ---- login.c ---------------------------------------------------------- */
 void session_login_free(struct session *s);
@@ -290,6 +292,9 @@ void query_remember(struct session *s, struct slice sql,
 void query_plans_free(void *p);
 
 /* ---- acquire.c ---------------------------------------------------------------------------- */
+/* The server is the session's from now on. */
+void session_leased(struct session *s, struct server *srv,
+    const struct conf_backend *b);
 /* Get the server for the unit at hand. DONE: s->server is leased and on the
  * right backend. */
 enum unit_result session_acquire(struct session *s, const struct unit *u,
@@ -422,6 +427,8 @@ enum console_role session_console_role(const struct session *s);
 
 /* ---- cancel.c -------------------------------------------------------------------- */
 void cancel_register(struct session *s); /* draws the key */
+/* The client is to be told this server's pid, unless another client has it. */
+void cancel_adopt(struct session *s, int pid);
 void cancel_forget(struct session *s);
 /* A CancelRequest arrived: pass it to the session it names, if any. */
 void cancel_request(struct session_worker *sw, uint32_t pid, const char *key,

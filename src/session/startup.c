@@ -239,11 +239,25 @@ session_greet(struct session *s, const char *params, size_t n)
 	buf_reset(&b);
 }
 
+/* Session pooling: the server is the session's from now on, and its pid is what
+ * the client is told, for whoever looks for blockers by pid. */
+static void
+session_keep_first(struct session *s, struct server *srv)
+{
+	session_leased(s, srv, s->db->backend);
+	s->untouched = true;
+	cancel_adopt(s, srv->pid);
+}
+
 void
-session_welcome(struct session *s)
+session_welcome(struct session *s, struct server *srv)
 {
 	struct welcome *w = pool_welcome(s->home);
 
+	if (w != NULL && s->db->pool_mode == POOL_MODE_SESSION)
+		session_keep_first(s, srv);
+	else
+		pool_put(s->home, srv);
 	if (w == NULL) {
 		session_close(s, CLOSE_BACKEND_DOWN,
 		    "the backend told us nothing about itself");
@@ -342,7 +356,8 @@ session_logged_in(struct session *s)
 		session_close(s, CLOSE_MEMORY, "too many pools");
 		return;
 	}
-	w = pool_welcome(s->home);
+	w = s->db->pool_mode == POOL_MODE_SESSION ? NULL :
+	    pool_welcome(s->home);
 	if (w != NULL) {
 		session_greet(s, w->messages, w->n);
 		welcome_unref(&w);
@@ -354,8 +369,7 @@ session_logged_in(struct session *s)
 	    sizeof(text))) {
 	case LEASE_GOT:
 		s->waiting = NULL;
-		pool_put(s->home, srv);
-		session_welcome(s);
+		session_welcome(s, srv);
 		break;
 	case LEASE_WAIT:
 		break;

@@ -145,7 +145,7 @@ def test_pools_and_databases(sluice):
         conn.execute("SELECT 1")
         pool = one(sluice.console("SHOW POOLS"), user="app")
         assert pool["database"] == "app,twin" and pool["cl_active"] == 2
-        assert pool["sv_active"] == 1 and pool["pool_mode"] == "transaction"
+        assert pool["sv_active"] == 2 and pool["pool_mode"] == "transaction"
         assert pool["sv_login"] == pool["cl_waiting"] == 0
         d = one(sluice.console("SHOW DATABASES"), name="app")
         assert d["force_user"] == "app" and d["host"] == "127.0.0.1"

@@ -2,6 +2,7 @@
 """Servers are shared, bounded, waited for in turn, and never handed on with
 somebody's state in them."""
 
+import concurrent.futures
 import threading
 import time
 
@@ -275,6 +276,34 @@ def test_session_pooling(pooled):
         assert conn.execute("SHOW work_mem").fetchone() != ("8MB",)
         with pytest.raises(psycopg.errors.UndefinedTable):
             conn.execute("SELECT * FROM t")
+
+
+def test_session_pooling_tells_the_servers_own_pid(pooled, pg):
+    sluice = pooled(2, mode="session")
+    with sluice.connect() as one, sluice.connect() as two:
+        for conn in (one, two):
+            pid = conn.execute("SELECT pg_backend_pid()").fetchone()[0]
+            assert conn.info.backend_pid == pid
+        # It is the key to cancel by, too, and to that session alone.
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            sleeps = [pool.submit(c.execute, f"SELECT pg_sleep({n})")
+                      for c, n in ((one, 60), (two, 1))]
+            until(lambda: len(pg.pids(wait_event="PgSleep")) == 2)
+            one.cancel()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                sleeps[0].result()
+            assert sleeps[1].result().fetchone() == ("",)
+        # Who comes next waits for a server, and is told the one it gets.
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            late = pool.submit(sluice.connect)
+            until(lambda: any(r["state"] == "login" for r in
+                              sluice.console("SHOW CLIENTS")))
+            freed = one.info.backend_pid
+            one.close()
+            with late.result() as conn:
+                assert conn.info.backend_pid == freed
+                assert conn.execute("SELECT pg_backend_pid()"
+                                    ).fetchone() == (freed,)
 
 
 def test_idle_servers_are_closed(pooled, pg, db):
