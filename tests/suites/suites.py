@@ -198,9 +198,9 @@ def split_diffs(path):
 class Review:
     """The list NAME.list and the folder NAME beside this file."""
 
-    def __init__(self, name, normalise=lambda text: text):
+    def __init__(self, name, pins=True):
         self.folder = os.path.join(HERE, name)
-        self.normalise = normalise
+        self.pins = pins
         self.reasons = {}
         self.path = os.path.join(HERE, name + ".list")
         if os.path.exists(self.path):
@@ -252,14 +252,14 @@ class Review:
             return ("gone", True) if gone else ("ok", False)
         if reason is None:
             return "DIFFERS", True
-        if self.normalise(difference) not in self.pinned(test, column):
+        if self.pins and difference not in self.pinned(test, column):
             return "CHANGED", True
         return "known", False
 
 
-def report(results, review, accept=False):
-    """Print the table of {column: {test: difference}}; the number of
-    failures.  With accept the differences become expected ones."""
+def report(results, review, accept=False, brief=False):
+    """Print the table of {column: {test: difference}}, if brief without those
+    that are ok everywhere; the number of failures.  With accept the differences become expected ones."""
     columns = list(results)
     tests = list(dict.fromkeys(t for r in results.values() for t in r))
     width = max(map(len, tests))
@@ -275,11 +275,12 @@ def report(results, review, accept=False):
             else:
                 word, bad = review.judge(test, column, difference)
                 if accept and difference:
-                    review.pin(test, column, review.normalise(difference))
+                    review.pin(test, column, difference)
             words.append(word)
             failures += bad
             totals[column][word] = totals[column].get(word, 0) + 1
-        print(f"{test:{width}}", *(f"{w:>11}" for w in words))
+        if not brief or set(words) != {"ok"}:
+            print(f"{test:{width}}", *(f"{w:>11}" for w in words))
     print()
     for column in columns:
         count = ", ".join(f"{n} {w}" for w, n in totals[column].items())
