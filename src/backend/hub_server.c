@@ -128,6 +128,7 @@ const struct server_ops hub_server_ops = {
 	.synced = server_synced,
 	.ready = server_ready,
 	.quiet = server_nothing,
+	.cancelled = server_nothing,
 	.lost = server_lost,
 	.drained = server_nothing,
 };

@@ -733,9 +733,10 @@ server_cancel_done(struct worker *w, struct message *m)
 		return;
 	if (s->state == SERVER_CLOSED)
 		worker_defer(w, &s->reclaim);
-	else if (s->state == SERVER_COOLING) {
+	else if (s->state == SERVER_COOLING)
 		server_give_back(s, false);
-	}
+	else if (s->state == SERVER_LEASED)
+		s->ops->cancelled(s->lessee);
 }
 
 void

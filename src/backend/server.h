@@ -61,6 +61,8 @@ struct server_ops {
 	void (*ready)(void *lessee, char status);
 	/* Nothing more is owed, though no Sync was sent. */
 	void (*quiet)(void *lessee);
+	/* A cancel request is through. */
+	void (*cancelled)(void *lessee);
 	/* The connection is gone; the server is no longer the lessee's. */
 	void (*lost)(void *lessee, const char *why);
 	/* What was kept for sending has left. */

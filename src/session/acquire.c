@@ -154,8 +154,12 @@ session_acquire(struct session *s, const struct unit *u,
 	}
 	s->untouched = false;
 	if (s->server != NULL) {
-		if (s->backend == b)
+		if (s->backend == b && s->server->cancels == 0)
 			return UNIT_DONE;
+		if (s->backend == b) {
+			session_enter(s, SESSION_CANCEL_WAIT);
+			return UNIT_WAIT;
+		}
 		snprintf(why, sizeof(why), "statement needs backend \"%s\" "
 		    "but %s on backend \"%s\"", b->name, s->tx == 'T' ?
 		    "the transaction runs" : "the session's state is",

@@ -4,9 +4,11 @@
  *
  * A CancelRequest may arrive on any worker; it is passed to the session's own
  * worker, which alone knows what runs there.  It reaches a server only while
- * that session's statement is running on it, and the server is not given to
- * anybody else before the request is through.  The table's lock is held for a
- * lookup only.
+ * that session's statement is running on it, and before the request is through
+ * the server is given to nobody else, nor the session's own next statement.
+ * The connection that brought the request is closed when the session's worker
+ * has seen it, so that who waits for that may send the next statement.  The
+ * table's lock is held for a lookup only.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -97,22 +99,36 @@ cancel_forget(struct session *s)
 
 struct cancel_message {
 	struct message m;
-	uint64_t session;
+	uint64_t session;    /* to be cancelled */
+	struct worker *from;
+	uint64_t messenger;  /* session of the request */
 };
+
+static void
+cancel_told(struct worker *w, struct message *m)
+{
+	struct session *s = session_find(w->sessions,
+	    ((struct cancel_message *)(void *)m)->messenger);
+
+	free(m);
+	if (s != NULL)
+		session_close(s, CLOSE_CANCEL_SENT, NULL);
+}
 
 static void
 cancel_run(struct worker *w, struct message *m)
 {
-	struct session *s = session_find(w->sessions,
-	    ((struct cancel_message *)(void *)m)->session);
+	struct cancel_message *cm = (struct cancel_message *)(void *)m;
+	struct session *s = session_find(w->sessions, cm->session);
 
-	free(m);
 	if (s != NULL)
 		session_cancel(s);
+	m->run = cancel_told;
+	worker_post(cm->from, m);
 }
 
 void
-cancel_request(struct session_worker *sw, uint32_t pid, const char *key,
+cancel_request(struct session *s, uint32_t pid, const char *key,
     size_t key_len)
 {
 	struct cancel_message *cm;
@@ -130,12 +146,16 @@ cancel_request(struct session_worker *sw, uint32_t pid, const char *key,
 		pthread_mutex_unlock(&table.lock);
 	}
 	if (session == 0) {
-		stat_add(&sw->w->metrics->c.cancels_ignored, 1);
+		stat_add(&session_metrics(s)->c.cancels_ignored, 1);
+		session_close(s, CLOSE_CANCEL_SENT, NULL);
 		return;
 	}
+	session_enter(s, SESSION_CANCEL_WAIT);
 	cm = x_calloc(1, sizeof(*cm));
 	cm->m.run = cancel_run;
 	cm->session = session;
+	cm->from = s->sw->w;
+	cm->messenger = s->id;
 	worker_post(table.workers[worker], &cm->m);
 }
 
@@ -160,6 +180,7 @@ session_cancel(struct session *s)
 	case SESSION_LOOKUP:
 	case SESSION_FILL_WAIT:
 	case SESSION_LISTEN_WAIT:
+	case SESSION_CANCEL_WAIT:
 		break;
 	case SESSION_CONSOLE:
 		/* Whoever runs it will look, if it takes long. */

@@ -293,7 +293,8 @@ unit_after(const struct session *s, enum unit_result r)
 {
 	if (s->state == SESSION_CLOSED)
 		return UNIT_CLOSED;
-	if (r == UNIT_WAIT && s->state != SESSION_SERVER_WAIT)
+	if (r == UNIT_WAIT && s->state != SESSION_SERVER_WAIT &&
+	    s->state != SESSION_CANCEL_WAIT)
 		return UNIT_DONE;
 	return r;
 }

@@ -369,6 +369,18 @@ relay_quiet(void *lessee)
 }
 
 static void
+relay_cancelled(void *lessee)
+{
+	struct session *s = lessee;
+
+	if (s->state != SESSION_CANCEL_WAIT)
+		return;
+	s->granted = true;
+	session_enter(s, SESSION_IDLE);
+	session_pump(s);
+}
+
+static void
 relay_lost(void *lessee, const char *why)
 {
 	struct session *s = lessee;
@@ -404,6 +416,7 @@ const struct server_ops session_server_ops = {
 	.synced = relay_synced,
 	.ready = relay_ready,
 	.quiet = relay_quiet,
+	.cancelled = relay_cancelled,
 	.lost = relay_lost,
 	.drained = relay_drained,
 };

@@ -430,8 +430,9 @@ void cancel_register(struct session *s); /* draws the key */
 /* The client is to be told this server's pid, unless another client has it. */
 void cancel_adopt(struct session *s, int pid);
 void cancel_forget(struct session *s);
-/* A CancelRequest arrived: pass it to the session it names, if any. */
-void cancel_request(struct session_worker *sw, uint32_t pid, const char *key,
+/* s is a CancelRequest: pass it to the session it names, if any, and close s
+ * when that one knows. */
+void cancel_request(struct session *s, uint32_t pid, const char *key,
     size_t key_len);
 void session_cancel(struct session *s);
 void cancel_init(struct worker *const *workers);

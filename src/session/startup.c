@@ -410,9 +410,8 @@ session_first_packet(struct session *s, const char *p, size_t n)
 		session_send(s, "N", 1);
 		return sp.size;
 	case STARTUP_CANCEL:
-		cancel_request(s->sw, sp.cancel_pid, sp.cancel_key,
+		cancel_request(s, sp.cancel_pid, sp.cancel_key,
 		    sp.cancel_key_len);
-		session_close(s, CLOSE_CANCEL_SENT, NULL);
 		return n;
 	case STARTUP_V3:
 		session_take_startup(s, &sp);

@@ -10,10 +10,13 @@ import time
 import psycopg
 import pytest
 
+import fakepg
+import rawpg
 from harness import Deadline, until
 
 CONF = """
 auth = "trust"
+admin_users = {"app"}
 pool_size = $SIZE
 backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
 database "app" { backend = "main" pool_mode = "$MODE" }
@@ -201,3 +204,103 @@ def test_late_cancels_hit_nobody_else(make):
         t.join(60)
     assert not problems, problems[:5]
     assert cancelled[0] >= 10, "hardly any cancel arrived in time"
+
+
+def raw(sluice):
+    return rawpg.RawConn("127.0.0.1", sluice.port, "app", "app", timeout=30)
+
+
+def test_a_late_cancel_spares_the_sessions_next_statement(make):
+    """The cancel arrives at any moment of a short statement; once its
+    connection is closed, the next statement is safe: the session holds on
+    to its server, so nothing but time separates the two."""
+    sluice = make(1, "session")
+    rng = random.Random(32)
+    hits = 0
+    with raw(sluice) as conn, Deadline(60):
+        for _ in range(150):
+            conn.send(rawpg.query("SELECT pg_sleep(0.003)"))
+            time.sleep(rng.random() * 0.006)
+            assert conn.cancel() == []
+            hits += rawpg.sqlstates(conn.read_until_ready()) == ["57014"]
+            assert not rawpg.errors(conn.ask("SELECT pg_sleep(0.004)"))
+    assert 0 < hits < 150
+
+
+class SlowCancel(fakepg.FakePG):
+    """Keeps the connection of a cancel request open until released."""
+
+    def __init__(self):
+        self.release = threading.Event()
+        self.asked = threading.Event()
+        self.seen = []
+        super().__init__()
+        self.cancels = self
+
+    def append(self, cancel):
+        self.seen.append(cancel)
+        self.asked.set()
+        self.release.wait(30)
+
+
+@pytest.mark.parametrize("messages", [
+    rawpg.query("SELECT 'next'"),
+    rawpg.parse("", "SELECT 'next'") + rawpg.bind("", "") +
+    rawpg.describe("P") + rawpg.execute() + rawpg.sync()],
+    ids=["simple", "extended"])
+def test_the_next_statement_waits_for_the_cancel_to_be_through(
+        pgsluice, messages):
+    finish, early = threading.Event(), []
+
+    def first(conn, _):
+        finish.wait(30)
+        conn.send(fakepg.complete("SELECT 0") + fakepg.ready())
+
+    class Fake(SlowCancel):
+        def script(self, sql):
+            if sql == "SELECT 'next'" and not self.release.is_set():
+                early.append(sql)
+            return super().script(sql)
+
+    with Fake() as fake:
+        fake.on("SELECT 'first'", first)
+        sluice = pgsluice(CONF, SIZE=1, MODE="session", PG=fake.port)
+        with raw(sluice) as conn, Deadline(30):
+            conn.send(rawpg.query("SELECT 'first'"))
+            until(lambda: sluice.count("queries") >= 1)
+            conn.cancel()
+            assert fake.asked.wait(20)
+            # The statement ends by itself, the cancel is still under way.
+            finish.set()
+            conn.read_until_ready()
+            conn.send(messages)
+            until(lambda: "cancel_wait" in str(
+                sluice.console("SHOW CLIENTS")))
+            assert not early and conn.recv_nothing(0)
+            fake.release.set()
+            assert not rawpg.errors(conn.read_until_ready())
+        assert len(fake.seen) == 1
+
+
+def test_who_waits_for_a_fill_is_cancelled_alone(pg, db, pgsluice):
+    """The session that runs the query, and the other one that waits for it,
+    get what they came for; and a leader's cancel is its own."""
+    pg.psql("CREATE TABLE t AS SELECT 7 AS a; GRANT ALL ON t TO app", db)
+    sluice = pgsluice("""
+auth = "trust"
+backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
+database "app" { backend = "main" }
+cache "all" { tables = {"t"} ttl = "60s" l2 = false }
+""")
+    with raw(sluice) as leader, raw(sluice) as waiter, raw(sluice) as other, \
+            pg.connect(db) as lock, Deadline(30):
+        lock.execute("BEGIN; LOCK TABLE t")
+        for conn, waits in ((leader, 0), (waiter, 1), (other, 2)):
+            conn.send(rawpg.query("SELECT a FROM t"))
+            until(lambda: sluice.count("cache_waits") >= waits and
+                  running(pg, db))
+        waiter.cancel()
+        assert rawpg.sqlstates(waiter.read_until_ready()) == ["57014"]
+        lock.execute("COMMIT")
+        for conn in (leader, other):
+            assert rawpg.text_rows(conn.read_until_ready()) == [("7",)]
