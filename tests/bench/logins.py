@@ -55,6 +55,7 @@ def main():
     p.add_argument("--work")
     a = p.parse_args()
     work = a.work or tempfile.mkdtemp(prefix="pgsluice-logins.")
+    os.makedirs(work, exist_ok=True)
     program = compiled(work, "logins", "-lcrypto", "-lpthread")
     turns = compiled(work, "turns", "-shared", "-fPIC")
     with lablib.Lab(work) as lab:
