@@ -171,7 +171,8 @@ ledger_error(struct ledger *l, struct ledger_entry e)
 		v = LEDGER_OWN_ERROR;
 	else if (e.flags & LEDGER_MUTE)
 		v = LEDGER_DROP;
-	else if (e.kind == OWED_QUERY && (e.flags & LEDGER_HIDE))
+	else if (e.kind == OWED_QUERY && (e.flags & LEDGER_HIDE) &&
+	    !(e.flags & LEDGER_STEP))
 		/* What was sent behind it counts on its success. */
 		return LEDGER_SURPRISE;
 	l->unsure |= l->copy_sync;
@@ -181,6 +182,10 @@ ledger_error(struct ledger *l, struct ledger_entry e)
 	if (e.kind != OWED_QUERY && e.kind != OWED_FUNCTION &&
 	    e.kind != OWED_SYNC)
 		ledger_skip_to_sync(l);
+	if ((e.flags & LEDGER_STEP) && l->count > 0) {
+		ledger_head(l)->flags = 0;
+		ledger_head(l)->hash = (struct hash128){ 0, 0 };
+	}
 	return v;
 }
 

@@ -27,14 +27,17 @@ enum {
 	LEDGER_HIDE = 1 << 0,   /* the client must not see this reply */
 	LEDGER_REPLACE = 1 << 1, /* an error here is replaced by the lessee's own */
 	LEDGER_UNNAMED = 1 << 2, /* PARSE: of the unnamed statement */
-	LEDGER_MUTE = 1 << 3     /* HIDE, and errors too */
+	LEDGER_MUTE = 1 << 3,    /* HIDE, and errors too */
+	LEDGER_STEP = 1 << 4     /* QUERY or PARSE: HIDE, but an error is the client's, with the
+	                            ReadyForQuery behind it */
 };
 
 struct ledger_entry {
 	uint8_t kind, flags, phase;
 	uint32_t synth;      /* bytes in ledger.synth. SYNTH: the reply;
 	                        else: what the client calls the statement */
-	struct hash128 hash; /* PARSE: content of the statement */
+	struct hash128 hash; /* of the statement that a PARSE makes, or a QUERY or EXECUTE
+	                        by SQL's PREPARE; else 0 */
 };
 
 struct ledger {

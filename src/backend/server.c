@@ -221,6 +221,24 @@ server_mended(struct server *s, const struct frame *f, const char *before,
 	return true;
 }
 
+/* The reply that is complete is the good one to a request that made a
+ * statement under a name. */
+static bool
+server_made_statement(const struct ledger_entry *done)
+{
+	const struct hash128 none = { 0, 0 };
+
+	switch (done->kind) {
+	case OWED_PARSE:
+		return !(done->flags & LEDGER_UNNAMED);
+	case OWED_QUERY:
+	case OWED_EXECUTE:
+		return !hash_eq(done->hash, none);
+	default:
+		return false;
+	}
+}
+
 /* Look at one message. Returns what the ledger says of it, LEDGER_DROP also
  * when the lessee replaced it. */
 static enum ledger_verdict
@@ -245,7 +263,7 @@ server_message(struct server *s, const struct frame *f)
 	v = ledger_message(&s->owed, f->type, &done);
 	if (v == LEDGER_SURPRISE)
 		return v;
-	if (done.kind == OWED_PARSE && !(done.flags & LEDGER_UNNAMED)) {
+	if (server_made_statement(&done)) {
 		prepared_answered(&s->prepared, done.hash, true);
 		pool_know(s->pool, done.hash);
 		if (s->ops != NULL)

@@ -69,8 +69,8 @@ session_preamble(struct session *s, struct buf *b)
 	return ok && !w.failed;
 }
 
-static bool
-write_parse(struct session *s, struct msgwrite *w, const char *name,
+bool
+session_write_parse(struct session *s, struct msgwrite *w, const char *name,
     struct slice sql, struct slice types, struct hash128 hash, unsigned flags)
 {
 	msgwrite_begin(w, 'P');
@@ -84,8 +84,8 @@ write_parse(struct session *s, struct msgwrite *w, const char *name,
 }
 
 /* A statement of this name may be there. */
-static bool
-write_close(struct session *s, struct msgwrite *w, const char *name)
+bool
+session_write_close(struct session *s, struct msgwrite *w, const char *name)
 {
 	msgwrite_begin(w, 'C');
 	msgwrite_u8(w, 'S');
@@ -94,8 +94,8 @@ write_close(struct session *s, struct msgwrite *w, const char *name)
 	return server_owe(s->server, OWED_CLOSE, LEDGER_HIDE, no_hash);
 }
 
-static bool
-write_evictions(struct session *s, struct msgwrite *w)
+bool
+session_write_evictions(struct session *s, struct msgwrite *w)
 {
 	char name[PREPARED_NAME_LEN + 1];
 	struct hash128 old;
@@ -103,7 +103,7 @@ write_evictions(struct session *s, struct msgwrite *w)
 	while (prepared_evict(&s->server->prepared,
 	    (size_t)s->conf->max_server_prepared, &old)) {
 		prepared_name(old, name);
-		if (!write_close(s, w, name))
+		if (!session_write_close(s, w, name))
 			return false;
 	}
 	return true;
@@ -140,13 +140,19 @@ ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
 		return false;
 	if (unnamed) {
 		hash = hash_mix(hash, unnamed_mark);
+		if (s->sw->instead.n > 0) {
+			srv->has_unnamed = false;
+			*sent = true;
+			return session_write_parse(s, w, "", s->sw->instead,
+			    st->types, no_hash, flags | LEDGER_UNNAMED);
+		}
 		if (srv->has_unnamed && hash_eq(srv->unnamed, hash) &&
 		    (flags & LEDGER_HIDE))
 			return true;
 		srv->has_unnamed = true;
 		srv->unnamed = hash;
 		*sent = true;
-		return write_parse(s, w, "", sql, st->types, hash,
+		return session_write_parse(s, w, "", sql, st->types, hash,
 		    flags | LEDGER_UNNAMED);
 	}
 	s->sw->relied = true;
@@ -158,9 +164,11 @@ ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
 	}
 	prepared_sent(&srv->prepared, hash, srv->group);
 	*sent = true;
-	return (state == PREPARED_ABSENT || write_close(s, w, name)) &&
-	    write_parse(s, w, name, sql, st->types, hash, flags) &&
-	    write_evictions(s, w);
+	return (state == PREPARED_ABSENT ||
+	    session_write_close(s, w, name)) &&
+	    (st->declared ? session_write_declared(s, w, st, name, hash) :
+	    session_write_parse(s, w, name, sql, st->types, hash, flags)) &&
+	    session_write_evictions(s, w);
 }
 
 static bool
@@ -345,6 +353,16 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	    s->server->tx != 'E';
 	if (!session_preamble(s, b))
 		goto fail;
+	if ((q != NULL ? q->shape->an->pin == PIN_PREPARE :
+	    s->sw->wants_native) && !s->native) {
+		if (s->open_unit) {
+			session_close(s, CLOSE_PROTOCOL, "EXECUTE and the "
+			    "like need a Sync before them");
+			return UNIT_CLOSED;
+		}
+		if (!session_go_native(s, b))
+			goto fail;
+	}
 	session_enter(s, SESSION_RELAY);
 	s->open_unit = true;
 	msgwrite_init(&w, b);

@@ -17,7 +17,7 @@ struct statement *
 session_statement(struct session *s, const struct wire_parse *p)
 {
 	struct statement *st = statement_get(&s->sw->statements, p->sql, NULL,
-	    slice_make(p->oids, (size_t)p->n_oids * 4));
+	    slice_make(p->oids, (size_t)p->n_oids * 4), false);
 
 	if (st != NULL && s->prepared.bytes + p->sql.n <=
 	    (size_t)s->conf->max_prepared_bytes)
@@ -43,6 +43,7 @@ choice_add(struct choice *c, const struct session *s, const struct query *q)
 {
 	const struct conf_backend *b = q->where.backend, *w = b;
 
+	s->sw->wants_native |= q->shape->an->pin == PIN_PREPARE;
 	if (q->plan->err_sqlstate != NULL && c->err_sqlstate == NULL) {
 		c->err_sqlstate = q->plan->err_sqlstate;
 		c->err_message = q->plan->err_message;
@@ -222,6 +223,7 @@ extended_choose(struct session *s, const struct unit *u, struct choice *c,
 	size_t pos;
 
 	memset(c, 0, sizeof(*c));
+	s->sw->wants_native = false;
 	for (pos = 0; pos < u->n && !*taken; pos += f.size) {
 		CHECK(frame_next(u->p + pos, u->n - pos, UINT32_MAX,
 		    &f) == FRAME_WHOLE);

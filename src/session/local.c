@@ -37,9 +37,8 @@ session_reply(struct session *s, const struct unit *u, struct slice middle,
 	session_sendv(s, iov, n);
 }
 
-/* CommandComplete with NoData before it where the client asked. */
-static void
-local_complete(struct session *s, const struct unit *u, const char *tag,
+void
+session_complete(struct session *s, const struct unit *u, const char *tag,
     char status)
 {
 	struct msgwrite w;
@@ -88,7 +87,7 @@ local_begin(struct session *s, const struct unit *u, const struct query *q)
 	s->held_begin = x_strndup(q->sql.p, q->sql.n);
 	s->tx_dirty = scope == NULL || !scope->read_committed;
 	s->tx_began = s->started;
-	local_complete(s, u, local_first_word(q, "start") ?
+	session_complete(s, u, local_first_word(q, "start") ?
 	    "START TRANSACTION" : "BEGIN", 'T');
 }
 
@@ -104,69 +103,7 @@ local_end(struct session *s, const struct unit *u, const struct query *q)
 	stat_add(&session_metrics(s)->c.held_begins, 1);
 	if (s->listening != NULL)
 		session_listen_local_end(s, !undo);
-	local_complete(s, u, undo ? "ROLLBACK" : "COMMIT", 'I');
-}
-
-/* ---- DEALLOCATE of a statement that only we know ---------------------------------------- */
-
-/* The next word of sql, unquoted; false: there is none or it is odd. */
-static bool
-local_word(struct slice *sql, char *out, size_t size)
-{
-	size_t n = 0;
-	bool quoted;
-
-	while (sql->n > 0 && strchr(" \t\r\n", *sql->p) != NULL) {
-		sql->p++;
-		sql->n--;
-	}
-	quoted = sql->n > 0 && *sql->p == '"';
-	if (quoted) {
-		sql->p++;
-		sql->n--;
-	}
-	while (sql->n > 0 && n + 1 < size && (quoted ? *sql->p != '"' :
-	    strchr(" \t\r\n;\"", *sql->p) == NULL)) {
-		out[n++] = quoted || *sql->p < 'A' || *sql->p > 'Z' ?
-		    *sql->p : (char)(*sql->p | 32);
-		sql->p++;
-		sql->n--;
-	}
-	out[n] = '\0';
-	if (quoted) {
-		if (sql->n == 0)
-			return false;
-		sql->p++;
-		sql->n--;
-	}
-	return n > 0;
-}
-
-static bool
-local_deallocate(struct session *s, const struct unit *u,
-    const struct query *q)
-{
-	struct slice rest = q->sql;
-	char word[128];
-
-	if (!local_word(&rest, word, sizeof(word)) ||
-	    strcmp(word, "deallocate") != 0 ||
-	    !local_word(&rest, word, sizeof(word)))
-		return false;
-	if (strcmp(word, "prepare") == 0 &&
-	    !local_word(&rest, word, sizeof(word)))
-		return false;
-	/* PREPARE'd ones are the server's. */
-	if (strcmp(word, "all") == 0 && s->pin != PIN_PREPARE) {
-		statements_clear(&s->prepared, &s->sw->statements);
-		local_complete(s, u, "DEALLOCATE ALL", s->tx);
-		return true;
-	}
-	if (statements_find(&s->prepared, slice_str(word)) == NULL)
-		return false;
-	statements_remove(&s->prepared, &s->sw->statements, slice_str(word));
-	local_complete(s, u, "DEALLOCATE", s->tx);
-	return true;
+	session_complete(s, u, undo ? "ROLLBACK" : "COMMIT", 'I');
 }
 
 /* ---- EXPLAIN (ROUTE) ------------------------------------------------------------------ */
@@ -267,9 +204,6 @@ session_local(struct session *s, struct unit *u, struct query *q)
 			local_explain(s, u, q);
 		return true;
 	}
-	if (q->shape->an->kind == STMT_PREPARE && !(flags & AN_MULTI) &&
-	    s->tx != 'E' && local_deallocate(s, u, q))
-		return true;
 	if (s->server != NULL || !plain)
 		return false;
 	if (s->tx == 'I' && (flags & AN_TX_BEGIN)) {

@@ -82,8 +82,10 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 	q->values.sql = sql;
 	q->values.lx = &sw->lx;
 	q->values.bind = bind;
-	q->values.oids = stmt != NULL ? stmt->types.p : NULL;
-	q->values.n_oids = stmt != NULL ? (unsigned)(stmt->types.n / 4) : 0;
+	if (stmt != NULL && !stmt->declared) {
+		q->values.oids = stmt->types.p;
+		q->values.n_oids = (unsigned)(stmt->types.n / 4);
+	}
 	q->values.now_wall = q->plan->table != NULL ? clock_wall() : 0;
 	q->values.other_encoding = scope != NULL && scope->recoded;
 	route_decide(q->plan, q->shape, &q->values, &q->where);
@@ -156,7 +158,9 @@ query_note_writes(struct session *s, const struct query *q)
 static void
 query_note_pin(struct session *s, enum pin_reason why)
 {
-	if (why == PIN_NONE || s->pin != PIN_NONE)
+	/* In a transaction that has failed nothing takes effect. */
+	if (why == PIN_NONE || s->pin != PIN_NONE ||
+	    (why == PIN_PREPARE && s->tx == 'E'))
 		return;
 	s->pin = why;
 	stat_add(&session_metrics(s)->c.pins, 1);
@@ -247,6 +251,8 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 
 	buf_consume(b, buf_len(b));
 	if (!session_preamble(s, b))
+		goto fail;
+	if (q->shape->an->pin == PIN_PREPARE && !session_go_native(s, b))
 		goto fail;
 	if (q->where.form != FORM_ASIS) {
 		struct buf *t = &s->sw->text;
@@ -404,6 +410,8 @@ unit_query(struct session *s, struct unit *u)
 		return unit_after(s, UNIT_DONE);
 	if (q.shape->an->n_channels > 0 && session_listen(s, u, &q, &r))
 		return r;
+	if (session_sql_prepared(s, u, &q, &r))
+		return unit_after(s, r);
 	r = query_run(s, u, &q, &k, why);
 	if (r == UNIT_WAIT && s->state == SESSION_SERVER_WAIT)
 		query_keep(s, &q);
@@ -465,6 +473,8 @@ unit_statement(struct session *s, struct unit *u, struct statement *st)
 		return unit_after(s, UNIT_DONE);
 	if (q.shape->an->n_channels > 0 && session_listen(s, u, &q, &r))
 		return r;
+	if (session_sql_prepared(s, u, &q, &r))
+		return unit_after(s, r);
 	return query_run(s, u, &q, &k, why);
 }
 
@@ -517,7 +527,8 @@ unit_pipelined(struct session *s, struct unit *u)
 	struct slice sql;
 	struct query q;
 
-	if (s->server->owed.count > PIPELINE_MAX || s->again)
+	if (s->server->owed.count > PIPELINE_MAX || s->again ||
+	    session_terms(s) != NULL)
 		return UNIT_WAIT;
 	/* Its reply will not stand alone: let others fill. */
 	fill_spoil(s, BYPASS_PIPELINED);
@@ -537,6 +548,24 @@ unit_pipelined(struct session *s, struct unit *u)
 		return unit_wait_ready(s);
 	stat_add(&session_metrics(s)->bypass[BYPASS_PIPELINED], 1);
 	return query_send(s, u, &q, OUT_BYPASS);
+}
+
+bool
+session_sql_again(struct session *s, struct unit *u)
+{
+	struct statement *st = statements_find(&s->prepared,
+	    slice_make(NULL, 0));
+	enum unit_result r;
+	struct slice sql;
+	struct query q;
+
+	if (u->first == 'Q' && unit_sql(u, &sql))
+		query_prepare(s, &q, sql, NULL, NULL);
+	else if (st != NULL)
+		query_prepare(s, &q, st->sql, st, &u->bind);
+	else
+		return false;
+	return session_sql_prepared(s, u, &q, &r);
 }
 
 enum unit_result

@@ -143,6 +143,8 @@ relay_message(struct session *s, struct msgwrite *w, const char *text)
 	const char *ours = relay_our_name(text);
 	struct slice name = s->server->owed.failed_name;
 
+	if (session_terms(s) != NULL)
+		name = slice_str(session_terms(s)->name);
 	if (ours == NULL || name.n == 0) {
 		msgwrite_str(w, text);
 		return;
@@ -162,15 +164,21 @@ relay_own_terms(struct session *s, const char *body, size_t n,
 	struct msgwrite w;
 	struct query q;
 	struct buf b;
+	const struct unit_terms *terms = session_terms(s);
 	char number[16] = "";
+	unsigned at;
 
-	if (position.n > 0 && s->rewritten != NULL) {
+	if (position.n > 0 && terms != NULL) {
+		at = (unsigned)strtoul(position.p, NULL, 10);
+		snprintf(number, sizeof(number), "%d", (int)at -
+		    (at > terms->at ? terms->by : 0));
+	} else if (position.n > 0 && s->rewritten != NULL) {
 		query_prepare(s, &q, slice_str(s->rewritten), NULL, NULL);
 		snprintf(number, sizeof(number), "%u", route_unmap_position(
 		    q.plan, q.shape, &q.values, s->form,
 		    (unsigned)strtoul(position.p, NULL, 10)));
 	}
-	buf_init(&b, n + s->server->owed.failed_name.n + 64);
+	buf_init(&b, n + s->server->owed.failed_name.n + 128);
 	msgwrite_init(&w, &b);
 	msgwrite_begin(&w, 'E');
 	for (; p < end && *p != '\0'; p = value + strlen(value) + 1) {
@@ -210,7 +218,9 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 		s->closing_fatal = true;
 	if (whole)
 		session_fault(s, body, n);
-	if (whole && ((e.position.n > 0 && s->rewritten != NULL) ||
+	s->again = false;
+	if (whole && ((e.position.n > 0 && (s->rewritten != NULL ||
+	    session_terms(s) != NULL)) ||
 	    (e.message.n > 0 && relay_our_name(e.message.p) != NULL))) {
 		relay_own_terms(s, body, n, e.position);
 		return true;
@@ -319,6 +329,7 @@ relay_synced(void *lessee, char status)
 	if (s->discarded && last && s->completed == 1) {
 		statements_clear(&s->prepared, &s->sw->statements);
 		s->pin = PIN_NONE;
+		s->native = false;
 	}
 	s->discarded = false;
 	s->completed = 0;

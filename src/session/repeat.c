@@ -26,6 +26,8 @@
 struct repeat {
 	SLIST_ENTRY(repeat) link;
 	bool said;      /* the client has got something of the answer */
+	bool sql;       /* one of SQL's PREPARE and the like: terms is set */
+	struct unit_terms terms;
 	unsigned tries;
 	size_t n, room;
 	char bytes[];
@@ -80,21 +82,47 @@ session_repeats_free(struct session_worker *sw)
 	sw->n_repeats = 0;
 }
 
+static struct repeat *
+repeat_keep(struct session *s, const struct unit *u)
+{
+	struct repeat *r = repeat_new(s->sw, u->n);
+
+	if (r == NULL)
+		return NULL;
+	memcpy(r->bytes, u->p, u->n);
+	r->n = u->n;
+	r->said = r->sql = false;
+	r->tries = 0;
+	s->repeat = r;
+	return r;
+}
+
 void
 session_keep_unit(struct session *s, const struct unit *u)
 {
-	struct repeat *r;
+	if (!s->repeating && u->n <= REPEAT_MAX)
+		(void)repeat_keep(s, u);
+}
 
-	if (s->repeating || u->n > REPEAT_MAX)
-		return;
-	r = repeat_new(s->sw, u->n);
+bool
+session_keep_sql(struct session *s, const struct unit *u,
+    const struct unit_terms *t)
+{
+	struct repeat *r = s->repeat;
+
 	if (r == NULL)
-		return;
-	memcpy(r->bytes, u->p, u->n);
-	r->n = u->n;
-	r->said = false;
-	r->tries = 0;
-	s->repeat = r;
+		r = repeat_keep(s, u);
+	if (r == NULL)
+		return false;
+	r->sql = true;
+	r->terms = *t;
+	return true;
+}
+
+const struct unit_terms *
+session_terms(const struct session *s)
+{
+	return s->repeat != NULL && s->repeat->sql ? &s->repeat->terms : NULL;
 }
 
 void
@@ -182,13 +210,24 @@ session_repeat(struct session *s)
 	struct unit u;
 
 	s->again = false;
-	if (s->server->tx != 'I') {
+	if (!r->sql && s->server->tx != 'I') {
 		session_close(s, CLOSE_PROTOCOL, "a unit outside of a "
 		    "transaction left one open");
 		return;
 	}
 	CHECK(unit_read(&u, r->bytes, r->n));
 	s->repeating = true;
-	session_extended_again(s, &u);
+	session_enter(s, SESSION_IDLE);
+	if (!r->sql)
+		session_extended_again(s, &u);
+	else if (!session_sql_again(s, &u) && s->state != SESSION_CLOSED)
+		session_close(s, CLOSE_PROTOCOL, "a statement to be repeated "
+		    "means something else now");
 	s->repeating = false;
+	if (s->state != SESSION_IDLE)
+		return;
+	/* Answered without a server. */
+	session_forget_unit(s);
+	session_settle(s);
+	session_pump(s);
 }

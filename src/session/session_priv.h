@@ -43,6 +43,7 @@ struct console; /* console.h */
 struct fill;  /* fill.h */
 struct repeat; /* repeat.c */
 struct listening; /* listen.c */
+struct msgwrite; /* pgwire/msgwrite.h */
 
 /* Tables written since the last transaction end, to be bumped. */
 struct write_set {
@@ -132,6 +133,7 @@ struct session {
 	bool backslashes;   /* standard_conforming_strings was switched off */
 	bool other_encoding; /* client_encoding was switched from UTF8 */
 	enum pin_reason pin;
+	bool native;        /* SQL's PREPARE and the like go to the server as they are */
 
 	/* statements */
 	struct statements prepared;
@@ -165,6 +167,9 @@ struct session_worker {
 	struct statement_table statements;
 	struct buf compose;     /* messages being built for a server or client */
 	struct buf text;        /* physical SQL */
+	struct slice instead;   /* of the unnamed statement's text, while a unit
+	                           is composed; or empty */
+	bool wants_native;      /* the unit at hand needs session_go_native() */
 	bool relied;            /* the unit being composed uses a statement that
 	                           its server was given under a name */
 	SLIST_HEAD(, repeat) repeats; /* spare ones */
@@ -283,6 +288,8 @@ unsigned query_series(struct session *s, const struct query *q,
     const struct conf_backend *b, enum outcome o);
 /* Drop what was kept of a statement that waited for a server. */
 void query_forget(struct session *s);
+/* A unit of sql_prepared.c again. false: it is none any more. */
+bool session_sql_again(struct session *s, struct unit *u) PG_MUST_CHECK;
 /* Note at sending time what a statement does to session and tables. */
 void query_note(struct session *s, const struct query *q);
 /* Remember the text of a statement about to be sent in another form. */
@@ -342,6 +349,15 @@ enum unit_result session_compose(struct session *s, const struct unit *u,
 /* Prefix what must be sent before anything else on a server just leased
  * (held BEGIN, application_name) to the compose buffer. */
 bool session_preamble(struct session *s, struct buf *b) PG_MUST_CHECK;
+/* Parse, entered in the ledger; Close of a name, and of all that the server
+ * holds too many. */
+bool session_write_parse(struct session *s, struct msgwrite *w,
+    const char *name, struct slice sql, struct slice types,
+    struct hash128 hash, unsigned flags) PG_MUST_CHECK;
+bool session_write_close(struct session *s, struct msgwrite *w,
+    const char *name) PG_MUST_CHECK;
+bool session_write_evictions(struct session *s, struct msgwrite *w)
+    PG_MUST_CHECK;
 /* The statement of a Parse message, with a reference; it has no name yet. NULL:
  * memory limit, and the session has been closed. */
 struct statement *session_statement(struct session *s,
@@ -352,6 +368,17 @@ struct statement *session_statement(struct session *s,
  * transaction block. Not kept: what is too long. */
 void session_keep_unit(struct session *s, const struct unit *u);
 void session_forget_unit(struct session *s);
+/* What errors about a statement of sql_prepared.c are to be told in. */
+struct unit_terms {
+	char name[64]; /* the client's name of the statement */
+	unsigned at;   /* positions behind this one ... */
+	int by;        /* ... are this much larger than in the client's text */
+};
+/* Keep such a unit, whatever its size. false: out of memory. */
+bool session_keep_sql(struct session *s, const struct unit *u,
+    const struct unit_terms *t) PG_MUST_CHECK;
+/* Of the unit at hand; NULL: another one. */
+const struct unit_terms *session_terms(const struct session *s);
 /* The client gets the first of the kept unit's answer. */
 void session_said(struct session *s);
 /* server_ops.mend: the kept unit will be sent again, see session.again. */
@@ -362,11 +389,28 @@ void session_fault(struct session *s, const char *body, size_t n);
 void session_repeat(struct session *s);
 void session_repeats_free(struct session_worker *sw);
 
+/* ---- sql_prepared.c ----------------------------------------------------------------------- */
+/* A unit that is SQL's PREPARE, EXECUTE or DEALLOCATE. false: not one, or it
+ * must go to the server as it is; else *r says what became of it. */
+bool session_sql_prepared(struct session *s, const struct unit *u,
+    const struct query *q, enum unit_result *r) PG_MUST_CHECK;
+/* The server will get such statements as they are: write to b what gives it
+ * those of the session, under their own names. */
+bool session_go_native(struct session *s, struct buf *b) PG_MUST_CHECK;
+/* Make a statement of SQL's PREPARE amid extended messages. */
+bool session_write_declared(struct session *s, struct msgwrite *w,
+    const struct statement *st, const char *name, struct hash128 hash)
+    PG_MUST_CHECK;
+
 /* ---- local.c ------------------------------------------------------------------ */
 /* Statements answered without a server: BEGIN, COMMIT and ROLLBACK around no
  * server, EXPLAIN (ROUTE), statements in a transaction that failed here. false: not such a
  * one. */
 bool session_local(struct session *s, struct unit *u, struct query *q);
+/* The same for a command: CommandComplete, with NoData before it where the client
+ * asked. */
+void session_complete(struct session *s, const struct unit *u,
+    const char *tag, char status);
 /* A complete reply for unit u around the middle part. */
 void session_reply(struct session *s, const struct unit *u,
     struct slice middle, char status);

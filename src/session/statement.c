@@ -34,19 +34,23 @@ statement_table_fini(struct statement_table *t)
 
 struct statement *
 statement_get(struct statement_table *t, struct slice sql,
-    const struct hash128 *sql_hash, struct slice types)
+    const struct hash128 *sql_hash, struct slice types, bool declared)
 {
 	struct hash128 sh = sql_hash != NULL ? *sql_hash :
 	    hash_bytes(sql.p, sql.n);
 	struct hash128 h = hash_mix(sh, hash_bytes(types.p, types.n));
+	const struct hash128 mark = { declared, declared };
 	struct htab_node *n;
 	struct statement *st;
 	char *p;
 
+	if (declared)
+		h = hash_mix(h, mark);
 	for (n = htab_find(&t->tab, h.lo); n != NULL; n = htab_next(n)) {
 		st = htab_entry(n, struct statement, node);
 		if (hash_eq(st->hash, h) && slice_eq(st->sql, sql) &&
-		    slice_eq(st->types, types)) {
+		    slice_eq(st->types, types) &&
+		    st->declared == declared) {
 			st->refs++;
 			return st;
 		}
@@ -61,6 +65,7 @@ statement_get(struct statement_table *t, struct slice sql,
 		memcpy(p + sql.n, types.p, types.n);
 	st->sql = slice_make(p, sql.n);
 	st->types = slice_make(p + sql.n, types.n);
+	st->declared = declared;
 	st->hash = h;
 	st->sql_hash = sh;
 	st->refs = 1;
@@ -196,6 +201,51 @@ statements_remove(struct statements *s, struct statement_table *t,
 	htab_remove(&s->named, &ns->node);
 	statement_unref(t, &ns->st);
 	free(ns);
+}
+
+struct each_arg {
+	void (*fn)(void *arg, struct slice name, const struct statement *st);
+	void *arg;
+};
+
+static void
+named_each(struct htab_node *n, void *arg)
+{
+	struct named_statement *ns = htab_entry(n, struct named_statement,
+	    node);
+	struct each_arg *e = arg;
+
+	e->fn(e->arg, slice_make(ns->name, ns->len), ns->st);
+}
+
+void
+statements_each(const struct statements *s, void (*fn)(void *arg,
+    struct slice name, const struct statement *st), void *arg)
+{
+	struct each_arg e = { fn, arg };
+
+	htab_each((struct htab *)(uintptr_t)&s->named, named_each, &e);
+}
+
+static void
+named_drop_declared(struct htab_node *n, void *arg)
+{
+	struct named_statement *ns = htab_entry(n, struct named_statement,
+	    node);
+	struct clear_arg *a = arg;
+
+	if (!ns->st->declared)
+		return;
+	a->s->bytes -= statement_cost(ns->st, ns->len);
+	named_free(n, a);
+}
+
+void
+statements_drop_declared(struct statements *s, struct statement_table *t)
+{
+	struct clear_arg a = { s, t };
+
+	htab_each(&s->named, named_drop_declared, &a);
 }
 
 void

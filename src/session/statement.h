@@ -21,6 +21,8 @@ struct statement {
 	struct hash128 hash;     /* of text and types */
 	struct hash128 sql_hash; /* of the text alone */
 	struct slice sql, types; /* owned, behind the struct */
+	bool declared;           /* by SQL's PREPARE: types is the text between
+	                            name and sql, not OIDs */
 	/* Physical texts, made when first needed for a configuration. */
 	uint64_t generation;
 	const struct conf_database *db;
@@ -47,7 +49,8 @@ void statement_table_init(struct statement_table *t);
 void statement_table_fini(struct statement_table *t);
 /* A reference to the statement of this content. NULL: out of memory. */
 struct statement *statement_get(struct statement_table *t, struct slice sql,
-    const struct hash128 *sql_hash, struct slice types) PG_MUST_CHECK;
+    const struct hash128 *sql_hash, struct slice types, bool declared)
+    PG_MUST_CHECK;
 static inline struct statement *
 statement_ref(struct statement *st)
 {
@@ -67,6 +70,12 @@ void statements_set(struct statements *s, struct statement_table *t,
     struct slice name, struct statement *st);
 void statements_remove(struct statements *s, struct statement_table *t,
     struct slice name);
+/* Each name with its statement. */
+void statements_each(const struct statements *s, void (*fn)(void *arg,
+    struct slice name, const struct statement *st), void *arg);
+/* Those of SQL's PREPARE go. */
+void statements_drop_declared(struct statements *s,
+    struct statement_table *t);
 void statements_drop_unnamed(struct statements *s, struct statement_table *t);
 
 #endif

@@ -19,6 +19,8 @@ libpgsluice_a_SOURCES += \
 	src/sql/parse_util.c \
 	src/sql/parse_values.c \
 	src/sql/parse_walk.c \
+	src/sql/prepared.c \
+	src/sql/prepared.h \
 	src/sql/scan.c \
 	src/sql/scan.h \
 	src/sql/shape.c \

@@ -2,7 +2,7 @@
  * PIN_REASON(symbol, name, doc): why a session keeps its server. */
 PIN_REASON(SETTING, "setting", "SET, RESET or set_config changed a setting")
 PIN_REASON(ROLE, "role", "SET ROLE or SET SESSION AUTHORIZATION")
-PIN_REASON(PREPARE, "prepare", "SQL-level PREPARE, EXECUTE or DEALLOCATE")
+PIN_REASON(PREPARE, "prepare", "PREPARE, EXECUTE or DEALLOCATE in a form that has to go to the server as it is")
 PIN_REASON(LISTEN, "listen", "LISTEN, where it is not shared (shared_listen)")
 PIN_REASON(TEMP, "temp_table", "temporary table, view or sequence")
 PIN_REASON(CURSOR, "cursor_with_hold", "DECLARE ... WITH HOLD")

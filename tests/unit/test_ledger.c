@@ -653,6 +653,35 @@ test_ring_is_capped(void **state PG_UNUSED)
 	finish(&l);
 }
 
+/* A step of ours: hidden while it goes well, the client's when it does not. */
+static void
+test_step(void **state PG_UNUSED)
+{
+	struct ledger_entry done;
+	struct ledger l;
+
+	start(&l);
+	push(&l, OWED_QUERY, LEDGER_HIDE | LEDGER_STEP, 7);
+	assert_int_equal(message(&l, 'C'), LEDGER_DROP);
+	assert_int_equal(ledger_message(&l, 'Z', &done), LEDGER_DROP);
+	assert_int_equal(done.hash.lo, 7);
+	push(&l, OWED_QUERY, LEDGER_HIDE | LEDGER_STEP, 7);
+	assert_int_equal(message(&l, 'E'), LEDGER_PASS);
+	assert_int_equal(ledger_message(&l, 'Z', &done), LEDGER_PASS);
+	assert_int_equal(done.hash.lo, 0);
+	push(&l, OWED_PARSE, LEDGER_HIDE | LEDGER_STEP, 8);
+	push(&l, OWED_SYNC, LEDGER_HIDE, 0);
+	assert_int_equal(message(&l, '1'), LEDGER_DROP);
+	assert_int_equal(message(&l, 'Z'), LEDGER_DROP);
+	push(&l, OWED_PARSE, LEDGER_HIDE | LEDGER_STEP, 9);
+	push(&l, OWED_SYNC, LEDGER_HIDE, 0);
+	assert_int_equal(message(&l, 'E'), LEDGER_PASS);
+	assert_int_equal(n_lost, 1);
+	assert_int_equal(message(&l, 'Z'), LEDGER_PASS);
+	assert_true(ledger_empty(&l));
+	finish(&l);
+}
+
 /* An error that the client shall not see: the rest of the unit is ours. */
 static void
 test_swallowed(void **state PG_UNUSED)
@@ -703,6 +732,7 @@ main(void)
 		cmocka_unit_test(test_sync_amid_copy_data),
 		cmocka_unit_test(test_replaced_error),
 		cmocka_unit_test(test_swallowed),
+		cmocka_unit_test(test_step),
 		cmocka_unit_test(test_synth_takes_its_place),
 		cmocka_unit_test(test_synth_is_capped),
 		cmocka_unit_test(test_ring_grows_and_turns),

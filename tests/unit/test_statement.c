@@ -35,7 +35,7 @@ static struct statement *
 get(struct statement_table *t, const char *sql)
 {
 	struct statement *st = statement_get(t, slice_str(sql), NULL,
-	    no_types);
+	    no_types, false);
 
 	assert_non_null(st);
 	return st;
@@ -58,14 +58,14 @@ test_equal_contents_are_one(void **state PG_UNUSED)
 	assert_int_equal(a->refs, 2);
 	assert_true(slice_eq_str(a->sql, "select $1"));
 	/* Types are part of the content, but not of the text. */
-	c = statement_get(&t, slice_str("select $1"), NULL, types4());
+	c = statement_get(&t, slice_str("select $1"), NULL, types4(), false);
 	assert_ptr_not_equal(a, c);
 	assert_false(hash_eq(a->hash, c->hash));
 	assert_true(hash_eq(a->sql_hash, c->sql_hash));
 	assert_true(slice_eq(c->types, types4()));
 	/* With the hash known beforehand. */
 	h = hash_bytes("select $1", 9);
-	d = statement_get(&t, slice_str("select $1"), &h, types4());
+	d = statement_get(&t, slice_str("select $1"), &h, types4(), false);
 	assert_ptr_equal(c, d);
 	assert_int_equal(t.tab.count, 2);
 	statement_unref(&t, &a);
@@ -87,15 +87,15 @@ test_empty_and_binary_texts(void **state PG_UNUSED)
 	struct statement *a, *b, *c;
 
 	statement_table_init(&t);
-	a = statement_get(&t, slice_make(NULL, 0), NULL, no_types);
+	a = statement_get(&t, slice_make(NULL, 0), NULL, no_types, false);
 	b = get(&t, "");
 	assert_ptr_equal(a, b);
 	assert_int_equal(a->sql.n, 0);
 	/* The same bytes, divided otherwise between text and types. */
-	c = statement_get(&t, no_types, NULL, slice_make("ab", 2));
+	c = statement_get(&t, no_types, NULL, slice_make("ab", 2), false);
 	assert_ptr_not_equal(a, c);
 	statement_unref(&t, &a);
-	a = statement_get(&t, slice_make("ab", 2), NULL, no_types);
+	a = statement_get(&t, slice_make("ab", 2), NULL, no_types, false);
 	assert_ptr_not_equal(a, c);
 	statement_unref(&t, &a);
 	statement_unref(&t, &b);
@@ -224,10 +224,58 @@ test_bytes(void **state PG_UNUSED)
 	statement_table_fini(&t);
 }
 
+struct seen {
+	unsigned n, declared;
+};
+
+static void
+see(void *arg, struct slice name, const struct statement *st)
+{
+	struct seen *seen = arg;
+
+	assert_true(name.n > 0);
+	seen->n++;
+	seen->declared += st->declared;
+}
+
+/* SQL's PREPARE: never one with a Parse of the same bytes, and gone alone. */
+static void
+test_declared(void **state PG_UNUSED)
+{
+	struct seen seen = { 0, 0 };
+	struct statement_table t;
+	struct statement *a, *b, *c;
+	struct statements s;
+
+	statement_table_init(&t);
+	statements_init(&s);
+	a = statement_get(&t, SLICE_LIT("select $1"), NULL, types4(), true);
+	b = statement_get(&t, SLICE_LIT("select $1"), NULL, types4(), false);
+	c = statement_get(&t, SLICE_LIT("select $1"), NULL, types4(), true);
+	assert_ptr_not_equal(a, b);
+	assert_ptr_equal(a, c);
+	assert_false(hash_eq(a->hash, b->hash));
+	statements_set(&s, &t, SLICE_LIT("a"), a);
+	statements_set(&s, &t, SLICE_LIT("b"), b);
+	statements_set(&s, &t, SLICE_LIT("c"), c);
+	statements_each(&s, see, &seen);
+	assert_int_equal(seen.n, 3);
+	assert_int_equal(seen.declared, 2);
+	statements_drop_declared(&s, &t);
+	assert_int_equal(statements_count(&s), 1);
+	assert_ptr_equal(statements_find(&s, SLICE_LIT("b")), b);
+	assert_null(statements_find(&s, SLICE_LIT("a")));
+	statements_remove(&s, &t, SLICE_LIT("b"));
+	assert_int_equal(s.bytes, 0);
+	statements_clear(&s, &t);
+	statement_table_fini(&t);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_declared),
 		cmocka_unit_test(test_equal_contents_are_one),
 		cmocka_unit_test(test_empty_and_binary_texts),
 		cmocka_unit_test(test_physical_texts_go_with_it),

@@ -63,6 +63,7 @@ UNIT_TESTS = \
 	tests/unit/test_setup \
 	tests/unit/test_shape \
 	tests/unit/test_shape_match \
+	tests/unit/test_sql_prepared \
 	tests/unit/test_stack \
 	tests/unit/test_startup \
 	tests/unit/test_statement \
@@ -293,6 +294,10 @@ tests_unit_test_shape_LDADD = $(UNIT_LDADD)
 tests_unit_test_shape_match_SOURCES = tests/unit/test_shape_match.c
 tests_unit_test_shape_match_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_shape_match_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_sql_prepared_SOURCES = tests/unit/test_sql_prepared.c
+tests_unit_test_sql_prepared_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_sql_prepared_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_stack_SOURCES = tests/unit/test_stack.c
 tests_unit_test_stack_CPPFLAGS = $(UNIT_CPPFLAGS)
