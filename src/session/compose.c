@@ -214,7 +214,8 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 		if (prepared_need(s->server, hash, 0) != PREPARED_HELD)
 			parsing_add(s, p.name, hash);
 	}
-	if (!ensure_prepared(s, w, st, p.name.n == 0, form, 0, name, &sent))
+	if (!ensure_prepared(s, w, st, p.name.n == 0 && !s->sw->promoted,
+	    form, 0, name, &sent))
 		return false;
 	return sent || server_owe_synth(s->server, "1\0\0\0\4", 5);
 }
@@ -255,10 +256,10 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
 	query_remember(s, st->sql, form);
-	if (!ensure_prepared(s, w, st, b.statement.n == 0, form,
-	    LEDGER_HIDE, name, &sent))
+	if (!ensure_prepared(s, w, st, b.statement.n == 0 && !s->sw->promoted,
+	    form, LEDGER_HIDE, name, &sent))
 		return false;
-	if (b.statement.n == 0)
+	if (b.statement.n == 0 && !s->sw->promoted)
 		return write_raw(s, w, f, OWED_BIND);
 	msgwrite_begin(w, 'B');
 	msgwrite_slice(w, b.portal);
@@ -334,6 +335,36 @@ extended_message(struct session *s, struct msgwrite *w, const struct frame *f,
 	}
 }
 
+/* A unit of nothing but one unnamed statement, outside of a transaction block:
+ * run it under a name? Inside of one a plan that DDL made stale would be an error
+ * that cannot be mended and that the client would not get from PostgreSQL. */
+static bool
+compose_promotes(struct session *s, const struct query *q)
+{
+	struct statement *st = q->stmt;
+
+	switch ((int)q->shape->an->kind) {
+	case STMT_SELECT:
+	case STMT_INSERT:
+	case STMT_UPDATE:
+	case STMT_DELETE:
+	case STMT_MERGE:
+		break;
+	default:
+		return false;
+	}
+	if (s->sw->instead.n > 0 || s->conf->prepare_unnamed_after == 0)
+		return false;
+	session_timed(s, 0);
+	statement_keep(&s->sw->statements, st);
+	s->timed = statement_ref(st);
+	s->timed_named = promotion_use(&st->promotion,
+	    (unsigned)s->conf->prepare_unnamed_after);
+	if (s->timed_named)
+		stat_add(&session_metrics(s)->c.prepared_promoted, 1);
+	return s->timed_named;
+}
+
 enum unit_result
 session_compose(struct session *s, const struct unit *u, struct query *q)
 {
@@ -348,6 +379,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	    s->server->tx == 'I' && ledger_empty(&s->server->owed) &&
 	    u->last == 'S' && !s->repeating;
 	s->sw->relied = false;
+	s->sw->promoted = alone && q != NULL && u->has_parse &&
+	    u->bind.statement.n == 0 && compose_promotes(s, q);
 	buf_consume(b, buf_len(b));
 	s->server->parse_safe = ledger_empty(&s->server->owed) &&
 	    s->server->tx != 'E';

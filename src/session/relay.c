@@ -314,6 +314,8 @@ relay_synced(void *lessee, char status)
 	s->tx = status;
 	s->since = now;
 	metrics_time(session_metrics(s), s->series, now - s->started);
+	if (s->timed != NULL)
+		session_timed(s, now - s->started);
 	stat_add(&s->stats->query_time, now - s->started);
 	if (status == 'I') {
 		stat_add(&s->stats->transactions, 1);

@@ -281,6 +281,7 @@ session_close(struct session *s, enum close_reason why, const char *detail)
 	session_release_at_end(s);
 	query_forget(s);
 	session_forget_unit(s);
+	session_timed(s, 0);
 	fill_drop(s);
 	session_listen_end(s);
 	session_login_free(s);

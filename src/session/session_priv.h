@@ -144,6 +144,8 @@ struct session {
 	struct repeat *repeat; /* the unit that was sent last, or NULL */
 	bool again;         /* it is sent again when its server is ready */
 	bool repeating;     /* ... which is happening now */
+	struct statement *timed; /* unnamed one that runs, referenced, or NULL */
+	bool timed_named;   /* ... under a name */
 	struct shape *kept; /* of the unit while it waits for a server, or NULL */
 	uint8_t fill_tries; /* fills of others that came to nothing for it */
 	size_t unit_len;    /* while waiting: its length at the head of in */
@@ -169,6 +171,8 @@ struct session_worker {
 	struct buf text;        /* physical SQL */
 	struct slice instead;   /* of the unnamed statement's text, while a unit
 	                           is composed; or empty */
+	bool promoted;          /* ... and runs its unnamed statement under a
+	                           name */
 	bool wants_native;      /* the unit at hand needs session_go_native() */
 	bool relied;            /* the unit being composed uses a statement that
 	                           its server was given under a name */
@@ -379,6 +383,8 @@ bool session_keep_sql(struct session *s, const struct unit *u,
     const struct unit_terms *t) PG_MUST_CHECK;
 /* Of the unit at hand; NULL: another one. */
 const struct unit_terms *session_terms(const struct session *s);
+/* The unnamed statement under way has ended, or will not be timed. */
+void session_timed(struct session *s, nsec_t took);
 /* The client gets the first of the kept unit's answer. */
 void session_said(struct session *s);
 /* server_ops.mend: the kept unit will be sent again, see session.again. */

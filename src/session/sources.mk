@@ -24,6 +24,8 @@ libpgsluice_a_SOURCES += \
 	src/session/login.h \
 	src/session/notify.c \
 	src/session/physical.c \
+	src/session/promote.c \
+	src/session/promote.h \
 	src/session/proof.c \
 	src/session/query.c \
 	src/session/quota.c \

@@ -23,11 +23,16 @@ void
 statement_table_init(struct statement_table *t)
 {
 	htab_init(&t->tab);
+	memset(t->kept, 0, sizeof(t->kept));
 }
 
 void
 statement_table_fini(struct statement_table *t)
 {
+	size_t i;
+
+	for (i = 0; i < STATEMENTS_KEPT; i++)
+		statement_unref(t, &t->kept[i]);
 	CHECK(t->tab.count == 0);
 	htab_fini(&t->tab);
 }
@@ -71,6 +76,17 @@ statement_get(struct statement_table *t, struct slice sql,
 	st->refs = 1;
 	htab_insert(&t->tab, &st->node, h.lo);
 	return st;
+}
+
+void
+statement_keep(struct statement_table *t, struct statement *st)
+{
+	struct statement **slot = &t->kept[st->hash.lo % STATEMENTS_KEPT];
+
+	if (*slot == st || st->sql.n > STATEMENT_KEPT_MAX)
+		return;
+	statement_unref(t, slot);
+	*slot = statement_ref(st);
 }
 
 void

@@ -14,6 +14,7 @@
 #include "base/slice.h"
 #include "pgwire/msgread.h"
 #include "route/route.h"
+#include "session/promote.h"
 
 struct statement {
 	struct htab_node node;
@@ -23,6 +24,7 @@ struct statement {
 	struct slice sql, types; /* owned, behind the struct */
 	bool declared;           /* by SQL's PREPARE: types is the text between
 	                            name and sql, not OIDs */
+	struct promotion promotion; /* as an unnamed statement */
 	/* Physical texts, made when first needed for a configuration. */
 	uint64_t generation;
 	const struct conf_database *db;
@@ -33,8 +35,14 @@ struct statement {
 	} phys[FORM_COUNT];
 };
 
+#define STATEMENTS_KEPT 256
+#define STATEMENT_KEPT_MAX 4096 /* bytes of text */
+
 struct statement_table { /* per worker */
 	struct htab tab;
+	/* Lately sent as unnamed ones, by hash: they come again, though no
+	 * session holds on to them. */
+	struct statement *kept[STATEMENTS_KEPT];
 };
 
 struct named_statement;
@@ -57,6 +65,8 @@ statement_ref(struct statement *st)
 	st->refs++;
 	return st;
 }
+/* Hold on to one for some time. */
+void statement_keep(struct statement_table *t, struct statement *st);
 void statement_unref(struct statement_table *t, struct statement **st);
 
 void statements_init(struct statements *s);

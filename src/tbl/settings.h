@@ -95,6 +95,7 @@ SETTING_TIME(server_login_retry, S_, 0, 3600 * S_, true, "After a failed attempt
 SETTING_INT(max_server_prepared, 500, 10, 100000, true, "Prepared statements kept per server; the least recently used is closed.")
 SETTING_BOOL(shared_listen, true, true, "In transaction pooling, LISTEN is done by one server for all sessions of a backend and user; off: it pins the session to a server of its own.")
 SETTING_SIZE(max_notification_bytes, 4 * MB_, 64 * KB_, GB_, true, "Notifications kept for one session that is in a transaction or does not read; over it the session is closed.")
+SETTING_INT(prepare_unnamed_after, 5, 0, 1000000, true, "Outside of transaction blocks, an unnamed statement that is sent again with each use runs as a prepared one after this many uses; 0: never.")
 SETTING_LIST(readonly_functions, "", true, "Functions of yours that only read: calling them writes nothing and leaves no session state.")
 SETTING_LIST(stateless_functions, "", true, "Functions of yours that may write but leave no session state: calling them does not pin.")
 

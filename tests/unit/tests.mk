@@ -54,6 +54,7 @@ UNIT_TESTS = \
 	tests/unit/test_pools \
 	tests/unit/test_prepared \
 	tests/unit/test_prometheus \
+	tests/unit/test_promote \
 	tests/unit/test_quota \
 	tests/unit/test_rewrite \
 	tests/unit/test_route \
@@ -258,6 +259,10 @@ tests_unit_test_prepared_LDADD = $(UNIT_LDADD)
 tests_unit_test_prometheus_SOURCES = tests/unit/test_prometheus.c
 tests_unit_test_prometheus_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_prometheus_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_promote_SOURCES = tests/unit/test_promote.c
+tests_unit_test_promote_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_promote_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_quota_SOURCES = tests/unit/test_quota.c
 tests_unit_test_quota_CPPFLAGS = $(UNIT_CPPFLAGS)
