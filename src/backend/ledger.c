@@ -111,7 +111,7 @@ ledger_push(struct ledger *l, enum owed kind, unsigned flags,
 		return true;
 	}
 	if (l->skipping) {
-		if (kind == OWED_PARSE)
+		if (kind == OWED_PARSE || (flags & LEDGER_NAME))
 			l->parse_lost(l->arg, hash);
 		if (kind != OWED_SYNC)
 			return true;
@@ -155,7 +155,7 @@ ledger_skip_to_sync(struct ledger *l)
 		e = ledger_head(l);
 		if (e->kind == OWED_SYNC)
 			return;
-		if (e->kind == OWED_PARSE)
+		if (e->kind == OWED_PARSE || (e->flags & LEDGER_NAME))
 			l->parse_lost(l->arg, e->hash);
 		ledger_pop(l);
 	}

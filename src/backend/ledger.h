@@ -28,8 +28,9 @@ enum {
 	LEDGER_REPLACE = 1 << 1, /* an error here is replaced by the lessee's own */
 	LEDGER_UNNAMED = 1 << 2, /* PARSE: of the unnamed statement */
 	LEDGER_MUTE = 1 << 3,    /* HIDE, and errors too */
-	LEDGER_STEP = 1 << 4     /* QUERY or PARSE: HIDE, but an error is the client's, with the
+	LEDGER_STEP = 1 << 4,    /* QUERY or PARSE: HIDE, but an error is the client's, with the
 	                            ReadyForQuery behind it */
+	LEDGER_NAME = 1 << 5     /* CLOSE: of a name that is kept track of */
 };
 
 struct ledger_entry {
@@ -37,7 +38,7 @@ struct ledger_entry {
 	uint32_t synth;      /* bytes in ledger.synth. SYNTH: the reply;
 	                        else: what the client calls the statement */
 	struct hash128 hash; /* of the statement that a PARSE makes, or a QUERY or EXECUTE
-	                        by SQL's PREPARE; else 0 */
+	                        by SQL's PREPARE; CLOSE: of the name; else 0 */
 };
 
 struct ledger {
@@ -52,7 +53,8 @@ struct ledger {
 	bool unsure;   /* ... which then failed: was the Sync read as data, or
 	                  behind the failure? */
 	struct buf synth;
-	/* Called for every PARSE entry that will not be answered by success. */
+	/* Called for every PARSE entry, and CLOSE with LEDGER_NAME, that will
+	 * not be answered by success. */
 	void (*parse_lost)(void *arg, struct hash128 hash);
 	void *arg;
 };

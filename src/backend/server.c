@@ -269,6 +269,9 @@ server_message(struct server *s, const struct frame *f)
 		if (s->ops != NULL)
 			s->ops->parse_ended(s->lessee, done.hash, true);
 	}
+	if (done.kind == OWED_CLOSE && (done.flags & LEDGER_NAME) &&
+	    s->ops != NULL)
+		s->ops->parse_ended(s->lessee, done.hash, true);
 	switch (f->type) {
 	case 'E':
 		return v != LEDGER_DROP && server_error(s, f, v) &&

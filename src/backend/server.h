@@ -46,8 +46,8 @@ struct server_ops {
 	 * the ReadyForQuery behind it is for the client, since the lessee
 	 * will send the unit again then. */
 	bool (*mend)(void *lessee, const char *body, size_t n);
-	/* A Parse of a named statement of this content was answered, or never
-	 * will be. */
+	/* A Parse of a named statement of this content, or a Close of a name
+	 * of this hash, was answered, or never will be. */
 	void (*parse_ended)(void *lessee, struct hash128 hash, bool ok);
 	/* CopyInResponse was seen. */
 	void (*copy_in)(void *lessee);
@@ -102,7 +102,8 @@ struct server {
 	struct ledger owed;
 	struct prepared prepared;
 	unsigned group;      /* Syncs entered: see prepared_state() */
-	bool parse_safe;     /* no Parse can fail for its place in what is sent */
+	bool parse_safe;     /* what is sent now can be neither skipped nor, if
+	                        it is good, refused */
 	struct hash128 unnamed; /* content of the unnamed statement */
 	bool has_unnamed;
 	char *app_name;         /* application_name last set by us, or NULL */

@@ -179,13 +179,28 @@ write_raw(struct session *s, struct msgwrite *w, const struct frame *f,
 	return kind == OWED_COUNT || server_owe(s->server, kind, 0, no_hash);
 }
 
-/* Remember the client's name for the Parse to be entered next. */
+/* The session has no unnamed statement: let the server say so, which may hold
+ * that of another one. */
+static bool
+write_no_unnamed(struct session *s, struct msgwrite *w)
+{
+	if (!s->server->has_unnamed)
+		return true;
+	s->server->has_unnamed = false;
+	return session_write_close(s, w, "");
+}
+
+/* Remember the client's name for the Parse or Close to be entered next. */
 static void
-parsing_add(struct session *s, struct slice name, struct hash128 hash)
+parsing_add(struct session *s, struct slice name, struct hash128 hash,
+    struct statement *st, bool closing)
 {
 	struct parsing *p = x_calloc(1, sizeof(*p) + name.n + 1);
 
 	p->hash = hash;
+	p->group = s->server->group;
+	p->closing = closing;
+	p->st = statement_ref(st);
 	memcpy(p->name, name.p, name.n);
 	TAILQ_INSERT_TAIL(&s->parsing, p, link);
 }
@@ -212,12 +227,15 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 		if (!statement_physical(s, st, form, &sql, &hash))
 			return false;
 		if (prepared_need(s->server, hash, 0) != PREPARED_HELD)
-			parsing_add(s, p.name, hash);
+			parsing_add(s, p.name, hash, st, false);
 	}
 	if (!ensure_prepared(s, w, st, p.name.n == 0 && !s->sw->promoted,
 	    form, 0, name, &sent))
 		return false;
-	return sent || server_owe_synth(s->server, "1\0\0\0\4", 5);
+	if (!sent)
+		return server_owe_synth(s->server, "1\0\0\0\4", 5);
+	s->server->parse_safe = false;
+	return true;
 }
 
 static bool
@@ -236,15 +254,8 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 		/* Perhaps one of SQL's PREPARE: it may do anything. */
 		s->writes.any = s->writes.all = true;
 		s->tx_dirty = true;
-		/* Let the server say what it says; ours must not be there. */
-		if (b.statement.n == 0 && s->server->has_unnamed) {
-			msgwrite_raw(w, "C\0\0\0\6S\0", 7);
-			s->server->has_unnamed = false;
-			if (!server_owe(s->server, OWED_CLOSE, LEDGER_HIDE,
-			    no_hash))
-				return false;
-		}
-		return write_raw(s, w, f, OWED_BIND);
+		return (b.statement.n > 0 || write_no_unnamed(s, w)) &&
+		    write_raw(s, w, f, OWED_BIND);
 	}
 	if (known != NULL)
 		q = *known;
@@ -282,7 +293,8 @@ extended_describe(struct session *s, struct msgwrite *w,
 	if (f->p[0] == 'P')
 		return write_raw(s, w, f, OWED_DESCRIBE_P);
 	if (st == NULL)
-		return write_raw(s, w, f, OWED_DESCRIBE_S);
+		return (client.n > 0 || write_no_unnamed(s, w)) &&
+		    write_raw(s, w, f, OWED_DESCRIBE_S);
 	query_prepare(s, &q, st->sql, st, NULL);
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
@@ -299,17 +311,27 @@ extended_describe(struct session *s, struct msgwrite *w,
 
 static bool
 extended_close(struct session *s, struct msgwrite *w, const struct frame *f,
-    const struct statement *st)
+    struct statement *st)
 {
+	struct slice name = slice_make(f->p + 1, f->body - 2);
+	struct hash128 hash;
+
 	if (f->p[0] == 'P')
 		return write_raw(s, w, f, OWED_CLOSE);
 	if (f->body == 2) {
 		s->server->has_unnamed = false;
 		return write_raw(s, w, f, OWED_CLOSE);
 	}
+	if (st == NULL)
+		return write_raw(s, w, f, OWED_CLOSE);
 	/* The server's copy is shared and stays. */
-	return st != NULL ? server_owe_synth(s->server, "3\0\0\0\4", 5) :
-	    write_raw(s, w, f, OWED_CLOSE);
+	if (s->server->parse_safe)
+		return server_owe_synth(s->server, "3\0\0\0\4", 5);
+	/* Skipped or not, as the server has it: no such name is there. */
+	hash = hash_bytes(name.p, name.n);
+	parsing_add(s, name, hash, st, true);
+	msgwrite_raw(w, f->p - 5, f->size);
+	return server_owe(s->server, OWED_CLOSE, LEDGER_NAME, hash);
 }
 
 static bool
@@ -405,6 +427,9 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 		if (!extended_message(s, &w, &f, q != NULL ? q->stmt :
 		    s->sw->meant[i], q) || w.failed)
 			goto fail;
+		/* These can fail, and what is behind them is skipped. */
+		if (f.type == 'B' || f.type == 'D' || f.type == 'E')
+			s->server->parse_safe = false;
 		i++;
 	}
 	if (u->last != 'S')

@@ -35,6 +35,7 @@ struct choice {
 	const struct conf_backend *wide;    /* variant backends agree */
 	bool differ, wide_differ, any;
 	const char *err_sqlstate, *err_message, *err_hint;
+	bool open;          /* a name is used whose fate is not known yet */
 	struct slice taken; /* the name a Parse wants that is in use; or empty */
 };
 
@@ -144,6 +145,22 @@ pass_commit(struct session *s)
 	}
 }
 
+/* Has the name been defined or closed by messages that an error in front of them
+ * may still skip, without taking this one along? */
+static bool
+name_is_open(const struct session *s, struct slice name)
+{
+	const struct parsing *p;
+
+	if (s->server == NULL)
+		return false;
+	TAILQ_FOREACH(p, &s->parsing, link)
+		if (p->group != s->server->group &&
+		    slice_eq_str(name, p->name))
+			return true;
+	return false;
+}
+
 static bool
 choose_parse(struct session *s, const struct frame *f, struct choice *c,
     bool *taken, struct statement **out)
@@ -155,6 +172,7 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 
 	if (!msgread_parse(f->p, f->body, &parse))
 		return false;
+	c->open |= name_is_open(s, parse.name);
 	*taken = parse.name.n > 0 && pass_find(s, parse.name) != NULL;
 	c->taken = parse.name;
 	if (*taken && s->repeating) {
@@ -191,6 +209,7 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 	if (f->type == 'P')
 		return choose_parse(s, f, c, taken, last);
 	if (f->type == 'B' && msgread_bind(f->p, f->body, &bind)) {
+		c->open |= name_is_open(s, bind.statement);
 		st = pass_find(s, bind.statement);
 		if (st != NULL) {
 			query_prepare(s, &q, st->sql, st, &bind);
@@ -199,6 +218,7 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 		}
 	} else if ((f->type == 'D' || f->type == 'C') && f->p[0] == 'S') {
 		name = slice_make(f->p + 1, f->body - 2);
+		c->open |= name_is_open(s, name);
 		st = pass_find(s, name);
 		if (f->type == 'C' && st != NULL &&
 		    !change_add(s->sw, name, NULL))
@@ -318,6 +338,8 @@ extended_run(struct session *s, struct unit *u, const struct choice *c,
 	bool relaying = s->state == SESSION_RELAY;
 	enum unit_result r;
 
+	if (relaying && c->open)
+		return UNIT_WAIT;
 	if (relaying && (taken || c->err_sqlstate != NULL ||
 	    b != s->backend)) {
 		if (!s->open_unit)

@@ -237,12 +237,23 @@ relay_parse_ended(void *lessee, struct hash128 hash, bool ok)
 	TAILQ_FOREACH(p, &s->parsing, link)
 		if (hash_eq(p->hash, hash))
 			break;
-	if (p == NULL)
-		return; /* one of our own, or of the unnamed statement */
+	if (p == NULL) {
+		/* One of our own, or of the unnamed statement. */
+		if (!ok && s->server->has_unnamed &&
+		    hash_eq(s->server->unnamed, hash))
+			statements_drop_unnamed(&s->prepared,
+			    &s->sw->statements);
+		return;
+	}
 	TAILQ_REMOVE(&s->parsing, p, link);
-	if (!ok)
+	if (!ok && (p->closing || statements_find(&s->prepared,
+	    slice_str(p->name)) == p->st))
 		statements_remove(&s->prepared, &s->sw->statements,
 		    slice_str(p->name));
+	if (!ok && p->closing)
+		statements_set(&s->prepared, &s->sw->statements,
+		    slice_str(p->name), statement_ref(p->st));
+	statement_unref(&s->sw->statements, &p->st);
 	free(p);
 }
 

@@ -189,7 +189,6 @@ session_reclaim(struct deferred *d)
 {
 	struct session *s = (struct session *)(void *)((char *)d -
 	    offsetof(struct session, reclaim));
-	struct parsing *p;
 	size_t i;
 
 	session_set_home(s, NULL);
@@ -204,10 +203,6 @@ session_reclaim(struct deferred *d)
 	free(s->startup);
 	session_forget_identity(s);
 	free(s->held_begin);
-	while ((p = TAILQ_FIRST(&s->parsing)) != NULL) {
-		TAILQ_REMOVE(&s->parsing, p, link);
-		free(p);
-	}
 	free(s->rewritten);
 	buf_reset(&s->own_error);
 	buf_reset(&s->in);
@@ -265,6 +260,7 @@ session_close(struct session *s, enum close_reason why, const char *detail)
 {
 	struct session_worker *sw = s->sw;
 	size_t i;
+	struct parsing *p;
 
 	CHECK_MAGIC(s, SESSION_MAGIC);
 	if (s->state == SESSION_CLOSED)
@@ -288,6 +284,11 @@ session_close(struct session *s, enum close_reason why, const char *detail)
 	if (s->cancel_pid != 0)
 		cancel_forget(s);
 	statements_clear(&s->prepared, &sw->statements);
+	while ((p = TAILQ_FIRST(&s->parsing)) != NULL) {
+		TAILQ_REMOVE(&s->parsing, p, link);
+		statement_unref(&sw->statements, &p->st);
+		free(p);
+	}
 	stream_close(&s->st);
 	buf_reset(&s->in);
 	htab_remove(&sw->by_id, &s->by_id);

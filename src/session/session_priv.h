@@ -53,11 +53,16 @@ struct write_set {
 	tag_t tag[WRITES_MAX];
 };
 
-/* A named Parse that a server has not answered yet. */
+/* A named Parse, or a Close that an error may skip, that a server has not
+ * answered yet. Names take effect when they are sent, and again what they were if
+ * it comes to nothing. */
 struct parsing {
 	TAILQ_ENTRY(parsing) link;
-	struct hash128 hash; /* of what was sent */
-	char name[];         /* the client's */
+	struct hash128 hash;  /* of what was sent; Close: of the name */
+	unsigned group;       /* server.group it was sent in */
+	bool closing;
+	struct statement *st; /* what the name means; Close: has meant. A reference */
+	char name[];          /* the client's */
 };
 
 struct session {
@@ -127,7 +132,7 @@ struct session {
 	bool rolled_back;   /* the last of them was ROLLBACK */
 	bool discarded;     /* DISCARD ALL completed since the last ReadyForQuery */
 	struct write_set writes;
-	TAILQ_HEAD(, parsing) parsing; /* named Parses under way, in order */
+	TAILQ_HEAD(, parsing) parsing; /* names whose fate is open, in order */
 	bool savepoints;    /* ... since the transaction began */
 	struct listening *listening; /* subscriptions; NULL: never had any */
 	bool backslashes;   /* standard_conforming_strings was switched off */

@@ -24,7 +24,7 @@ CREATE TABLE shape (a int);
 CREATE TABLE fixed (id int PRIMARY KEY, v text);
 INSERT INTO fixed SELECT n, 'fixed ' || n FROM generate_series(1, 20) n;
 """ + "".join(f"CREATE TABLE t{n} (id int PRIMARY KEY, v text);\n"
-              for n in range(16))
+              for n in range(10))
 
 NAMES = ("", "s1", "s2")
 PORTALS = ("", "p1", "p2")
@@ -52,6 +52,8 @@ class Generator:
         self.statements, self.portals = {}, {}
         self.in_block = False
         self.sloppy = rng.random() < 0.3
+        # As clients that know no pipelines; what a cache can answer.
+        self.paced = rng.random() < 0.3
         for _ in range(rng.choice((1, 2, 2, 3, 4, 6))):
             self.group()
             if rng.random() < 0.25:
@@ -62,6 +64,8 @@ class Generator:
     def put(self, label, data):
         self.labels.append(label)
         self.steps.append(data)
+        if self.paced and label in "QS":
+            self.wait()
 
     def wait(self):
         if self.steps and self.steps[-1] is not WAIT and \
@@ -89,7 +93,7 @@ class Generator:
         kind = kind or rng.choices(
             ("read", "parameter", "cached", "series", "write", "error",
              "odd", "utility", "state"),
-            (18, 24, 14, 10, 12, 6, 7, 6, 2))[0]
+            (18, 24, 60 if self.paced else 14, 10, 12, 6, 7, 6, 2))[0]
         return getattr(self, "text_" + kind)(rng, t, f"t{lane}")
 
     @staticmethod
@@ -149,7 +153,7 @@ class Generator:
             (f"INSERT INTO {table} VALUES ({n}, '{t}')", ()),
             (f"INSERT INTO {table} VALUES ($1, $2)", (str(n), t)),
             (f"UPDATE {table} SET v = '{t}' WHERE id = {n % 4}", ()),
-            (f"UPDATE {table} SET v = $1 WHERE id < 3 RETURNING *", (t,)),
+            (f"UPDATE {table} SET v = $1 WHERE id = 2 RETURNING *", (t,)),
             (f"DELETE FROM {table} WHERE id = {n % 6}", ()),
             (f"INSERT INTO {table} VALUES ({n}, '{t}') ON CONFLICT DO "
              "NOTHING RETURNING id", ()),
@@ -424,7 +428,7 @@ class Generator:
 
     def group_copy_out(self):
         sql = self.rng.choice((
-            f"COPY t{self.lane} TO STDOUT",
+            f"COPY (SELECT * FROM t{self.lane} ORDER BY id) TO STDOUT",
             f"COPY (SELECT '{self.token()}', n FROM generate_series(1, 9) n) "
             "TO STDOUT", "COPY nowhere TO STDOUT",
             "COPY (SELECT 10 / (n - 3) FROM generate_series(1, 5) n) "

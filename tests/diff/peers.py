@@ -172,12 +172,14 @@ class Exceptions:
         mode | what the server answers | what pgsluice answers | why
 
     mode: session, transaction or both.  The next two are regular expressions
-    for show() of the message in which both traces first differ; "rest" behind
-    the second one's leading "!" says that what follows it is not compared."""
+    for show() of the messages in which both traces first differ.  In front of
+    the second, "!" says that what follows is not compared, "+" that the
+    message is one more, in front of the other."""
 
     def __init__(self, path=os.path.join(HERE, "exceptions.txt"),
                  mode="transaction"):
         self.rows, self.used = [], {}
+        self.parted = False  # by a "!", since somebody cleared it
         with open(path, encoding="utf-8") as f:
             for number, line in enumerate(f, 1):
                 if not line.strip() or line.startswith("#"):
@@ -187,18 +189,19 @@ class Exceptions:
                                                    "both"):
                     raise ValueError(f"{path}:{number}: not an exception")
                 if row[0] in ("both", mode):
+                    how = row[2][0] if row[2][0] in "!+" else ""
                     self.rows.append((re.compile(row[1]), re.compile(
-                        row[2].removeprefix("!")), row[2].startswith("!"),
-                        row[3]))
+                        row[2].removeprefix(how)), how, row[3]))
 
     def explain(self, direct, proxied):
-        """(known, the rest need not be compared)"""
+        """None: unknown; else "", "!" or "+"."""
         a, b = show(direct), show(proxied)
-        for want_a, want_b, rest, why in self.rows:
+        for want_a, want_b, how, why in self.rows:
             if want_a.fullmatch(a) and want_b.fullmatch(b):
                 self.used[why] = self.used.get(why, 0) + 1
-                return True, rest
-        return False, False
+                self.parted |= how == "!"
+                return how
+        return None
 
 
 NOTHING = ("nothing", b"")
@@ -210,17 +213,19 @@ def compare(direct, proxied, exceptions=None):
     b = [normal(m) for m in proxied]
     if a == b:
         return None
-    for i in range(max(len(a), len(b))):
+    i = j = 0
+    while i < len(a) or j < len(b):
         x = a[i] if i < len(a) else NOTHING
-        y = b[i] if i < len(b) else NOTHING
+        y = b[j] if j < len(b) else NOTHING
+        i, j = i + 1, j + 1
         if x == y:
             continue
-        known, rest = (exceptions.explain(x, y) if exceptions is not None
-                       else (False, False))
-        if known and rest:
+        how = exceptions.explain(x, y) if exceptions is not None else None
+        if how is None:
+            return f"message {i - 1}: direct {show(x)}, pgsluice {show(y)}"
+        if how == "!":
             return None
-        if not known:
-            return f"message {i}: direct {show(x)}, pgsluice {show(y)}"
+        i -= how == "+"
     return None
 
 

@@ -38,10 +38,10 @@ def options(**kw):
         "lanes": 3, "only": None, "stop": 3, "n": 120, **kw})
 
 
-VARIANTS = [options(), options(pool="session", seed=6),
-            options(cache=True, seed=7),
+VARIANTS = [options(), options(pool="session", seed=11),
+            options(cache=True, seed=7, n=200),
             options(cut="random", seed=8, n=60),
-            options(cut="one", seed=9, n=30)]
+            options(cut="one", seed=9)]
 NAMES = ["transaction", "session", "cache", "random cuts", "single bytes"]
 
 
@@ -59,6 +59,19 @@ def played(twins, pgsluice, cut, request):
         sluice = pgsluice(text, SERVER=server)
         with diff.relay(cut, sluice.port, o.cut, o.seed) as front:
             yield (twins.port, front), sluice, o
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("played", VARIANTS[:4], ids=NAMES[:4], indirect=True)
+def test_sequences(played):
+    ports, sluice, o = played
+    total = diff.play_all(ports, o)
+    assert total["found"] == []
+    assert total["played"] == o.n
+    assert total["well"] > o.n // 3 and len(total["pairs"]) > 40
+    assert sluice.count("server_surprises") == 0
+    if o.cache:
+        assert sluice.count("cache_hits_l1") > 0
 
 
 @pytest.mark.parametrize("played", VARIANTS, ids=NAMES, indirect=True)

@@ -247,6 +247,36 @@ def test_statement_behind_a_group_that_failed(sluice):
             assert rawpg.types(c.read_until_ready(3)) == "1EZ312DCZ3Z"
 
 
+def test_names_in_a_group_that_fails(sluice):
+    """What an error skips neither defines nor closes a name, however early the
+    next group was sent."""
+    with rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as c:
+        fails = rawpg.parse("", "SELECT 1/0") + bound("")[:-5]
+        old, new = rawpg.parse("n", "SELECT 1"), rawpg.parse("n", "SELECT 2")
+        c.send(fails + old + rawpg.sync() + bound("n"))
+        m = c.read_until_ready(2)
+        assert rawpg.sqlstates(m) == ["22012", "26000"]
+        c.send(old + rawpg.sync())
+        c.read_until_ready()
+        c.send(fails + rawpg.close("S", "n") + new + rawpg.sync() +
+               bound("n") + rawpg.close("S", "n") + new + bound("n"))
+        m = c.read_until_ready(3)
+        assert rawpg.types(m) == "1EZ2DCZ312DCZ"
+        assert rawpg.text_rows(m) == [("1",), ("2",)]
+
+
+def test_nobody_sees_the_unnamed_statement_of_another(sluice):
+    """On the server that holds it, with none of one's own."""
+    with rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as a, \
+            rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as b:
+        for probe in (rawpg.describe("S"), rawpg.bind("", "")):
+            for _ in range(4):
+                a.send(rawpg.parse("", "SELECT 1 AS secret") + rawpg.sync())
+                a.read_until_ready()
+                b.send(probe + rawpg.sync())
+                assert rawpg.sqlstates(b.read_until_ready()) == ["26000"]
+
+
 def test_large_statement(sluice):
     text = "SELECT %s::int /* " + "x" * 300000 + " */"
     with sluice.connect() as conn:
