@@ -145,18 +145,9 @@ command_one_of(const char *word, const char *const *names, size_t n)
 static bool
 command_is_setting(const char *word)
 {
-	static const char *const names[] = {
-#define SETTING_BOOL(name, def, reload, doc) #name,
-#define SETTING_INT(name, def, lo, hi, reload, doc) #name,
-#define SETTING_SIZE(name, def, lo, hi, reload, doc) #name,
-#define SETTING_TIME(name, def, lo, hi, reload, doc) #name,
-#define SETTING_STR(name, def, reload, doc) #name,
-#define SETTING_ENUM(name, type, def, words, reload, doc) #name,
-#define SETTING_LIST(name, def, reload, doc) #name,
-#include "tbl/settings.h"
-	};
+	bool reloadable;
 
-	return command_one_of(word, names, ARRAY_SIZE(names));
+	return conf_setting_name(word, &reloadable) != NULL;
 }
 
 /* What drivers set at login or around transactions; the answers of the console

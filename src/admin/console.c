@@ -182,17 +182,25 @@ struct console_order { /* for the control thread */
 	struct control_message m;
 	struct worker *w;
 	uint64_t session;
+	enum control_stop stop; /* of SHUTDOWN */
+	const char *setting;    /* of SET */
+	char value[];           /* of SET */
 };
 
 static void
 console_order(struct console_call *call,
-    void (*run)(struct control *c, struct control_message *m))
+    void (*run)(struct control *c, struct control_message *m),
+    enum control_stop stop, const char *setting)
 {
-	struct console_order *o = x_calloc(1, sizeof(*o));
+	size_t n = strlen(call->line->value) + 1;
+	struct console_order *o = x_calloc(1, sizeof(*o) + n);
 
 	o->m.run = run;
 	o->w = call->w;
 	o->session = call->session;
+	o->stop = stop;
+	o->setting = setting;
+	memcpy(o->value, call->line->value, n);
 	control_post(call->control, &o->m);
 }
 
@@ -211,6 +219,15 @@ console_diag_text(const struct conf_diag *d)
 		at = stpcpy(stpcpy(at, i > 0 ? "\n" : ""), d->msg[i]);
 	*at = '\0';
 	return text;
+}
+
+/* A NOTICE for every change, before the tag. */
+static void
+console_notice(void *arg, const char *line)
+{
+	struct tour *t = arg;
+
+	msgwrite_notice(&t->rows.w, "NOTICE", "00000", line);
 }
 
 static void
@@ -233,7 +250,7 @@ console_reload_run(struct control *c, struct control_message *m)
 	struct tour *t = tour_new(o->w, o->session);
 	struct conf_diag d;
 
-	if (!control_reload(c, &d))
+	if (!control_reload(c, &d, console_notice, t))
 		t->text = console_diag_text(&d);
 	conf_diag_fini(&d);
 	t->done = console_reload_done;
@@ -244,19 +261,87 @@ console_reload_run(struct control *c, struct control_message *m)
 void
 console_reload(struct console_call *call)
 {
-	console_order(call, console_reload_run);
+	console_order(call, console_reload_run, STOP_CLIENTS, NULL);
 }
+
+/* ------------------------------------------------------------ SET */
+
+static void
+console_set_done(struct tour *t)
+{
+	if (t->text == NULL)
+		rows_reply(&t->rows, t->origin, t->session, "SET");
+	else
+		rows_error(t->origin, t->session, "22023",
+		    "the setting was not changed", t->text,
+		    "SHOW CONFIG shows the settings in force.");
+}
+
+static void
+console_set_run(struct control *c, struct control_message *m)
+{
+	struct console_order *o = (struct console_order *)(void *)m;
+	struct tour *t = tour_new(o->w, o->session);
+	struct conf_diag d;
+
+	if (!control_set(c, o->setting, o->value, &d, console_notice, t))
+		t->text = console_diag_text(&d);
+	conf_diag_fini(&d);
+	t->done = console_set_done;
+	tour_start(t);
+	free(o);
+}
+
+void
+console_set(struct console_call *call)
+{
+	bool reloadable = false;
+	const char *name = conf_setting_name(call->line->name, &reloadable);
+	char text[160];
+
+	CHECK(name != NULL);
+	if (reloadable) {
+		console_order(call, console_set_run, STOP_CLIENTS, name);
+		return;
+	}
+	snprintf(text, sizeof(text), "setting \"%s\" cannot be changed "
+	    "without a restart", name);
+	rows_error(call->w, call->session, "55P02", text, NULL,
+	    "Change it in the configuration file and restart.");
+}
+
+/* ------------------------------------------------------------ SHUTDOWN */
 
 static void
 console_shutdown_run(struct control *c, struct control_message *m)
 {
-	free(m);
-	control_stop(c, false);
+	struct console_order *o = (struct console_order *)(void *)m;
+
+	control_stop(c, o->stop);
+	free(o);
+}
+
+static void
+console_stop(struct console_call *call, enum control_stop how)
+{
+	console_done(call, "SHUTDOWN");
+	console_order(call, console_shutdown_run, how, NULL);
 }
 
 void
 console_shutdown(struct console_call *call)
 {
-	console_done(call, "SHUTDOWN");
-	console_order(call, console_shutdown_run);
+	console_stop(call, STOP_DRAIN);
+}
+
+void
+console_shutdown_servers(struct console_call *call)
+{
+	console_stop(call, STOP_SERVERS);
+}
+
+void
+console_shutdown_clients(struct console_call *call)
+{
+	console_stop(call, STOP_CLIENTS);
 }

@@ -72,19 +72,29 @@ control_on_wake(evutil_socket_t fd, short what PG_UNUSED, void *arg)
 
 /* ------------------------------------------------------------ reload */
 
+struct control_change {
+	control_change_cb *fn;
+	void *arg;
+};
+
 static void
-control_log_change(void *arg PG_UNUSED, const char *line)
+control_change(void *arg, const char *line)
 {
+	const struct control_change *ch = arg;
+
 	log_info("conf", "msg=\"setting changed\" change=%s", log_escs(line));
+	if (ch->fn != NULL)
+		ch->fn(ch->arg, line);
 }
 
 static void
-control_apply(struct control *c, struct session_setup *fresh)
+control_apply(struct control *c, struct session_setup *fresh,
+    struct control_change *ch)
 {
 	const struct conf *conf = fresh->conf;
 	struct session_setup old = c->setup;
 
-	conf_diff(old.conf, conf, control_log_change, NULL);
+	conf_diff(old.conf, conf, control_change, ch);
 	__atomic_store_n(&log_threshold, (enum log_level)conf->log_level,
 	    __ATOMIC_RELAXED);
 	pool_configure(conf);
@@ -95,11 +105,24 @@ control_apply(struct control *c, struct session_setup *fresh)
 	setup_release(&old);
 }
 
-bool
-control_reload(struct control *c, struct conf_diag *d)
+static void
+control_refused(const struct conf_diag *d)
 {
-	struct session_setup fresh;
 	int i;
+
+	for (i = 0; i < d->n; i++)
+		log_error("conf", "msg=\"bad configuration\" error=%s",
+		    log_escs(d->msg[i]));
+	log_error("conf", "msg=\"reload refused, the old "
+	    "configuration stays\" errors=%d", d->n);
+}
+
+bool
+control_reload(struct control *c, struct conf_diag *d, control_change_cb *fn,
+    void *arg)
+{
+	struct control_change ch = { fn, arg };
+	struct session_setup fresh;
 
 	CHECK_MAGIC(c, CONTROL_MAGIC);
 	/* A service manager must not hear of readiness while stopping. */
@@ -107,27 +130,37 @@ control_reload(struct control *c, struct conf_diag *d)
 		c->hooks.reloading();
 	c->last_reload_ok = setup_load(c->path, &c->setup, &fresh, d);
 	if (c->last_reload_ok) {
-		control_apply(c, &fresh);
+		control_apply(c, &fresh, &ch);
 		log_info("conf", "msg=\"configuration reloaded\" file=%s "
 		    "generation=%llu", log_escs(c->path),
 		    (unsigned long long)c->setup.conf->generation);
 	} else {
-		for (i = 0; i < d->n; i++)
-			log_error("conf", "msg=\"bad configuration\" error=%s",
-			    log_escs(d->msg[i]));
-		log_error("conf", "msg=\"reload refused, the old "
-		    "configuration stays\" errors=%d", d->n);
+		control_refused(d);
 	}
 	if (c->state == CONTROL_SERVING)
 		c->hooks.serving();
 	return c->last_reload_ok;
 }
 
+bool
+control_set(struct control *c, const char *name, const char *value,
+    struct conf_diag *d, control_change_cb *fn, void *arg)
+{
+	struct control_change ch = { fn, arg };
+	struct session_setup fresh;
+
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	if (!setup_change(&c->setup, name, value, &fresh, d))
+		return false;
+	control_apply(c, &fresh, &ch);
+	return true;
+}
+
 /* ------------------------------------------------------------ stop */
 
 struct drain_message {
 	struct message m;
-	bool now;
+	enum session_drain how;
 };
 
 static void
@@ -135,12 +168,12 @@ drain_run(struct worker *w, struct message *m)
 {
 	struct drain_message *dm = (struct drain_message *)(void *)m;
 
-	session_drain(w, dm->now);
+	session_drain(w, dm->how);
 	free(dm);
 }
 
 static void
-control_drain(struct control *c, bool now)
+control_drain(struct control *c, enum session_drain how)
 {
 	struct drain_message *dm;
 	unsigned i;
@@ -148,7 +181,7 @@ control_drain(struct control *c, bool now)
 	for (i = 0; i < c->n_workers; i++) {
 		dm = x_calloc(1, sizeof(*dm));
 		dm->m.run = drain_run;
-		dm->now = now;
+		dm->how = how;
 		worker_post(c->workers[i], &dm->m);
 	}
 }
@@ -159,7 +192,7 @@ control_fast(struct control *c)
 	if (c->fast_began != 0)
 		return;
 	c->fast_began = clock_mono();
-	control_drain(c, true);
+	control_drain(c, DRAIN_NOW);
 }
 
 static void
@@ -173,7 +206,8 @@ control_on_drain(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
 	CHECK_MAGIC(c, CONTROL_MAGIC);
 	if (left == 0) {
 		event_base_loopbreak(c->base);
-	} else if (c->fast_began == 0 && now - c->drain_began > DRAIN_TIME) {
+	} else if (c->fast_began == 0 && c->stop == STOP_DRAIN &&
+	    now - c->drain_began > DRAIN_TIME) {
 		log_warn("main", "msg=\"clients did not finish in time, "
 		    "closing them\" clients=%u", left);
 		control_fast(c);
@@ -184,22 +218,35 @@ control_on_drain(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
 	}
 }
 
+static const char *const control_stops[] = {
+	[STOP_CLIENTS] = "wait_for_clients",
+	[STOP_SERVERS] = "wait_for_servers",
+	[STOP_DRAIN] = "drain", [STOP_FAST] = "fast",
+};
+
 void
-control_stop(struct control *c, bool fast)
+control_stop(struct control *c, enum control_stop how)
 {
+	bool first = c->state != CONTROL_DRAINING;
+
 	CHECK_MAGIC(c, CONTROL_MAGIC);
-	if (c->state != CONTROL_DRAINING) {
-		log_info("main", "msg=\"stopping\" clients=%u mode=%s",
-		    session_count(), fast ? "fast" : "drain");
+	if (!first && how <= c->stop)
+		return;
+	log_info("main", "msg=\"stopping\" clients=%u mode=%s",
+	    session_count(), control_stops[how]);
+	if (first) {
 		c->state = CONTROL_DRAINING;
-		c->drain_began = clock_mono();
 		c->hooks.stopping();
 		doors_close(c->doors);
-		control_drain(c, false);
 		event_add(c->on_drain, &control_drain_look);
 	}
-	if (fast)
+	c->stop = how;
+	c->drain_began = clock_mono();
+	if (how == STOP_FAST)
 		control_fast(c);
+	else
+		control_drain(c, how == STOP_CLIENTS ? DRAIN_CONSOLE :
+		    DRAIN_IDLE);
 }
 
 /* ------------------------------------------------------------ signals */
@@ -234,13 +281,15 @@ control_on_signal(evutil_socket_t sig, short what PG_UNUSED, void *arg)
 	CHECK_MAGIC(c, CONTROL_MAGIC);
 	if (sig == SIGHUP) {
 		/* Errors are in the log. */
-		if (!control_reload(c, &d))
+		if (!control_reload(c, &d, NULL, NULL))
 			log_debug("conf", "msg=\"reload by signal failed\"");
 		conf_diag_fini(&d);
 		return;
 	}
-	/* A second SIGTERM means: now. */
-	control_stop(c, sig == SIGINT || c->state == CONTROL_DRAINING);
+	/* A second SIGTERM means: now. One after a SHUTDOWN that may last
+	 * means: within DRAIN_TIME. */
+	control_stop(c, sig == SIGINT || (c->state == CONTROL_DRAINING &&
+	    c->stop >= STOP_DRAIN) ? STOP_FAST : STOP_DRAIN);
 }
 
 /* ------------------------------------------------------------ heartbeat */

@@ -17,6 +17,13 @@
 
 enum control_state { CONTROL_STARTING, CONTROL_SERVING, CONTROL_DRAINING };
 
+enum control_stop {
+	STOP_CLIENTS, /* when all clients have gone by themselves */
+	STOP_SERVERS, /* when transactions have ended, however long they take */
+	STOP_DRAIN,   /* the same, within 30 seconds */
+	STOP_FAST     /* without waiting for transactions */
+};
+
 struct control;
 
 /* As struct message, for the control thread. */
@@ -63,6 +70,7 @@ struct control {
 	struct control_messages inbox; /* under lock */
 	struct pulse *pulses;
 	nsec_t alive_at;            /* next hooks.alive() */
+	enum control_stop stop;     /* while DRAINING */
 	nsec_t drain_began, fast_began;
 };
 
@@ -85,11 +93,18 @@ void control_post(struct control *c, struct control_message *m);
 
 /* The rest: control thread. */
 
+/* Told of every change, one line each. */
+typedef void control_change_cb(void *arg, const char *line);
 /* false: the old configuration stays, whole; diagnostics in *d, which is set
- * up in both cases. */
-bool control_reload(struct control *c, struct conf_diag *d) PG_MUST_CHECK;
-/* fast: do not wait for transactions. */
-void control_stop(struct control *c, bool fast);
+ * up in both cases. fn may be NULL. */
+bool control_reload(struct control *c, struct conf_diag *d,
+    control_change_cb *fn, void *arg) PG_MUST_CHECK;
+/* The same for one setting, until the next reload. */
+bool control_set(struct control *c, const char *name, const char *value,
+    struct conf_diag *d, control_change_cb *fn, void *arg) PG_MUST_CHECK;
+
+/* A later call may only be more urgent. */
+void control_stop(struct control *c, enum control_stop how);
 /* Number of a worker whose loop has not moved for some seconds, or -1. */
 int control_stalled(struct control *c);
 

@@ -35,7 +35,7 @@ static void
 ending_close_all(struct worker *w, struct message *m)
 {
 	free(m);
-	session_drain(w, true);
+	session_drain(w, DRAIN_NOW);
 	server_each(w, ending_close_server, NULL);
 	atomic_fetch_add(&ending_acks, 1);
 }

@@ -114,11 +114,12 @@ setup_load_files(struct session_setup *s, const struct session_setup *old,
 	}
 }
 
-bool
-setup_load(const char *path, const struct session_setup *old,
+/* conf: taken over; NULL: there are messages in *d. */
+static bool
+setup_of(struct conf *conf, const struct session_setup *old,
     struct session_setup *out, struct conf_diag *d)
 {
-	struct session_setup s = { .conf = conf_load(path, d) };
+	struct session_setup s = { .conf = conf };
 
 	if (s.conf == NULL)
 		return false;
@@ -129,6 +130,20 @@ setup_load(const char *path, const struct session_setup *old,
 	}
 	*out = s;
 	return true;
+}
+
+bool
+setup_load(const char *path, const struct session_setup *old,
+    struct session_setup *out, struct conf_diag *d)
+{
+	return setup_of(conf_load(path, d), old, out, d);
+}
+
+bool
+setup_change(const struct session_setup *old, const char *name,
+    const char *value, struct session_setup *out, struct conf_diag *d)
+{
+	return setup_of(conf_change(old->conf, name, value, d), old, out, d);
 }
 
 void

@@ -12,6 +12,11 @@
  * untouched. *d is set up in both cases. Control thread only. */
 bool setup_load(const char *path, const struct session_setup *old,
     struct session_setup *out, struct conf_diag *d) PG_MUST_CHECK;
+/* The same with one setting changed (see conf_change()); the files it names
+ * are read again. */
+bool setup_change(const struct session_setup *old, const char *name,
+    const char *value, struct session_setup *out, struct conf_diag *d)
+    PG_MUST_CHECK;
 /* References of its own to the same things. */
 void setup_copy(struct session_setup *to, const struct session_setup *from);
 void setup_release(struct session_setup *s);

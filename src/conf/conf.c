@@ -92,6 +92,9 @@ conf_free(struct conf *c)
 	free(c->users);
 	free(c->user_map);
 	free(c->path);
+	explicit_bzero(c->text, c->text_len);
+	free(c->text);
+	conf_strings_fini(&c->changes);
 	c->magic = 0;
 	free(c);
 }
@@ -113,19 +116,38 @@ conf_read_tree(struct conf_parse *p, const char *text, size_t len)
 	return root;
 }
 
-struct conf *
-conf_load_buffer(const char *name, const char *text, size_t len,
-    struct conf_diag *d)
+static struct conf *
+conf_new(const char *name, const char *text, size_t len,
+    const struct conf_strings *changes)
+{
+	struct conf *c = x_calloc(1, sizeof(*c));
+	size_t i;
+
+	c->magic = CONF_MAGIC;
+	atomic_init(&c->refs, 1);
+	c->path = x_strdup(name);
+	c->text = x_malloc(len + 1);
+	memcpy(c->text, text, len);
+	c->text_len = len;
+	for (i = 0; i < changes->n; i++)
+		conf_strings_add(&c->changes, changes->v[i]);
+	return c;
+}
+
+static struct conf *
+conf_build(const char *name, const char *text, size_t len,
+    const struct conf_strings *changes, struct conf_diag *d)
 {
 	struct conf_parse p = { .path = name, .diag = d };
+	size_t i;
 
 	d->n = 0;
 	p.root = conf_read_tree(&p, text, len);
 	if (p.root != NULL) {
-		p.conf = x_calloc(1, sizeof(*p.conf));
-		p.conf->magic = CONF_MAGIC;
-		atomic_init(&p.conf->refs, 1);
-		p.conf->path = x_strdup(name);
+		p.conf = conf_new(name, text, len, changes);
+		for (i = 0; i < changes->n; i += 2)
+			conf_tree_set(p.root, changes->v[i],
+			    changes->v[i + 1]);
 		conf_take_settings(&p);
 		conf_take_backends(&p);
 		conf_take_databases(&p);
@@ -145,6 +167,35 @@ conf_load_buffer(const char *name, const char *text, size_t len,
 	if (p.conf != NULL)
 		conf_free(p.conf);
 	return NULL;
+}
+
+struct conf *
+conf_load_buffer(const char *name, const char *text, size_t len,
+    struct conf_diag *d)
+{
+	static const struct conf_strings none;
+
+	return conf_build(name, text, len, &none, d);
+}
+
+struct conf *
+conf_change(const struct conf *from, const char *name, const char *value,
+    struct conf_diag *d)
+{
+	struct conf_strings changes = { .n = 0 };
+	struct conf *c;
+	size_t i;
+
+	for (i = 0; i < from->changes.n; i += 2)
+		if (strcmp(from->changes.v[i], name) != 0) {
+			conf_strings_add(&changes, from->changes.v[i]);
+			conf_strings_add(&changes, from->changes.v[i + 1]);
+		}
+	conf_strings_add(&changes, name);
+	conf_strings_add(&changes, value);
+	c = conf_build(from->path, from->text, from->text_len, &changes, d);
+	conf_strings_fini(&changes);
+	return c;
 }
 
 /* The whole file, malloc'ed, *len counted up from 0; NULL with errno. Never

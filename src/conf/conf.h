@@ -126,6 +126,9 @@ struct conf {
 	atomic_uint refs;
 	uint64_t generation; /* 1, 2, ... one per successful load */
 	char *path;
+	char *text;          /* of the file, to be read again with changes */
+	size_t text_len;
+	struct conf_strings changes; /* by conf_change(): name, value, ... */
 
 	/* settings: one field a row of tbl/settings.h */
 #define SETTING_BOOL(name, def, reload, doc) bool name;
@@ -167,6 +170,14 @@ struct conf *conf_load(const char *path, struct conf_diag *d) PG_MUST_CHECK;
  * set up by both. libconfuse keeps its lexer in globals: control thread only. */
 struct conf *conf_load_buffer(const char *name, const char *text, size_t len,
     struct conf_diag *d) PG_MUST_CHECK;
+/* The same text again, with this setting changed on top of those that were
+ * changed before, and checked as a whole; diagnostics about the change begin
+ * with "SET:". A list is given as "a, b". NULL with messages in *d. */
+struct conf *conf_change(const struct conf *from, const char *name,
+    const char *value, struct conf_diag *d) PG_MUST_CHECK;
+/* Name of a setting as the table spells it, found without regard to case;
+ * NULL: there is none. reloadable: it can be changed without a restart. */
+const char *conf_setting_name(const char *name, bool *reloadable);
 void conf_ref(struct conf *c);
 void conf_unref(struct conf **c); /* nulls the caller's pointer */
 

@@ -44,9 +44,9 @@ struct conf_row {
 struct conf_opt {
 	struct conf_opt *next;
 	char *name;
-	int line;
+	int line;  /* 0: not of the file, see conf_tree_set() */
 	int again; /* line of a second assignment, or 0 */
-	struct conf_strings values; /* at least one */
+	struct conf_strings values; /* at least one; none: an empty list */
 };
 
 struct conf_sec {
@@ -92,6 +92,9 @@ char *conf_scan(struct conf_parse *p, const char *text, size_t len)
 /* parse_tree.c: the tree of scanned text; NULL: not even that. */
 struct conf_sec *conf_tree_parse(struct conf_parse *p, char *text)
     PG_MUST_CHECK;
+/* Give a setting another value, as if it stood so on line 0. */
+void conf_tree_set(struct conf_sec *root, const char *name,
+    const char *value);
 void conf_tree_free(struct conf_sec *s);
 const struct conf_opt *conf_sec_opt(const struct conf_sec *s, const char *name);
 /* Next section of this kind, starting with s itself; or NULL. */

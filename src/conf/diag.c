@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Diagnostics: "path:line: what, expected what", at most CONF_DIAG_MAX.
+ * Diagnostics: "path:line: what, expected what", at most CONF_DIAG_MAX. Of a value that
+ * stands in no file: "SET: what, expected what".
  *
  * Messages quote the file, so bytes that would steer a terminal or break a
  * log line are replaced here, once for all.  Passwords are the callers' duty:
@@ -35,7 +36,10 @@ conf_complain(struct conf_parse *p, int line, const char *fmt, ...)
 			*c = '?';
 	size = strlen(p->path) + strlen(text) + 24;
 	msg = x_malloc(size);
-	(void)snprintf(msg, size, "%s:%d: %s", p->path, line, text);
+	if (line == 0)
+		(void)snprintf(msg, size, "SET: %s", text);
+	else
+		(void)snprintf(msg, size, "%s:%d: %s", p->path, line, text);
 	p->lines[d->n] = line;
 	d->msg[d->n++] = msg;
 }

@@ -390,3 +390,45 @@ conf_sec_count(const struct conf_sec *s, enum conf_block b)
 		n++;
 	return n;
 }
+
+/* "a, b" to its parts. */
+static void
+tree_split(struct conf_strings *l, const char *value)
+{
+	const char *p = value, *end;
+	char *part;
+	size_t n;
+
+	while (*(p += strspn(p, " ,")) != '\0') {
+		end = p + strcspn(p, ",");
+		for (n = (size_t)(end - p); p[n - 1] == ' '; n--)
+			;
+		part = x_strndup(p, n);
+		conf_strings_add(l, part);
+		free(part);
+		p = end;
+	}
+}
+
+void
+conf_tree_set(struct conf_sec *root, const char *name, const char *value)
+{
+	const struct conf_row *row = conf_row_find(BLOCK_ROOT, name);
+	struct conf_opt *o = root->opts;
+
+	CHECK(row != NULL);
+	while (o != NULL && strcmp(o->name, name) != 0)
+		o = o->next;
+	if (o == NULL) {
+		o = x_calloc(1, sizeof(*o));
+		o->name = x_strdup(name);
+		*root->opts_tail = o;
+		root->opts_tail = &o->next;
+	}
+	o->line = 0;
+	conf_strings_fini(&o->values);
+	if (row->type == TYPE_LIST)
+		tree_split(&o->values, value);
+	else
+		conf_strings_add(&o->values, value);
+}

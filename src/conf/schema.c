@@ -113,3 +113,29 @@ conf_schema_list(enum conf_block b, char *out, size_t size)
 		at += (size_t)wrote;
 	}
 }
+
+const char *
+conf_setting_name(const char *name, bool *reloadable)
+{
+	static const struct {
+		const char *name;
+		bool reload;
+	} all[] = {
+#define SETTING_BOOL(name, def, reload, doc) { #name, reload },
+#define SETTING_INT(name, def, lo, hi, reload, doc) { #name, reload },
+#define SETTING_SIZE(name, def, lo, hi, reload, doc) { #name, reload },
+#define SETTING_TIME(name, def, lo, hi, reload, doc) { #name, reload },
+#define SETTING_STR(name, def, reload, doc) { #name, reload },
+#define SETTING_ENUM(name, type, def, words, reload, doc) { #name, reload },
+#define SETTING_LIST(name, def, reload, doc) { #name, reload },
+#include "tbl/settings.h"
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		if (strcasecmp(all[i].name, name) == 0) {
+			*reloadable = all[i].reload;
+			return all[i].name;
+		}
+	return NULL;
+}

@@ -317,22 +317,35 @@ session_layer_tick(struct worker *w, nsec_t now)
 	pool_tick(w, now);
 }
 
+static bool
+session_drains(const struct session *s, enum session_drain how)
+{
+	switch (how) {
+	case DRAIN_CONSOLE:
+		return s->console != NULL;
+	case DRAIN_NOW:
+		return true;
+	case DRAIN_IDLE:
+		break;
+	}
+	return (s->state == SESSION_IDLE || s->state == SESSION_STARTUP ||
+	    s->state == SESSION_TLS || s->state == SESSION_AUTH) &&
+	    s->tx == 'I' && !s->open_unit;
+}
+
 void
-session_drain(struct worker *w, bool now)
+session_drain(struct worker *w, enum session_drain how)
 {
 	struct session_worker *sw = w->sessions;
 	struct session *s, *next;
 
-	sw->draining = true;
-	if (now)
+	if (how != DRAIN_CONSOLE)
+		sw->draining = true;
+	if (how == DRAIN_NOW)
 		hub_stop(w);
 	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
-		if (now || ((s->state == SESSION_IDLE ||
-		    s->state == SESSION_STARTUP || s->state == SESSION_TLS ||
-		    s->state == SESSION_AUTH ||
-		    s->state == SESSION_AUTH_WAIT) && s->tx == 'I' &&
-		    !s->open_unit))
+		if (session_drains(s, how))
 			session_close(s, CLOSE_SHUTDOWN, NULL);
 	}
 }

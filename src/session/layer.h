@@ -83,9 +83,14 @@ enum console_wait session_console_wait(struct worker *w, uint64_t session);
 void session_console_reply(struct worker *w, uint64_t session,
     const struct buf *messages);
 
-/* Stop: idle sessions are closed (57P01), busy ones when their transaction
- * ends. now: close all at once. On the worker's thread. */
-void session_drain(struct worker *w, bool now);
+enum session_drain {
+	DRAIN_CONSOLE, /* close the console's sessions; clients stay */
+	DRAIN_IDLE,    /* close idle sessions (57P01), busy ones when their
+	                  transaction ends; take no new ones */
+	DRAIN_NOW      /* close all at once */
+};
+/* On the worker's thread. */
+void session_drain(struct worker *w, enum session_drain how);
 /* Symbol of a close reason, in which order metrics.closes counts them; NULL:
  * there is none of that number. */
 const char *session_close_reason(unsigned reason);

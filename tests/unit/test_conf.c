@@ -940,6 +940,95 @@ test_schema(void **state)
 	assert_null(conf_schema_nearest(BLOCK_CACHE, "conninfo"));
 }
 
+/* ---- SET ---- */
+
+static const char changing[] =
+    "pool_size = 30\nmin_pool_size = 5\nadmin_users = {\"a\"}\n"
+    "backend \"b\" { conninfo = \"host=h password=secret\" }\n"
+    "database \"d\" { backend = \"b\" }\n";
+
+static void
+test_change(void **state PG_UNUSED)
+{
+	struct conf_diag d;
+	struct conf *c = conf_load_buffer("f", changing, strlen(changing), &d);
+	struct conf *two, *three;
+
+	assert_non_null(c);
+	two = conf_change(c, "query_timeout", "3s", &d);
+	assert_non_null(two);
+	assert_int_equal(two->query_timeout, 3 * NSEC_PER_SEC);
+	assert_int_equal(two->pool_size, 30);
+	assert_int_equal(c->query_timeout, 0);
+	assert_true(two->generation > c->generation);
+	/* On top of what was changed before; the last one counts. */
+	three = conf_change(two, "admin_users", " x,y z , ", &d);
+	assert_non_null(three);
+	assert_int_equal(three->query_timeout, 3 * NSEC_PER_SEC);
+	assert_int_equal(three->admin_users.n, 2);
+	assert_string_equal(three->admin_users.v[0], "x");
+	assert_string_equal(three->admin_users.v[1], "y z");
+	conf_unref(&two);
+	two = conf_change(three, "query_timeout", "0", &d);
+	assert_non_null(two);
+	assert_int_equal(two->query_timeout, 0);
+	assert_int_equal(two->changes.n, 4);
+	conf_unref(&three);
+	three = conf_change(two, "admin_users", "", &d);
+	assert_non_null(three);
+	assert_int_equal(three->admin_users.n, 0);
+	conf_unref(&two);
+	conf_unref(&three);
+	conf_unref(&c);
+}
+
+static void
+change_refused(const struct conf *c, const char *name, const char *value,
+    const char *why)
+{
+	struct conf_diag d;
+
+	assert_null(conf_change(c, name, value, &d));
+	assert_int_equal(d.n, 1);
+	assert_string_equal(d.msg[0], why);
+	conf_diag_fini(&d);
+}
+
+static void
+test_change_refused(void **state PG_UNUSED)
+{
+	struct conf_diag d;
+	struct conf *c = conf_load_buffer("f", changing, strlen(changing), &d);
+
+	assert_non_null(c);
+	change_refused(c, "query_timeout", "x", "SET: query_timeout: 'x' is "
+	    "not a duration, expected one like 250ms, 30s, 5min, 1h, 7d or 0");
+	change_refused(c, "pool_size", "0", "SET: pool_size: '0' is out of "
+	    "range, expected 1 to 10000");
+	change_refused(c, "min_pool_size", "31", "SET: min_pool_size: 31 is "
+	    "more than pool_size, expected at most 30");
+	/* What stands in the file does not go with it. */
+	change_refused(c, "pool_size", "4", "f:2: min_pool_size: 5 is more "
+	    "than pool_size, expected at most 4");
+	change_refused(c, "pool_mode", "x", "SET: pool_mode: 'x' is not "
+	    "known, expected one of transaction, session");
+	conf_unref(&c);
+}
+
+static void
+test_setting_names(void **state PG_UNUSED)
+{
+	bool reloadable = false;
+
+	assert_string_equal(conf_setting_name("Query_TIMEOUT", &reloadable),
+	    "query_timeout");
+	assert_true(reloadable);
+	assert_string_equal(conf_setting_name("workers", &reloadable),
+	    "workers");
+	assert_false(reloadable);
+	assert_null(conf_setting_name("nothing", &reloadable));
+}
+
 int
 main(void)
 {
@@ -967,6 +1056,9 @@ main(void)
 		cmocka_unit_test(test_secrets_in_rows),
 		cmocka_unit_test(test_each_setting),
 		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_change_refused),
+		cmocka_unit_test(test_setting_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
