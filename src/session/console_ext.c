@@ -15,7 +15,9 @@
 #include "pgwire/frame.h"
 #include "session/console.h"
 
-#define CONSOLE_KEPT_MAX 1000u /* statements, or portals, of a session */
+#define CONSOLE_STATEMENTS_MAX 1000u
+#define CONSOLE_PORTALS_MAX 20u /* each may hold a whole answer */
+#define CONSOLE_SEND_AT (256 * 1024)
 #define CONSOLE_BYTES_MAX ((size_t)128 << 20)
 
 /* ---- statements and portals ------------------------------------------------ */
@@ -162,7 +164,7 @@ ext_parse(struct console *c, const struct frame *f)
 	}
 	if (st != NULL)
 		statement_free(c, st);
-	if (c->n_statements == CONSOLE_KEPT_MAX) {
+	if (c->n_statements == CONSOLE_STATEMENTS_MAX) {
 		ext_error(c, "54000", "too many prepared statements on the "
 		    "console");
 		return;
@@ -255,7 +257,7 @@ ext_bind(struct console *c, const struct frame *f)
 	buf_init(&p->desc, 64 * 1024);
 	buf_init(&p->rows, CONSOLE_BYTES_MAX);
 	TAILQ_INSERT_TAIL(&c->portals, p, link);
-	if (++c->n_portals > CONSOLE_KEPT_MAX) {
+	if (++c->n_portals > CONSOLE_PORTALS_MAX) {
 		portal_free(c, p);
 		ext_error(c, "54000", "too many portals on the console");
 	} else if (!ext_formats(&b, &st->desc, &p->desc)) {
@@ -373,6 +375,23 @@ ext_wants_conversion(const struct console_portal *p)
 	return false;
 }
 
+/* All has been given but the tag, which is said again to whoever executes
+ * again: the rows need not be kept. */
+static void
+ext_finish(struct console_portal *p, const struct frame *tag, const char *at)
+{
+	struct buf last;
+
+	buf_init(&last, CONSOLE_BYTES_MAX);
+	if (p->pos == 0 || !buf_append(&last, at, tag->size)) {
+		buf_reset(&last);
+		return;
+	}
+	buf_reset(&p->rows);
+	p->rows = last;
+	p->pos = 0;
+}
+
 /* Give at most max rows (0: all) of what the command answered. */
 static void
 ext_deliver(struct console *c, struct console_portal *p, uint32_t max)
@@ -400,9 +419,10 @@ ext_deliver(struct console *c, struct console_portal *p, uint32_t max)
 			ext_raw(c, at, f.size);
 		if (f.type == 'E')
 			c->failed = true;
-		/* The last is said again to whoever executes again. */
-		if (f.type == 'C')
+		if (f.type == 'C') {
+			ext_finish(p, &f, at);
 			return;
+		}
 		p->pos += f.size;
 	}
 }
@@ -497,6 +517,8 @@ console_extended(struct session *s, const struct unit *u)
 			return s->state == SESSION_CLOSED ? UNIT_CLOSED :
 			    UNIT_WAIT;
 		c->at += f.size;
+		if (buf_len(&c->out) > CONSOLE_SEND_AT && !ext_send(s))
+			return UNIT_CLOSED;
 	}
 	c->at = 0;
 	return ext_send(s) ? UNIT_DONE : UNIT_CLOSED;

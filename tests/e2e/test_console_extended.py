@@ -90,6 +90,23 @@ def test_row_limit(conn):
     assert kinds == "EZ" and rawpg.sqlstates(messages) == ["34000"]
 
 
+def test_portals_are_bounded(conn):
+    parts = [rawpg.parse("s", "SHOW HELP")]
+    for i in range(21):
+        parts += [rawpg.bind(f"p{i}", "s"), rawpg.execute(f"p{i}", 1)]
+    kinds, got = ask(conn, *parts, rawpg.sync())
+    assert kinds == "1" + "2Ds" * 20 + "EZ"
+    assert rawpg.sqlstates(got) == ["54000"]
+    assert ask(conn, rawpg.bind("p0", "s"), rawpg.sync())[0] == "2Z"
+
+
+def test_a_long_pipeline(conn):
+    """More than is kept before it is sent."""
+    n = 300
+    kinds, _ = ask(conn, whole("SHOW CONFIG")[:-5] * n, rawpg.sync())
+    assert kinds.count("C") == n and kinds.count("E") == 0
+
+
 @pytest.mark.parametrize("parts, code", [
     ([rawpg.parse("", "SELECT 1")], "0A000"),
     ([rawpg.parse("", "SHOW NOTHING")], "42601"),

@@ -2,6 +2,7 @@
 # Written by tests/lint/sources.py --write.
 
 EXTRA_DIST += \
+	tests/fuzz/corpus/command \
 	tests/fuzz/corpus/conf \
 	tests/fuzz/corpus/frame \
 	tests/fuzz/corpus/hba \
@@ -15,6 +16,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/unit \
 	tests/fuzz/corpus/userdb
 FUZZ_REPLAYS = \
+	tests/fuzz/replay_command \
 	tests/fuzz/replay_conf \
 	tests/fuzz/replay_frame \
 	tests/fuzz/replay_hba \
@@ -28,6 +30,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_unit \
 	tests/fuzz/replay_userdb
 FUZZERS = \
+	tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_frame \
 	tests/fuzz/fuzz_hba \
@@ -46,6 +49,11 @@ EXTRA_PROGRAMS += $(FUZZERS)
 if ENABLE_FUZZING
 noinst_PROGRAMS += $(FUZZERS)
 endif
+
+tests_fuzz_replay_command_SOURCES = tests/fuzz/fuzz_command.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_command_SOURCES = tests/fuzz/fuzz_command.c
+tests_fuzz_fuzz_command_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_conf_SOURCES = tests/fuzz/fuzz_conf.c \
 	tests/fuzz/replay_main.c

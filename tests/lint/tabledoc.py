@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""Lists in the documentation say what the tables in src/tbl say.
+r"""Lists in the documentation say what the tables in src/tbl say.
 
     tests/lint/tabledoc.py            compare (part of make check)
     tests/lint/tabledoc.py --write    write the lists
@@ -10,8 +10,15 @@ A list stands in README.md or a page of doc/ between these two lines:
     <!-- begin tbl/pin_reasons.h -->
     <!-- end tbl/pin_reasons.h -->
 
+In a manual page they are comments of its kind, and each row is a tagged
+paragraph of the first three cells:
+
+    .\" begin tbl/console_roles.h
+    .\" end tbl/console_roles.h
+
 What is between them is written here; all other text is the page's own.  Every
-table named in TABLES has to stand in some page.
+table named in TABLES has to stand in some page.  Console commands that pages
+speak of, in the form `SHOW POOLS`, have to be in the table.
 """
 
 import re
@@ -20,7 +27,11 @@ import sys
 import tree
 from confdoc import arguments, cell
 
-MARK = re.compile(r"<!-- (begin|end) tbl/(\w+)\.h -->")
+MARK = re.compile(r"<!-- (begin|end) tbl/(\w+)\.h -->|"
+                  r'\.\\" (begin|end) tbl/(\w+)\.h')
+SPOKEN_OF = re.compile(
+    r"(?:`|-c '|\")((?:SHOW|FLUSH|SHUTDOWN) [A-Z_]+|(?:PAUSE|RESUME|RECONNECT|"
+    r"WAIT_CLOSE|DISABLE|ENABLE|KILL|KILL_CLIENT|RELOAD|SHUTDOWN)(?= |`|'|\"))")
 
 
 def code(text):
@@ -109,9 +120,16 @@ def rows(top, name):
             for a in re.findall(rf"^{macro}\((.*)\)$", text, re.M)]
 
 
-def rendered(top, name):
+def roff(text):
+    return text.replace("`", "").replace("\\", "\\e").replace("-", "\\-")
+
+
+def rendered(top, name, manual):
     titles = TABLES[name][1]
     found = rows(top, name)
+    if manual:
+        return "".join(f".TP\n.B {roff(r[0])}\n" + ": ".join(
+            roff(c) for c in r[1:3] if c) + "\n" for r in found)
     if titles is None:
         return ",\n".join(r[0] for r in found) + "\n"
     lines = [titles, ["---"] * len(titles)] + found
@@ -119,8 +137,21 @@ def rendered(top, name):
 
 
 def pages(top):
-    return [p for p in [top / "README.md", *sorted((top / "doc").glob("*.md"))]
-            if p.exists()]
+    doc = top / "doc"
+    return [p for p in [top / "README.md", *sorted(doc.glob("*.md")),
+                        *sorted(doc.glob("*.[1-9]"))] if p.exists()]
+
+
+def unknown_commands(top, page):
+    """Console commands that a page speaks of and the table has not."""
+    known = set()
+    for row in rows(top, "console_commands"):
+        words = row[0].strip("`").split()
+        known |= {" ".join(words[:2]), words[0]}
+    known.discard("SHOW")
+    for said in SPOKEN_OF.findall(page.read_text(encoding="utf-8")):
+        if said not in known:
+            yield f"{page.relative_to(top)}: there is no command {said}"
 
 
 def page_as_it_should_be(top, page, used, faults):
@@ -134,7 +165,7 @@ def page_as_it_should_be(top, page, used, faults):
             if inside is None:
                 out.append(line)
             continue
-        kind, name = mark.groups()
+        kind, name = [g for g in mark.groups() if g]
         if name not in TABLES:
             faults.append(f"{where}:{number}: tbl/{name}.h is not known")
         elif (kind == "begin") != (inside is None) or \
@@ -142,7 +173,7 @@ def page_as_it_should_be(top, page, used, faults):
             faults.append(f"{where}:{number}: {kind} of tbl/{name}.h without "
                           "its other half")
         if kind == "begin" and name in TABLES:
-            out += [line, rendered(top, name)]
+            out += [line, rendered(top, name, page.suffix != ".md")]
             used.add(name)
         else:
             out.append(line)
@@ -156,6 +187,7 @@ def main():
     top = tree.root(sys.argv)
     faults, used, stale = [], set(), []
     for page in pages(top):
+        faults += unknown_commands(top, page)
         text = page_as_it_should_be(top, page, used, faults)
         if text != page.read_text(encoding="utf-8"):
             stale.append((page, text))

@@ -91,6 +91,23 @@ class TableDoc(unittest.TestCase):
         self.passes("--write")
         self.assertIn("| `PAUSE db` | read | stop | `a`, `b` |", self.page())
 
+    def test_manual_page(self):
+        self.put("doc/a.8", '.SH X\n.\\" begin tbl/console_roles.h\n'
+                 '.\\" end tbl/console_roles.h\n')
+        self.fails("a.8: a list is not")
+        self.passes("--write")
+        self.assertIn(".TP\n.B read\nstats_users: look\n",
+                      self.page("doc/a.8"))
+
+    def test_command_that_there_is_not(self):
+        self.passes("--write")
+        self.put("doc/c.md", "Say `PAUSE db` and `PAUSE`.\n")
+        self.passes()
+        self.put("doc/c.md", "Say `PAUSE db`, then `SHOW CLOUDS`.\n")
+        self.fails("c.md: there is no command SHOW CLOUDS")
+        self.put("doc/c.md", "Say `KILL`.\n")
+        self.fails("c.md: there is no command KILL")
+
     def test_new_row(self):
         self.passes("--write")
         self.put("src/tbl/owed.h", 'OWED(SYNC, "sync")\nOWED(BIND, "bind")\n')
