@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * Intern table of scopes.  Any thread; one short lock, taken when a server
- * connects, never on the path of a statement.
+ * connects or a session's settings change, never on the path of a statement.
  */
 #include "backend/scope.h"
 
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -21,7 +22,7 @@ struct scope_entry {
 
 static pthread_mutex_t scope_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct htab scope_tab;
-static uint32_t scope_count;
+static uint32_t scope_count, scope_with_count;
 
 static bool
 scope_has_line(const char *settings, const char *line)
@@ -98,37 +99,131 @@ scope_find(const char *text, uint64_t hash)
 	return NULL;
 }
 
-const struct scope *
-scope_intern(const char *identity, const char *settings)
+static struct scope_entry *
+scope_new(char *text, size_t identity_len)
+{
+	struct scope_entry *e = x_calloc(1, sizeof(*e));
+	const char *settings = text + identity_len + 1;
+
+	e->scope.id = ++scope_count;
+	e->scope.text = text;
+	e->scope.identity_len = identity_len;
+	e->scope.settings = hash_bytes(settings, strlen(settings));
+	e->scope.read_committed = scope_has_line(settings,
+	    "default_transaction_isolation=read committed");
+	e->scope.conforming = scope_has_line(settings,
+	    "standard_conforming_strings=on");
+	e->scope.ascii_tails = scope_has_ascii_tails(settings);
+	e->scope.recoded = !scope_same_value(settings, "client_encoding=",
+	    "server_encoding=");
+	return e;
+}
+
+/* Takes the text over. */
+static const struct scope *
+scope_get(char *text, size_t identity_len, bool with)
 {
 	struct scope_entry *e = NULL;
-	uint64_t hash;
-	char *text;
+	uint64_t hash = hash_bytes(text, strlen(text)).lo;
 
-	if (asprintf(&text, "%s\n%s", identity, settings) < 0)
-		return NULL;
-	hash = hash_bytes(text, strlen(text)).lo;
 	pthread_mutex_lock(&scope_lock);
 	if (scope_count == 0)
 		htab_init(&scope_tab);
 	else
 		e = scope_find(text, hash);
-	if (e == NULL && scope_count < SCOPES_MAX) {
-		e = x_calloc(1, sizeof(*e));
-		e->scope.id = ++scope_count;
-		e->scope.text = text;
-		e->scope.settings = hash_bytes(settings, strlen(settings));
-		e->scope.read_committed = scope_has_line(settings,
-		    "default_transaction_isolation=read committed");
-		e->scope.conforming = scope_has_line(settings,
-		    "standard_conforming_strings=on");
-		e->scope.ascii_tails = scope_has_ascii_tails(settings);
-		e->scope.recoded = !scope_same_value(settings,
-		    "client_encoding=", "server_encoding=");
+	if (e == NULL && scope_count < SCOPES_MAX &&
+	    (!with || scope_with_count < SCOPES_WITH_MAX)) {
+		scope_with_count += with;
+		e = scope_new(text, identity_len);
 		htab_insert(&scope_tab, &e->node, hash);
 		text = NULL;
 	}
 	pthread_mutex_unlock(&scope_lock);
 	free(text);
 	return e != NULL ? &e->scope : NULL;
+}
+
+const struct scope *
+scope_intern(const char *identity, const char *settings)
+{
+	char *text;
+
+	if (asprintf(&text, "%s\n%s", identity, settings) < 0)
+		return NULL;
+	return scope_get(text, strlen(identity), false);
+}
+
+/* ---- with what a session has set ------------------------------------------------ */
+
+static const char *
+scope_settings(const struct scope *sc)
+{
+	return sc->text + sc->identity_len + 1;
+}
+
+bool
+scope_has(const struct scope *sc, const char *name, const char *value)
+{
+	char *line;
+	bool has;
+
+	if (asprintf(&line, "%s=%s", name, value) < 0)
+		return false;
+	has = scope_has_line(scope_settings(sc), line);
+	free(line);
+	return has;
+}
+
+bool
+scope_keeps_user(const struct scope *sc)
+{
+	return scope_same_value(scope_settings(sc), "current_user=",
+	    "session_user=");
+}
+
+/* The place in v of the setting that a line is about, whatever its case; v->n:
+ * none. */
+static size_t
+scope_line_var(const struct vars *v, const char *line, size_t name_len)
+{
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		if (strlen(v->var[i].name) == name_len &&
+		    strncasecmp(v->var[i].name, line, name_len) == 0)
+			break;
+	return i;
+}
+
+const struct scope *
+scope_with(const struct scope *base, const struct vars *v)
+{
+	bool in_line[VARS_MAX] = { false };
+	const char *p = scope_settings(base), *end;
+	size_t n, i, size;
+	char *text;
+	FILE *f;
+
+	if (v == NULL || hash_eq(v->shaping, (struct hash128){ 0, 0 }))
+		return base;
+	f = open_memstream(&text, &size);
+	CHECK(f != NULL);
+	fprintf(f, "%.*s\n", (int)base->identity_len, base->text);
+	for (; *p != '\0'; p = *end == '\n' ? end + 1 : end) {
+		end = p + strcspn(p, "\n");
+		n = strcspn(p, "=\n");
+		i = scope_line_var(v, p, n);
+		if (i < v->n) {
+			in_line[i] = true;
+			fprintf(f, "%.*s=%s\n", (int)n, p, v->var[i].value);
+		} else {
+			fprintf(f, "%.*s\n", (int)(end - p), p);
+		}
+	}
+	for (i = 0; i < v->n; i++)
+		if (!in_line[i] && !vars_is_harmless(v->var[i].name))
+			fprintf(f, "%s=%s\n", v->var[i].name,
+			    v->var[i].value);
+	CHECK(fclose(f) == 0);
+	return scope_get(text, base->identity_len, true);
 }

@@ -85,6 +85,7 @@ server_reclaim(struct deferred *d)
 	PQfreeCancel(s->cancel);
 	ledger_fini(&s->owed);
 	buf_reset(&s->in);
+	vars_unref(&s->vars);
 	free(s->app_name);
 	s->magic = 0;
 	free(s);
@@ -146,13 +147,19 @@ server_forward(struct server *s, const char *p, size_t n)
 /* good: what came before it, which was owed, and of which the client may have
  * the beginning. */
 static void
-server_surprise(struct server *s, unsigned char type, const char *good,
-    size_t n)
+server_surprise(struct server *s, const struct frame *f, bool whole,
+    const char *good, size_t n)
 {
-	char why[64];
+	struct wire_error e;
+	char why[200];
 
 	stat_add(&s->w->metrics->c.server_surprises, 1);
-	snprintf(why, sizeof(why), "unexpected message type 0x%02x", type);
+	if (whole && f->type == 'E' && msgread_error(f->p, f->body, &e))
+		snprintf(why, sizeof(why), "a statement of pgsluice's own "
+		    "failed: %.*s", (int)e.message.n, e.message.p);
+	else
+		snprintf(why, sizeof(why), "unexpected message type 0x%02x",
+		    f->type);
 	log_warn("server", "msg=\"protocol surprise\" backend=%s pid=%d "
 	    "reason=%s", pool_backend_name(s->pool), s->pid, log_escs(why));
 	s->doomed = true;
@@ -172,8 +179,8 @@ server_parameter(struct server *s, const struct frame *f)
 	if (!msgread_done(&r))
 		return LEDGER_SURPRISE;
 	/* Our own SET. */
-	if (ledger_hidden(&s->owed) &&
-	    slice_eq_str(name, "application_name"))
+	if (ledger_hidden(&s->owed) && (s->replaying ||
+	    slice_eq_str(name, "application_name")))
 		return LEDGER_DROP;
 	if (s->ops != NULL)
 		s->ops->parameter(s->lessee, name.p, value.p);
@@ -282,6 +289,10 @@ server_message(struct server *s, const struct frame *f)
 		if (s->ops != NULL)
 			s->ops->completed(s->lessee, f->p, v == LEDGER_DROP);
 		break;
+	case 'D':
+		if (v == LEDGER_DROP && s->ops != NULL)
+			s->ops->row(s->lessee, f->p, f->body);
+		break;
 	case 'G':
 		if (s->ops != NULL)
 			s->ops->copy_in(s->lessee);
@@ -298,6 +309,7 @@ server_message(struct server *s, const struct frame *f)
 		if (f->body != 1 || memchr("ITE", f->p[0], 3) == NULL)
 			return LEDGER_SURPRISE;
 		s->tx = f->p[0];
+		s->replaying = false;
 		s->ready = ledger_empty(&s->owed);
 		if (s->ops != NULL && v == LEDGER_PASS)
 			s->ops->synced(s->lessee, s->tx);
@@ -347,10 +359,11 @@ server_input(struct server *s, const char *p, size_t n)
 		whole = frame_next(p + pos, n - pos, MAX_BODY, &f);
 		if (whole == FRAME_NEED_MORE)
 			break;
-		bulk = f.type == 'D' || f.type == 'd';
+		bulk = (f.type == 'D' || f.type == 'd') &&
+		    !ledger_hidden(&s->owed);
 		if (whole == FRAME_BAD ||
 		    (whole == FRAME_PARTIAL && !bulk && f.size > MAX_CONTROL)) {
-			server_surprise(s, f.type, p + run, pos - run);
+			server_surprise(s, &f, false, p + run, pos - run);
 			return n;
 		}
 		if (whole == FRAME_PARTIAL && !bulk) {
@@ -383,7 +396,7 @@ server_input(struct server *s, const char *p, size_t n)
 		}
 		v = server_message(s, &f);
 		if (v == LEDGER_SURPRISE) {
-			server_surprise(s, f.type, p + run, pos - run);
+			server_surprise(s, &f, true, p + run, pos - run);
 			return n;
 		}
 		if (v == LEDGER_DROP || v == LEDGER_OWN_ERROR) {
@@ -692,6 +705,7 @@ server_give_back(struct server *s, bool reset)
 		server_enter(s, SERVER_RESETTING);
 		prepared_clear(&s->prepared);
 		s->has_unnamed = false;
+		vars_unref(&s->vars);
 		free(s->app_name);
 		s->app_name = NULL;
 		s->deadline = clock_mono() + RESET_TIME;

@@ -20,6 +20,7 @@
 #include "backend/ledger.h"
 #include "backend/prepared.h"
 #include "backend/scope.h"
+#include "backend/vars.h"
 #include "net/stream.h"
 
 struct pool;
@@ -49,6 +50,8 @@ struct server_ops {
 	/* A Parse of a named statement of this content, or a Close of a name
 	 * of this hash, was answered, or never will be. */
 	void (*parse_ended)(void *lessee, struct hash128 hash, bool ok);
+	/* DataRow of a query that the client did not send. */
+	void (*row)(void *lessee, const char *body, size_t n);
 	/* CopyInResponse was seen. */
 	void (*copy_in)(void *lessee);
 	/* NotificationResponse. false: not for the client. */
@@ -106,6 +109,8 @@ struct server {
 	                        it is good, refused */
 	struct hash128 unnamed; /* content of the unnamed statement */
 	bool has_unnamed;
+	bool replaying;         /* the query that sets vars has not been answered */
+	struct vars *vars;      /* what sessions have set since it was born */
 	char *app_name;         /* application_name last set by us, or NULL */
 	const struct server_ops *ops;
 	void *lessee;

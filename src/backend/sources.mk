@@ -28,4 +28,6 @@ libpgsluice_a_SOURCES += \
 	src/backend/scope.c \
 	src/backend/scope.h \
 	src/backend/server.c \
-	src/backend/server.h
+	src/backend/server.h \
+	src/backend/vars.c \
+	src/backend/vars.h

@@ -309,6 +309,7 @@ route_explain(const struct route_plan *p, const struct shape *s,
 	static const char *const forms[FORM_COUNT] = { "as written",
 		"the variant's relation", "the shard's relation" };
 	struct explain x = { p, s, v, d, { NULL, 0, 0, 0, 0 }, fn, arg };
+	char pins[PIN_TEXT_MAX];
 
 	buf_init(&x.line, EXPLAIN_LINE_MAX);
 	explain_text(&x, "statement", stmt_kind_name(s->an->kind));
@@ -326,8 +327,8 @@ route_explain(const struct route_plan *p, const struct shape *s,
 	explain_text(&x, "backend", d->backend->name);
 	explain_text(&x, "relation", forms[d->form]);
 	explain_sql(&x);
-	if (s->an->pin != PIN_NONE)
-		explain_text(&x, "pin", pin_reason_name(s->an->pin));
+	if (s->an->pins != 0)
+		explain_text(&x, "pin", pin_reasons_text(s->an->pins, pins));
 	explain_writes(&x);
 	explain_cache(&x);
 	explain_text(&x, "why", d->why);

@@ -329,7 +329,7 @@ plan_is_confinable(const struct analysis *a)
 	case STMT_DELETE:
 	case STMT_EXPLAIN:
 	case STMT_CURSOR:
-		return a->n_tables == 1 && a->pin == PIN_NONE &&
+		return a->n_tables == 1 && a->pins == 0 &&
 		    !(a->flags &
 			(AN_MULTI | AN_UNKNOWN_FN | AN_WRITES_ALL |
 			    AN_CATALOG));

@@ -90,7 +90,7 @@ verdict_statement(const struct route_plan *p, const struct analysis *a)
 		return BYPASS_CATALOG;
 	if (a->flags & AN_UNKNOWN_FN)
 		return BYPASS_UNKNOWN_FN;
-	if ((a->flags & (AN_VOLATILE | AN_TABLESAMPLE)) || a->pin != PIN_NONE)
+	if ((a->flags & (AN_VOLATILE | AN_TABLESAMPLE)) || a->pins != 0)
 		return BYPASS_VOLATILE;
 	if (a->flags & AN_WRITES_ALL)
 		return BYPASS_NOT_SELECT;

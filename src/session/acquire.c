@@ -144,7 +144,7 @@ session_acquire(struct session *s, const struct unit *u,
 {
 	struct server *srv;
 	struct pool *p;
-	char why[200];
+	char why[200], pins[PIN_TEXT_MAX];
 
 	if (s->server != NULL && s->backend != b && s->tx == 'I' &&
 	    !session_is_pinned(s) && (s->granted || s->untouched)) {
@@ -165,8 +165,8 @@ session_acquire(struct session *s, const struct unit *u,
 		    "the transaction runs" : "the session's state is",
 		    s->backend->name);
 		session_unit_error(s, u, s->tx == 'T' ? "25001" : "0A000",
-		    why, s->tx == 'T' ? NULL : s->pin != PIN_NONE ?
-		    pin_reason_name(s->pin) : "pool_mode is session",
+		    why, s->tx == 'T' ? NULL : s->pins != 0 ?
+		    pin_reasons_text(s->pins, pins) : "pool_mode is session",
 		    s->tx == 'T' ? "Use one tenant or one backend in a "
 		    "transaction." : "Use DISCARD ALL, or another session.");
 		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_WAIT;

@@ -31,7 +31,9 @@ session_preamble(struct session *s, struct buf *b)
 	if (s->repeat != NULL && !s->repeating)
 		session_forget_unit(s);
 	msgwrite_init(&w, b);
-	if (fresh && (srv->app_name == NULL || strcmp(srv->app_name, app) != 0)) {
+	if (fresh && srv->vars != s->set.vars)
+		ok = settings_replay(s, &w);
+	if (ok && fresh && (srv->app_name == NULL || strcmp(srv->app_name, app) != 0)) {
 		buf_init(&t, 4096);
 		ok = buf_append(&t, "SET application_name = E'", 25);
 		/* Doubled, since some client encodings forbid \'. */
@@ -270,6 +272,7 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	if (!ensure_prepared(s, w, st, b.statement.n == 0 && !s->sw->promoted,
 	    form, LEDGER_HIDE, name, &sent))
 		return false;
+	query_note_settings(s, &q);
 	if (b.statement.n == 0 && !s->sw->promoted)
 		return write_raw(s, w, f, OWED_BIND);
 	msgwrite_begin(w, 'B');
@@ -408,7 +411,7 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	    s->server->tx != 'E';
 	if (!session_preamble(s, b))
 		goto fail;
-	if ((q != NULL ? q->shape->an->pin == PIN_PREPARE :
+	if ((q != NULL ? (q->shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0 :
 	    s->sw->wants_native) && !s->native) {
 		if (s->open_unit) {
 			session_close(s, CLOSE_PROTOCOL, "EXECUTE and the "

@@ -44,7 +44,7 @@ choice_add(struct choice *c, const struct session *s, const struct query *q)
 {
 	const struct conf_backend *b = q->where.backend, *w = b;
 
-	s->sw->wants_native |= q->shape->an->pin == PIN_PREPARE;
+	s->sw->wants_native |= (q->shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0;
 	if (q->plan->err_sqlstate != NULL && c->err_sqlstate == NULL) {
 		c->err_sqlstate = q->plan->err_sqlstate;
 		c->err_message = q->plan->err_message;

@@ -33,7 +33,8 @@ struct fill {
 	bool use_l2, asked_l2;
 	struct l2_request *request;
 	struct l2_tokens tokens;
-	const struct scope *scope;
+	const struct scope *base; /* of the servers that may answer */
+	const struct scope *scope; /* ... once at the session's settings */
 	char *shared_scope;      /* for L2: what scope and key hold, in words that
 	                            mean the same to other processes */
 	unsigned series_l1, series_l2;
@@ -71,13 +72,13 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 	if (stmt != NULL && !u->canonical)
 		return false;
 	*why = BYPASS_SESSION_STATE;
-	if (session_is_pinned(s))
+	if (session_is_pinned(s) || settings_are_unsure(s))
 		return false;
 	*why = BYPASS_FILL_WAIT;
 	if (s->no_cache)
 		return false;
 	*why = BYPASS_SESSION_STATE;
-	scope = pool_scope(s->home);
+	scope = settings_scope(s);
 	if (scope == NULL)
 		return false;
 	*why = BYPASS_IN_TRANSACTION;
@@ -216,7 +217,8 @@ fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 	f->ttl = q->where.ttl;
 	f->l1_ttl = q->where.l1_ttl;
 	f->grace = q->where.grace;
-	f->scope = pool_scope(s->home);
+	f->base = pool_scope(s->home);
+	f->scope = settings_scope(s);
 	f->sw = s->sw;
 	f->session = s->id;
 	f->series_l1 = query_series(s, q, q->where.backend, OUT_L1);
@@ -447,8 +449,8 @@ fill_server(struct session *s, const struct server *srv)
 	if (f == NULL)
 		return;
 	stat_add(&session_metrics(s)->c.cache_misses, 1);
-	if (srv->scope == NULL || f->scope == NULL ||
-	    !hash_eq(srv->scope->settings, f->scope->settings) ||
+	if (srv->scope == NULL || f->base == NULL ||
+	    !hash_eq(srv->scope->settings, f->base->settings) ||
 	    srv->settings_changed) {
 		fill_spoil(s, BYPASS_SETTINGS_DIFFER);
 		return;

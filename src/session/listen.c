@@ -272,7 +272,7 @@ listen_is_ours(const struct session *s, const struct unit *u,
 
 	if (!s->conf->shared_listen || s->tx == 'E' ||
 	    s->db->pool_mode != POOL_MODE_TRANSACTION ||
-	    s->pin == PIN_LISTEN || !an->only_channels ||
+	    (s->pins & PIN_BIT(PIN_LISTEN)) != 0 || !an->only_channels ||
 	    (u->has_bind && (an->n_channels > 1 || u->bind.n_params > 0)))
 		return false;
 	for (i = 0; i < an->n_channels; i++) {

@@ -81,7 +81,7 @@ local_first_word(const struct query *q, const char *word)
 static void
 local_begin(struct session *s, const struct unit *u, const struct query *q)
 {
-	const struct scope *scope = pool_scope(s->home);
+	const struct scope *scope = settings_scope(s);
 
 	free(s->held_begin);
 	s->held_begin = x_strndup(q->sql.p, q->sql.n);

@@ -56,7 +56,8 @@ statement_physical(struct session *s, struct statement *st,
 
 	if (!statement_text(s, st, form, sql, hash))
 		return false;
-	*hash = hash_mix(*hash, (struct hash128){ epoch, epoch });
+	*hash = settings_mark(s, hash_mix(*hash, (struct hash128){ epoch,
+	    epoch }));
 	return true;
 }
 

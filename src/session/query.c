@@ -68,7 +68,7 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
     struct statement *stmt, const struct wire_bind *bind)
 {
 	struct session_worker *sw = s->sw;
-	const struct scope *scope = pool_scope(s->home);
+	const struct scope *scope = settings_scope(s);
 
 	q->sql = sql;
 	q->stmt = stmt;
@@ -155,17 +155,21 @@ query_note_writes(struct session *s, const struct query *q)
 		write_set_add(w, tag_of_table(p->writes[i]));
 }
 
-static void
-query_note_pin(struct session *s, enum pin_reason why)
+void
+session_pin(struct session *s, uint32_t pins)
 {
+	char text[PIN_TEXT_MAX];
+
 	/* In a transaction that has failed nothing takes effect. */
-	if (why == PIN_NONE || s->pin != PIN_NONE ||
-	    (why == PIN_PREPARE && s->tx == 'E'))
+	if (s->tx == 'E')
+		pins &= ~PIN_BIT(PIN_PREPARE);
+	if ((pins & ~s->pins) == 0)
 		return;
-	s->pin = why;
-	stat_add(&session_metrics(s)->c.pins, 1);
+	if (s->pins == 0)
+		stat_add(&session_metrics(s)->c.pins, 1);
+	s->pins |= pins;
 	log_debug("session", "msg=pinned id=%llu reason=%s",
-	    (unsigned long long)s->id, pin_reason_name(why));
+	    (unsigned long long)s->id, pin_reasons_text(s->pins, text));
 }
 
 static bool
@@ -184,7 +188,7 @@ query_note(struct session *s, const struct query *q)
 {
 	const struct analysis *an = q->shape->an;
 
-	query_note_pin(s, an->pin);
+	session_pin(s, an->pins);
 	query_note_writes(s, q);
 	if (an->n_channels > 0 && s->listening != NULL)
 		session_listen_note(s, an);
@@ -201,10 +205,20 @@ query_note(struct session *s, const struct query *q)
 		/* It may fail, or be one of several. */
 		prepared_doubt(&s->server->prepared);
 		s->server->has_unnamed = false;
-	} else if (an->pin == PIN_PREPARE && text_has(q->sql, "deallocate") &&
-	    text_has(q->sql, "all")) {
+	} else if ((an->pins & PIN_BIT(PIN_PREPARE)) &&
+	    text_has(q->sql, "deallocate") && text_has(q->sql, "all")) {
 		prepared_doubt(&s->server->prepared);
 	}
+}
+
+void
+query_note_settings(struct session *s, const struct query *q)
+{
+	const struct analysis *an = q->shape->an;
+
+	if (an->n_settings > 0 || (an->flags & (AN_RESET_ALL | AN_DISCARD_ALL |
+	    AN_SET_LOCAL)))
+		settings_note(s, q);
 }
 
 void
@@ -252,7 +266,8 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 	buf_consume(b, buf_len(b));
 	if (!session_preamble(s, b))
 		goto fail;
-	if (q->shape->an->pin == PIN_PREPARE && !session_go_native(s, b))
+	if ((q->shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0 &&
+	    !session_go_native(s, b))
 		goto fail;
 	if (q->where.form != FORM_ASIS) {
 		struct buf *t = &s->sw->text;
@@ -270,6 +285,7 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 	    OWED_QUERY, 0, no_hash))
 		goto fail;
 	query_note(s, q);
+	query_note_settings(s, q);
 	query_remember(s, q->sql, q->where.form);
 	s->server->has_unnamed = false;
 	statements_drop_unnamed(&s->prepared, &s->sw->statements);
@@ -360,7 +376,8 @@ static void
 query_keep(struct session *s, const struct query *q)
 {
 	query_forget(s);
-	if (q->plan->table == NULL && s->fill == NULL)
+	if (q->plan->table == NULL && s->fill == NULL &&
+	    q->shape->an->n_settings == 0)
 		s->kept = shape_ref(q->shape);
 }
 
@@ -528,7 +545,10 @@ unit_pipelined(struct session *s, struct unit *u)
 	struct query q;
 
 	if (s->server->owed.count > PIPELINE_MAX || s->again ||
-	    session_terms(s) != NULL)
+	    session_terms(s) != NULL ||
+	    /* The cache may have it when that is known. */
+	    (s->set.asked.count > 0 && s->server->owed.count == 1 &&
+	    s->db->n_rules > 0))
 		return UNIT_WAIT;
 	/* Its reply will not stand alone: let others fill. */
 	fill_spoil(s, BYPASS_PIPELINED);

@@ -258,6 +258,12 @@ relay_parse_ended(void *lessee, struct hash128 hash, bool ok)
 }
 
 static void
+relay_row(void *lessee, const char *body, size_t n)
+{
+	settings_answer(lessee, body, n);
+}
+
+static void
 relay_copy_in(void *lessee)
 {
 	struct session *s = lessee;
@@ -332,8 +338,10 @@ relay_synced(void *lessee, char status)
 		stat_add(&s->stats->transactions, 1);
 		stat_add(&s->stats->transaction_time, now - s->tx_began);
 		relay_settle_writes(s, last);
-		if (last)
+		if (last) {
 			s->tx_dirty = s->savepoints = false;
+			settings_transaction_ended(s);
+		}
 		stat_add(&session_metrics(s)->c.transactions, 1);
 	}
 	if (s->listening != NULL)
@@ -341,8 +349,9 @@ relay_synced(void *lessee, char status)
 	/* Clean again, unless something was sent behind it. */
 	if (s->discarded && last && s->completed == 1) {
 		statements_clear(&s->prepared, &s->sw->statements);
-		s->pin = PIN_NONE;
+		s->pins = 0;
 		s->native = false;
+		settings_discarded(s);
 	}
 	s->discarded = false;
 	s->completed = 0;
@@ -364,6 +373,8 @@ relay_ready(void *lessee, char status)
 	if (s->fill != NULL)
 		fill_finish(s, status);
 	s->open_unit = false;
+	if (status == 'I' && settings_ask(s))
+		return;
 	session_enter(s, SESSION_IDLE);
 	s->since = ended;
 	if (status == 'I' && !session_is_pinned(s) &&
@@ -434,6 +445,7 @@ const struct server_ops session_server_ops = {
 	.failed = relay_failed,
 	.mend = session_mend,
 	.parse_ended = relay_parse_ended,
+	.row = relay_row,
 	.copy_in = relay_copy_in,
 	.notification = relay_notification,
 	.parameter = relay_parameter,
@@ -448,12 +460,8 @@ const struct server_ops session_server_ops = {
 /* ---- the end --------------------------------------------------------------------------- */
 
 /* State that DISCARD ALL does not undo. */
-static bool
-pin_needs_close(enum pin_reason r)
-{
-	return r == PIN_FUNCTION || r == PIN_CODE || r == PIN_LOAD ||
-	    r == PIN_UNPARSED;
-}
+#define PINS_TO_CLOSE (PIN_BIT(PIN_FUNCTION) | PIN_BIT(PIN_CODE) | \
+	PIN_BIT(PIN_LOAD) | PIN_BIT(PIN_UNPARSED))
 
 void
 session_release_at_end(struct session *s)
@@ -464,11 +472,12 @@ session_release_at_end(struct session *s)
 	if (srv == NULL)
 		return;
 	s->server = NULL;
-	if (pin_needs_close(s->pin))
+	if (s->pins & PINS_TO_CLOSE)
 		srv->doomed = true;
 	if (ledger_empty(&srv->owed) && srv->tx == 'I' && !s->open_unit &&
 	    s->body_left == 0) {
 		server_give_back(srv, session_is_pinned(s) ||
+		    settings_are_unsure(s) ||
 		    s->db->pool_mode == POOL_MODE_SESSION);
 		return;
 	}

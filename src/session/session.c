@@ -79,7 +79,7 @@ session_close_reason(unsigned reason)
 bool
 session_is_pinned(const struct session *s)
 {
-	return s->pin != PIN_NONE;
+	return s->pins != 0;
 }
 
 struct session *
@@ -203,6 +203,7 @@ session_reclaim(struct deferred *d)
 	free(s->startup);
 	session_forget_identity(s);
 	free(s->held_begin);
+	settings_free(s);
 	free(s->rewritten);
 	buf_reset(&s->own_error);
 	buf_reset(&s->in);
@@ -631,6 +632,7 @@ session_each(struct worker *w,
 {
 	struct session_worker *sw = w->sessions;
 	nsec_t now = clock_mono();
+	char pins[PIN_TEXT_MAX];
 	struct session *s;
 
 	TAILQ_FOREACH(s, &sw->sessions, link) {
@@ -643,8 +645,7 @@ session_each(struct worker *w,
 			.state = states[s->state].name,
 			.backend = s->server != NULL ? s->backend->name : "",
 			.server_pid = s->server != NULL ? s->server->pid : 0,
-			.pin = s->pin != PIN_NONE ? pin_reason_name(s->pin) :
-			    "",
+			.pin = pin_reasons_text(s->pins, pins),
 			.tx = s->tx,
 			.console = s->console != NULL,
 			.login = s->state < SESSION_IDLE,

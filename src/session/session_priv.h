@@ -4,7 +4,7 @@
  *
  * States and the messages each takes stand in tbl/session_states.h; the one
  * setter is session_enter().  What cannot be a state is a field with a meaning
- * of its own: transaction status, pin reason, held BEGIN, fill.
+ * of its own: transaction status, pin reasons, held BEGIN, fill.
  */
 #ifndef PGSLUICE_SESSION_SESSION_PRIV_H
 #define PGSLUICE_SESSION_SESSION_PRIV_H
@@ -19,6 +19,7 @@
 #include "session/dbstate.h"
 #include "session/layer.h"
 #include "session/quota.h"
+#include "session/settings.h"
 #include "session/statement.h"
 
 enum session_state {
@@ -137,7 +138,8 @@ struct session {
 	struct listening *listening; /* subscriptions; NULL: never had any */
 	bool backslashes;   /* standard_conforming_strings was switched off */
 	bool other_encoding; /* client_encoding was switched from UTF8 */
-	enum pin_reason pin;
+	uint32_t pins;      /* set of enum pin_reason: why it keeps its server */
+	struct settings set;
 	bool native;        /* SQL's PREPARE and the like go to the server as they are */
 
 	/* statements */
@@ -301,6 +303,10 @@ void query_forget(struct session *s);
 bool session_sql_again(struct session *s, struct unit *u) PG_MUST_CHECK;
 /* Note at sending time what a statement does to session and tables. */
 void query_note(struct session *s, const struct query *q);
+/* The same for settings, once what was prepared for it has been written. */
+void query_note_settings(struct session *s, const struct query *q);
+/* The session keeps its server, for these reasons too. */
+void session_pin(struct session *s, uint32_t pins);
 /* Remember the text of a statement about to be sent in another form. */
 void query_remember(struct session *s, struct slice sql,
     enum route_form form);

@@ -35,6 +35,8 @@ libpgsluice_a_SOURCES += \
 	src/session/secret.c \
 	src/session/session.c \
 	src/session/session_priv.h \
+	src/session/settings.c \
+	src/session/settings.h \
 	src/session/sql_prepared.c \
 	src/session/startup.c \
 	src/session/statement.c \

@@ -266,6 +266,7 @@ execute_send(struct session *s, const struct unit *u, struct about *a)
 	if (w.failed || !server_owe(srv, OWED_QUERY, 0, no_hash))
 		return UNIT_CLOSED;
 	query_note(s, &a->inner);
+	query_note_settings(s, &a->inner);
 	query_remember(s, a->st->sql, FORM_ASIS);
 	srv->has_unnamed = false;
 	statements_drop_unnamed(&s->prepared, &s->sw->statements);

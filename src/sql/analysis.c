@@ -13,7 +13,7 @@ analysis_unparsed(void)
 
 	a->kind = STMT_UNPARSED;
 	a->flags = AN_WRITES_ALL;
-	a->pin = PIN_UNPARSED;
+	a->pins = PIN_BIT(PIN_UNPARSED);
 	return a;
 }
 
@@ -38,6 +38,9 @@ analysis_free(struct analysis **ap)
 	for (i = 0; i < a->n_channels; i++)
 		free(a->channels[i].name);
 	free(a->channels);
+	for (i = 0; i < a->n_settings; i++)
+		free(a->settings[i].name);
+	free(a->settings);
 	free(a->tables);
 	free(a->qualrefs);
 	free(a->preds);

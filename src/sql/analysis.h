@@ -49,12 +49,13 @@ enum {
 	AN_TABLESAMPLE = 1u << 17,
 	AN_DATETIME_LITERAL = 1u << 18, /* casts a literal or parameter to a date/time type: 'now'
 	                              and the like make the result depend on the clock */
+	AN_RESET_ALL = 1u << 21,   /* RESET ALL */
 	AN_EXPLAIN_UNSUPPORTED = 1u << 19, /* with AN_EXPLAIN_ROUTE: other options, or several
 	                              statements; refuse it */
 	AN_SAVEPOINT = 1u << 20    /* SAVEPOINT, RELEASE, ROLLBACK TO */
 };
 
-/* Why a statement ties its session to the server it ran on. 0: it does not. */
+/* Why a statement ties its session to the server it ran on. */
 enum pin_reason {
 	PIN_NONE,
 #define PIN_REASON(sym, name, doc) PIN_##sym,
@@ -62,6 +63,12 @@ enum pin_reason {
 	PIN_REASON_COUNT
 };
 const char *pin_reason_name(enum pin_reason r);
+
+/* Sets of reasons. */
+#define PIN_BIT(r) (1u << (r))
+#define PIN_TEXT_MAX 200
+/* The names in a set, separated by commas; "" if it is empty. Returns out. */
+const char *pin_reasons_text(uint32_t pins, char out[PIN_TEXT_MAX]);
 
 struct an_table {
 	char *schema;        /* lower-cased as PostgreSQL folds it; NULL: none */
@@ -124,11 +131,18 @@ struct an_channel {
 	char *name; /* folded and cut short as PostgreSQL does; NULL: UNLISTEN * */
 };
 
+/* A setting that SET, RESET or set_config() may change. */
+struct an_setting {
+	char *name;            /* in lower case; NULL: value holds it */
+	struct an_value value; /* argument of set_config() */
+	bool reset;            /* perhaps to its default */
+};
+
 struct analysis {
 	enum stmt_kind kind;    /* MULTI: of the first statement that is not SELECT;
 	                           no predicates then */
 	uint32_t flags;
-	enum pin_reason pin;
+	uint32_t pins;          /* set of enum pin_reason */
 	unsigned n_params;      /* highest $n */
 	struct an_table *tables;
 	size_t n_tables;
@@ -141,6 +155,9 @@ struct analysis {
 	struct an_channel *channels; /* of all statements, in order */
 	size_t n_channels;
 	bool only_channels;     /* nothing but LISTEN and UNLISTEN */
+	struct an_setting *settings; /* that may be changed beyond the
+	                           transaction; not those of a SET LOCAL */
+	size_t n_settings;
 	bool insert_known;      /* INSERT .. VALUES with a column list */
 	bool group_or_agg;      /* aggregates, GROUP BY, DISTINCT, window, LIMIT or ORDER BY present */
 };
@@ -155,7 +172,7 @@ struct an_functions {
 };
 
 /* Parse and analyse one text whose lexer result is lx. Always returns an
- * analysis: kind STMT_UNPARSED, flags AN_WRITES_ALL and pin PIN_UNPARSED when
+ * analysis: kind STMT_UNPARSED, flags AN_WRITES_ALL and reason PIN_UNPARSED when
  * libpg_query cannot parse it (the server will report the error; a syntax
  * error leaves no state, but our grammar may be older than the server's). */
 struct analysis *analysis_new(struct slice sql, const struct lexer *lx,

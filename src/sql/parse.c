@@ -47,8 +47,30 @@ parse_strdup(struct parse *p, const char *s)
 void
 parse_pin(struct parse *p, enum pin_reason r)
 {
-	if (p->an->pin == PIN_NONE)
-		p->an->pin = r;
+	p->an->pins |= PIN_BIT(r);
+}
+
+void
+parse_setting(struct parse *p, const char *name, const struct an_value *value,
+    bool reset)
+{
+	struct an_setting *v;
+	char *c;
+
+	if (!parse_reserve(p, &p->an->settings, p->an->n_settings,
+	    &p->settings_size, sizeof(*v), PARSE_MAX_SETTINGS))
+		return;
+	v = &p->an->settings[p->an->n_settings];
+	*v = (struct an_setting){ .reset = reset };
+	if (value != NULL)
+		v->value = *value;
+	else if ((v->name = parse_strdup(p, name)) == NULL)
+		return;
+	/* Names of settings are the same whatever their case. */
+	for (c = v->name; c != NULL && *c != '\0'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c |= 32;
+	p->an->n_settings++;
 }
 
 static void

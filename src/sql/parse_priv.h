@@ -19,6 +19,7 @@ typedef PgQuery__Node parse_node;
 #define PARSE_MAX_CTES 1024
 #define PARSE_MAX_PREDS 4096
 #define PARSE_MAX_CHANNELS 4096
+#define PARSE_MAX_SETTINGS 64
 
 enum parse_verdict { PV_WALK, PV_LEAF, PV_HAND, PV_NEVER, PV_STMT };
 struct parse_row {
@@ -51,6 +52,7 @@ struct parse {
 	const struct an_functions *fns;
 	struct analysis *an;
 	size_t tables_size, preds_size, assigned_size, channels_size;
+	size_t settings_size;
 	struct parse_ref *refs;
 	size_t n_refs, refs_size;
 	const char **ctes; /* names in scope, borrowed from the tree */
@@ -64,6 +66,10 @@ bool parse_reserve(struct parse *p, void *array, size_t n, size_t *size,
     size_t elem, size_t max) PG_MUST_CHECK;
 char *parse_strdup(struct parse *p, const char *s) PG_MUST_CHECK;
 void parse_pin(struct parse *p, enum pin_reason r);
+/* A setting may be changed: of this name, or (name NULL) of the one that an
+ * argument of set_config() holds. */
+void parse_setting(struct parse *p, const char *name,
+    const struct an_value *value, bool reset);
 
 /* parse_walk.c */
 const struct parse_row *parse_node_row(PgQuery__Node__NodeCase c);

@@ -5,6 +5,7 @@
  * what depends on its clauses.
  */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "sql/parse_priv.h"
 
@@ -100,25 +101,37 @@ static void
 util_set(struct parse *p, const PgQuery__VariableSetStmt *s)
 {
 	const char *name = s->name;
-	enum pin_reason pin = PIN_SETTING;
+	bool reset = s->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_DEFAULT ||
+	    s->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET;
 
 	parse_walk_nodes(p, s->args, s->n_args);
+	if (s->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL) {
+		p->an->flags |= AN_RESET_ALL;
+		return;
+	}
 	if (s->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_MULTI) {
 		p->an->flags |= AN_SET_ISOLATION;
-		if (strcmp(name, "TRANSACTION") == 0 ||
-		    strcmp(name, "TRANSACTION SNAPSHOT") == 0)
+		if (strcmp(name, "SESSION CHARACTERISTICS") != 0)
 			return;
-	} else if (strcmp(name, "role") == 0 ||
-	    strcmp(name, "session_authorization") == 0) {
-		pin = PIN_ROLE;
-	} else if (strncmp(name, "transaction_", 12) == 0 ||
-	    strncmp(name, "default_transaction_", 20) == 0) {
-		p->an->flags |= AN_SET_ISOLATION;
+		parse_setting(p, "default_transaction_isolation", NULL, false);
+		parse_setting(p, "default_transaction_read_only", NULL, false);
+		parse_setting(p, "default_transaction_deferrable", NULL,
+		    false);
+		return;
 	}
-	if (s->is_local)
+	if (strncasecmp(name, "transaction_", 12) == 0 ||
+	    strncasecmp(name, "default_transaction_", 20) == 0)
+		p->an->flags |= AN_SET_ISOLATION;
+	if (s->is_local) {
 		p->an->flags |= AN_SET_LOCAL;
-	else
-		parse_pin(p, pin);
+		return;
+	}
+	if (strncasecmp(name, "transaction_", 12) == 0)
+		return; /* those of this transaction */
+	parse_setting(p, name, NULL, reset);
+	/* It takes the role away, too. */
+	if (strcasecmp(name, "session_authorization") == 0)
+		parse_setting(p, "role", NULL, reset);
 }
 
 /* ---------------------------------------------------------------- EXPLAIN */
@@ -142,7 +155,7 @@ util_explain(struct parse *p, const PgQuery__ExplainStmt *s, bool whole)
 {
 	struct analysis *an = p->an;
 	uint32_t before = an->flags;
-	enum pin_reason pin = an->pin;
+	uint32_t pins = an->pins;
 	size_t first = an->n_tables, i;
 
 	parse_statement(p, s->query, whole);
@@ -154,8 +167,7 @@ util_explain(struct parse *p, const PgQuery__ExplainStmt *s, bool whole)
 	an->flags = before | (an->flags & (AN_PARAMS | AN_SUBLINK |
 	    AN_CATALOG | AN_STABLE | AN_VOLATILE | AN_UNKNOWN_FN |
 	    AN_TABLESAMPLE | AN_DATETIME_LITERAL));
-	if (an->pin != PIN_TEMP)
-		an->pin = pin;
+	an->pins = pins | (an->pins & PIN_BIT(PIN_TEMP));
 	for (i = first; i < an->n_tables; i++) {
 		an->tables[i].read = true;
 		an->tables[i].written = false;

@@ -93,6 +93,29 @@ walk_unknown_function(struct parse *p, const char *schema, const char *name)
 	parse_pin(p, PIN_FUNCTION);
 }
 
+/* The name must be one that can be told when the statement is sent. */
+static void
+walk_set_config(struct parse *p, const PgQuery__FuncCall *f)
+{
+	const parse_node *last = f->n_args == 3 ? f->args[2] : NULL;
+	struct an_value name;
+
+	if (last == NULL || NODE_IS(f->args[0], NAMED_ARG_EXPR) ||
+	    NODE_IS(f->args[1], NAMED_ARG_EXPR) ||
+	    NODE_IS(last, NAMED_ARG_EXPR) ||
+	    !parse_value(p, f->args[0], &name) ||
+	    (name.kind != AN_VAL_CUT && name.kind != AN_VAL_PARAM)) {
+		parse_pin(p, PIN_SETTING);
+		return;
+	}
+	if (NODE_IS(last, A_CONST) && !last->a_const->isnull &&
+	    last->a_const->val_case == PG_QUERY__A__CONST__VAL_BOOLVAL &&
+	    last->a_const->boolval->boolval)
+		p->an->flags |= AN_SET_LOCAL;
+	else
+		parse_setting(p, NULL, &name, false);
+}
+
 static void
 walk_function(struct parse *p, const PgQuery__FuncCall *f)
 {
@@ -112,7 +135,9 @@ walk_function(struct parse *p, const PgQuery__FuncCall *f)
 	    function_lookup(name, &info)) {
 		p->an->flags |= info.flags;
 		p->an->group_or_agg |= info.aggregate;
-		if (info.pin != PIN_NONE)
+		if (strcmp(name, "set_config") == 0)
+			walk_set_config(p, f);
+		else if (info.pin != PIN_NONE)
 			parse_pin(p, info.pin);
 	} else {
 		walk_unknown_function(p, schema, name);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  * PIN_REASON(symbol, name, doc): why a session keeps its server. */
-PIN_REASON(SETTING, "setting", "SET, RESET or set_config changed a setting")
-PIN_REASON(ROLE, "role", "SET ROLE or SET SESSION AUTHORIZATION")
+PIN_REASON(SETTING, "setting", "a setting was changed that cannot be followed")
 PIN_REASON(PREPARE, "prepare", "PREPARE, EXECUTE or DEALLOCATE in a form that has to go to the server as it is")
 PIN_REASON(LISTEN, "listen", "LISTEN, where it is not shared (shared_listen)")
 PIN_REASON(TEMP, "temp_table", "temporary table, view or sequence")

@@ -12,6 +12,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/dbstats.h \
 	src/tbl/function_effects.h \
 	src/tbl/functions.h \
+	src/tbl/harmless_settings.h \
 	src/tbl/metric_families.h \
 	src/tbl/operators.h \
 	src/tbl/output_settings.h \
@@ -22,4 +23,5 @@ libpgsluice_a_SOURCES += \
 	src/tbl/session_states.h \
 	src/tbl/settings.h \
 	src/tbl/sql_nodes.h \
-	src/tbl/stmt_kinds.h
+	src/tbl/stmt_kinds.h \
+	src/tbl/untracked_settings.h

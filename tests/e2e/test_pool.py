@@ -164,10 +164,8 @@ def test_a_waiting_client_that_leaves_is_forgotten(pooled):
 
 
 PINS = [
-    ("SET work_mem = '8MB'", "setting"),
-    ("SELECT set_config('work_mem', '8MB', false)", "setting"),
-    ("SET ROLE app", "role"),
-    ("PREPARE p AS SELECT 1", "prepare"),
+    ("SET temp_buffers = '9MB'", "setting"),
+    ("PREPARE p AS SELECT 1; EXECUTE p", "prepare"),
     ("SELECT 1; LISTEN news", "listen"),
     ("CREATE TEMP TABLE t (a int)", "temp_table"),
     ("SELECT 1 AS a INTO TEMP t", "temp_table"),
@@ -204,6 +202,8 @@ def test_what_leaves_state_pins(pooled, pg, db, sql, reason):
 
 @pytest.mark.parametrize("sql", [
     "SELECT 1", "SELECT now(), random(), lower('A')",
+    "SET work_mem = '8MB'", "SET ROLE app", "RESET ALL",
+    "SELECT set_config('work_mem', '8MB', false)",
     "BEGIN; SET LOCAL work_mem = '8MB'; COMMIT",
     "CREATE TABLE t (a int)",
     "BEGIN; DECLARE c CURSOR FOR SELECT 1; FETCH c; COMMIT",

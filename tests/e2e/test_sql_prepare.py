@@ -271,7 +271,7 @@ def test_what_cannot_be_kept_pins(sluice, how):
         m = c.read_until_ready()
         if "lock" not in how:
             assert rawpg.sqlstates(m) == []
-        assert pins(sluice) == ["prepare"]
+        assert pins(sluice)[0].split(",")[0] == "prepare"
         assert c.ask_rows("EXECUTE s (2)") == [("7",)]
         assert c.ask_rows("EXECUTE \"S \"\"2\"") == [("two",)]
         assert c.ask_rows("SELECT name FROM pg_prepared_statements WHERE "

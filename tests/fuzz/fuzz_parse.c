@@ -28,7 +28,7 @@ fuzz_analysis(const struct analysis *a, const struct lexer *lx,
 	size_t i;
 
 	CHECK((size_t)a->kind < STMT_KIND_COUNT);
-	CHECK((size_t)a->pin < PIN_REASON_COUNT);
+	CHECK(a->pins < PIN_BIT(PIN_REASON_COUNT));
 	for (i = 0; i < a->n_tables; i++) {
 		const struct an_table *t = &a->tables[i];
 

@@ -24,7 +24,7 @@ sql_put_flags(FILE *f, uint32_t flags)
 	    "TX_END", "TX_PLAIN", "MULTI", "PARAMS", "EXPLAIN_ROUTE",
 	    "DISCARD_ALL", "SUBLINK", "SET_ISOLATION", "SET_LOCAL",
 	    "TABLESAMPLE", "DATETIME_LITERAL", "EXPLAIN_UNSUPPORTED",
-	    "SAVEPOINT" };
+	    "SAVEPOINT", "RESET_ALL" };
 	unsigned i;
 
 	for (i = 0; i < 32; i++)
@@ -76,27 +76,34 @@ sql_put_table(FILE *f, struct slice sql, const struct lexer *lx,
 	    sql.p + lex_pos(lx, t->pos));
 }
 
-/* kind flags; pin=..; tables; refs; preds; set=..; agg; free() it. */
+/* kind flags; pin=..; sets ..; tables; refs; preds; set=..; agg; free() it. */
 static inline char *
 sql_describe(struct slice sql, const struct lexer *lx,
     const struct analysis *a)
 {
 	static const char *const ops[] = { "=", "in", "<", "<=", ">", ">=",
 	    "month", "rows" };
-	char *text = NULL;
+	char *text = NULL, pins[PIN_TEXT_MAX];
 	size_t n, i, k;
 	FILE *f = open_memstream(&text, &n);
 
 	fprintf(f, "%s", stmt_kind_name(a->kind));
 	sql_put_flags(f, a->flags);
-	if (a->pin != PIN_NONE)
-		fprintf(f, "; pin %s", pin_reason_name(a->pin));
+	if (a->pins != 0)
+		fprintf(f, "; pin %s", pin_reasons_text(a->pins, pins));
 	for (i = 0; i < a->n_channels; i++)
 		fprintf(f, "; %s %s", a->channels[i].listen ? "listen" :
 		    "unlisten", a->channels[i].name != NULL ?
 		    a->channels[i].name : "*");
 	if (a->n_channels > 0 && !a->only_channels)
 		fprintf(f, " and more");
+	for (i = 0; i < a->n_settings; i++) {
+		fprintf(f, "; %s ", a->settings[i].reset ? "reset" : "sets");
+		if (a->settings[i].name != NULL)
+			fprintf(f, "%s", a->settings[i].name);
+		else
+			sql_put_value(f, sql, lx, &a->settings[i].value);
+	}
 	if (a->n_params > 0)
 		fprintf(f, "; params %u", a->n_params);
 	for (i = 0; i < a->n_tables; i++) {

@@ -103,7 +103,7 @@ unrouted(void **state)
 	(void)state;
 	util_conf_init(&conf, V_SHARDED);
 	util_stmt_init(&st, STMT_SET, "SET a = 'b'");
-	st.an.pin = PIN_SETTING;
+	st.an.pins = PIN_BIT(PIN_SETTING);
 	expect("statement: set\n"
 	       "tables: none\n"
 	       "variant: none\n"

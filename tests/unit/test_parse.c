@@ -102,6 +102,14 @@ static const struct {
 	{ "SELECT pg_catalog.lower('x')",
 	    "select" },
 	{ "SELECT set_config('a','b',false)",
+	    "select VOLATILE; sets 'a'" },
+	{ "SELECT set_config($1, $2, true), pg_catalog.set_config('a', 'b',"
+	    " $3)",
+	    "select VOLATILE PARAMS SET_LOCAL; sets 'a'; params 3" },
+	{ "SELECT set_config(name, 'b', false), pg_advisory_lock(1) FROM t",
+	    "select LOCKING VOLATILE; pin setting,advisory_lock; ra:t@t" },
+	{ "SELECT set_config(new_value := 'b', setting_name := 'a',"
+	    " is_local := false)",
 	    "select VOLATILE; pin setting" },
 	{ "SELECT pg_advisory_lock(1)",
 	    "select LOCKING VOLATILE; pin advisory_lock" },
@@ -203,34 +211,40 @@ static const struct {
 	    "transaction TX_END" },
 	{ "COMMIT PREPARED 'x'",
 	    "transaction WRITES_ALL" },
-	{ "SET x.y = 'z'",
-	    "set; pin setting" },
+	{ "SET x.Y = 'z'",
+	    "set; sets x.y" },
+	{ "SET transaction_isolation = 'serializable'",
+	    "set SET_ISOLATION" },
+	{ "SET a = 1; SELECT 1; RESET \"B\"",
+	    "set MULTI; sets a; reset b" },
 	{ "SET LOCAL work_mem = '1MB'",
 	    "set SET_LOCAL" },
 	{ "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
 	    "set SET_ISOLATION" },
 	{ "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-	    "set SET_ISOLATION; pin setting" },
+	    "set SET_ISOLATION; sets default_transaction_isolation;"
+	    " sets default_transaction_read_only;"
+	    " sets default_transaction_deferrable" },
 	{ "SET TRANSACTION SNAPSHOT 'x'",
 	    "set SET_ISOLATION" },
 	{ "SET ROLE x",
-	    "set; pin role" },
+	    "set; sets role" },
 	{ "SET LOCAL ROLE x",
 	    "set SET_LOCAL" },
 	{ "SET SESSION AUTHORIZATION x",
-	    "set; pin role" },
+	    "set; sets session_authorization; sets role" },
 	{ "RESET SESSION AUTHORIZATION",
-	    "set; pin role" },
+	    "set; reset session_authorization; reset role" },
 	{ "RESET ROLE",
-	    "set; pin role" },
+	    "set; reset role" },
 	{ "RESET ALL",
-	    "set; pin setting" },
+	    "set RESET_ALL" },
 	{ "RESET work_mem",
-	    "set; pin setting" },
+	    "set; reset work_mem" },
 	{ "SET default_transaction_isolation = 'serializable'",
-	    "set SET_ISOLATION; pin setting" },
+	    "set SET_ISOLATION; sets default_transaction_isolation" },
 	{ "SET TIME ZONE 'UTC'",
-	    "set; pin setting" },
+	    "set; sets timezone" },
 	{ "SET CONSTRAINTS ALL DEFERRED",
 	    "other" },
 	{ "SHOW work_mem",
@@ -301,7 +315,7 @@ static const struct {
 	{ "SELECT 1; EXPLAIN (ROUTE) SELECT 2",
 	    "explain MULTI" },
 	{ "CALL p(1)",
-	    "call WRITES_ALL UNKNOWN_FN; pin code; agg" },
+	    "call WRITES_ALL UNKNOWN_FN; pin function,code; agg" },
 	{ "DO 'x'",
 	    "call WRITES_ALL; pin code" },
 	{ "LOAD 'x'",
@@ -355,7 +369,7 @@ static const struct {
 	    "ddl WRITES_ALL; w:v@v" },
 	{ "SELECT 1; SELECT * FROM a WHERE id = 1; UPDATE b SET x ="
 	    " 1; SET y = 1",
-	    "update WRITES MULTI; pin setting; ra:a@a wta:b@b; set x" },
+	    "update WRITES MULTI; sets y; ra:a@a wta:b@b; set x" },
 	{ ";;",
 	    "empty" },
 	{ "-- just a comment",
@@ -531,7 +545,7 @@ test_unknown_node(void **state)
 	parse_walk_node(&p, &n);
 	assert_int_equal(p.an->flags, AN_WRITES_ALL | AN_VOLATILE |
 	    AN_UNKNOWN_FN);
-	assert_int_equal(p.an->pin, PIN_UNPARSED);
+	assert_int_equal(p.an->pins, PIN_BIT(PIN_UNPARSED));
 	analysis_free(&p.an);
 	p.an = x_calloc(1, sizeof(*p.an));
 	parse_statement(&p, &n, true);
@@ -602,7 +616,7 @@ test_too_many_tables(void **state)
 		p = stpcpy(p, ",t");
 	a = analyse(sql);
 	assert_int_equal(a->kind, STMT_UNPARSED);
-	assert_int_equal(a->pin, PIN_UNPARSED);
+	assert_int_equal(a->pins, PIN_BIT(PIN_UNPARSED));
 	analysis_free(&a);
 	free(sql);
 }

@@ -277,7 +277,7 @@ with_key(enum stmt_kind kind, uint32_t flags, enum pin_reason pin)
 	util_value(util_pred(&st, "occurred_at", AN_GE), util_param(1));
 	util_value(util_pred(&st, "tenant_id", AN_EQ), util_param(1));
 	st.an.flags = flags;
-	st.an.pin = pin;
+	st.an.pins = pin == PIN_NONE ? 0 : PIN_BIT(pin);
 	return plan();
 }
 

@@ -192,13 +192,13 @@ test_clear(void **state)
 	struct shape *s = shape_ref(get("select f()"));
 
 	(void)state;
-	assert_int_equal(s->an->pin, PIN_FUNCTION);
+	assert_int_equal(s->an->pins, PIN_BIT(PIN_FUNCTION));
 	t.unparsed->derived = malloc(1);
 	shape_table_clear(&t, &fns);
 	assert_int_equal(freed, 1);
 	assert_int_equal(t.tab.count, 0);
-	assert_int_equal(get("select f()")->an->pin, PIN_NONE);
-	assert_int_equal(s->an->pin, PIN_FUNCTION);
+	assert_int_equal(get("select f()")->an->pins, 0);
+	assert_int_equal(s->an->pins, PIN_BIT(PIN_FUNCTION));
 	shape_unref(&t, &s);
 }
 

@@ -74,6 +74,7 @@ UNIT_TESTS = \
 	tests/unit/test_unit \
 	tests/unit/test_units \
 	tests/unit/test_userdb \
+	tests/unit/test_vars \
 	tests/unit/test_worker
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
@@ -339,6 +340,10 @@ tests_unit_test_units_LDADD = $(UNIT_LDADD)
 tests_unit_test_userdb_SOURCES = tests/unit/test_userdb.c
 tests_unit_test_userdb_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_userdb_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_vars_SOURCES = tests/unit/test_vars.c
+tests_unit_test_vars_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_vars_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
 tests_unit_test_worker_CPPFLAGS = $(UNIT_CPPFLAGS)
