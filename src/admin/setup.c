@@ -99,9 +99,14 @@ setup_load_files(struct session_setup *s, const struct session_setup *old,
 	if (s->users == NULL)
 		setup_complain(d, c->path, "users_file", why);
 	if (c->tls_mode != TLS_MODE_DISABLE) {
-		s->tls = tls_server_ctx(c->tls_cert_file, c->tls_key_file,
-		    c->tls_ca_file, c->auth != CONF_AUTH_HBA, why,
-		    sizeof(why));
+		s->tls = tls_server_ctx(&(struct tls_options){
+		    .cert = c->tls_cert_file, .key = c->tls_key_file,
+		    .ca = c->tls_ca_file,
+		    .must_verify = c->tls_mode >= TLS_MODE_VERIFY_CA ||
+			c->auth != CONF_AUTH_HBA,
+		    .tls13 = c->tls_min_version == CONF_TLS_1_3,
+		    .ciphers = c->tls_ciphers,
+		    .ciphers13 = c->tls13_ciphers }, why, sizeof(why));
 		if (s->tls == NULL)
 			setup_complain(d, c->path, "tls_mode", why);
 	}

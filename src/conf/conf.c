@@ -65,6 +65,7 @@ conf_free(struct conf *c)
 	for (i = 0; i < c->n_backends; i++) {
 		free(c->backends[i].name);
 		conf_free_secret(c->backends[i].conninfo);
+		conf_free_secret(c->backends[i].written);
 		free(c->backends[i].user);
 	}
 	for (i = 0; i < c->n_databases; i++) {

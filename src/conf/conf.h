@@ -24,7 +24,15 @@ enum conf_auth {
 	CONF_AUTH_SCRAM, CONF_AUTH_TRUST, CONF_AUTH_MD5, CONF_AUTH_PASSWORD,
 	CONF_AUTH_CERT, CONF_AUTH_PEER, CONF_AUTH_HBA
 };
-enum conf_tls_mode { TLS_MODE_DISABLE, TLS_MODE_ALLOW, TLS_MODE_REQUIRE };
+enum conf_tls_mode {
+	TLS_MODE_DISABLE, TLS_MODE_ALLOW, TLS_MODE_PREFER, TLS_MODE_REQUIRE,
+	TLS_MODE_VERIFY_CA, TLS_MODE_VERIFY_FULL
+};
+enum conf_server_tls {
+	SERVER_TLS_DISABLE, SERVER_TLS_ALLOW, SERVER_TLS_PREFER,
+	SERVER_TLS_REQUIRE, SERVER_TLS_VERIFY_CA, SERVER_TLS_VERIFY_FULL
+};
+enum conf_tls_version { CONF_TLS_1_2, CONF_TLS_1_3 };
 enum conf_variant_kind { VARIANT_PLAIN, VARIANT_MONTHLY, VARIANT_SHARDED };
 enum conf_key_type {
 	KEY_TYPE_NONE, KEY_TYPE_UUID, KEY_TYPE_INT4, KEY_TYPE_INT8, KEY_TYPE_TEXT
@@ -38,7 +46,9 @@ struct conf_strings {
 /* One configured PostgreSQL endpoint. */
 struct conf_backend {
 	char *name;
-	char *conninfo;    /* libpq; may hold user, password, passfile, TLS */
+	char *conninfo;    /* libpq; may hold user, password, passfile, TLS:
+	                      what is written and what server_tls_ settings add */
+	char *written;     /* as the file has it */
 	char *user;        /* user of conninfo, forced for every client; or NULL */
 	unsigned id;       /* index in conf.backends */
 	int64_t pool_size; /* servers per (backend, user); 0: conf.pool_size */

@@ -156,6 +156,11 @@ void conf_take_rules(struct conf_parse *p);
 void conf_take_users(struct conf_parse *p);
 void conf_take_user_map(struct conf_parse *p);
 
+/* conninfo.c: what is written and, where that is silent, what the settings
+ * server_tls_ say, as keywords and values; malloc'ed. */
+char *conf_whole_conninfo(const struct conf *c, const char *written)
+    PG_MUST_CHECK;
+
 /* secret.c: a conninfo with every password as "***"; malloc'ed. */
 char *conf_hide_conninfo(const char *conninfo) PG_MUST_CHECK;
 

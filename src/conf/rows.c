@@ -204,10 +204,10 @@ rows_databases(struct rows *r, struct conf_database *const *v, size_t n)
 static void
 rows_backend(struct rows *r, const struct conf_backend *b)
 {
-	char *shown = conf_hide_conninfo(b->conninfo);
+	char *shown = conf_hide_conninfo(b->written);
 
 	rows_block(r, BLOCK_BACKEND, "", b->name, 0);
-	rows_option_secret(r, "conninfo", shown, b->conninfo);
+	rows_option_secret(r, "conninfo", shown, b->written);
 	rows_option_int(r, "pool_size", b->pool_size);
 	free(shown);
 }

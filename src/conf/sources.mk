@@ -5,6 +5,7 @@ libpgsluice_a_SOURCES += \
 	src/conf/conf.c \
 	src/conf/conf.h \
 	src/conf/conf_priv.h \
+	src/conf/conninfo.c \
 	src/conf/diag.c \
 	src/conf/diff.c \
 	src/conf/names.c \

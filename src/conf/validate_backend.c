@@ -51,12 +51,14 @@ backend_take_conninfo(struct conf_parse *p, const struct conf_sec *s,
 	PQconninfoOption *opts, *c;
 	char *why = NULL;
 
-	conf_take_str(p, s, "conninfo", &b->conninfo);
-	if (o == NULL || b->conninfo == NULL)
+	conf_take_str(p, s, "conninfo", &b->written);
+	if (o == NULL || b->written == NULL)
 		return;
-	opts = PQconninfoParse(b->conninfo, &why);
+	opts = PQconninfoParse(b->written, &why);
 	if (opts == NULL)
 		backend_bad_conninfo(p, o, why);
+	else
+		b->conninfo = conf_whole_conninfo(p->conf, b->written);
 	for (c = opts; c != NULL && c->keyword != NULL; c++)
 		if (strcmp(c->keyword, "user") == 0 && c->val != NULL &&
 		    c->val[0] != '\0')

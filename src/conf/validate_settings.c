@@ -187,6 +187,34 @@ settings_check_tls(struct conf_parse *p)
 	settings_check_file(p, "tls_cert_file", c->tls_cert_file, false);
 	settings_check_file(p, "tls_key_file", c->tls_key_file, true);
 	settings_check_file(p, "tls_ca_file", c->tls_ca_file, false);
+	if (c->tls_mode >= TLS_MODE_VERIFY_CA && c->tls_ca_file[0] == '\0')
+		conf_complain(p, line, "tls_mode: needs a CA for client "
+		    "certificates, expected tls_ca_file");
+}
+
+static void
+settings_check_server_tls(struct conf_parse *p)
+{
+	const struct conf *c = p->conf;
+
+	settings_check_file(p, "server_tls_ca_file", c->server_tls_ca_file,
+	    false);
+	settings_check_file(p, "server_tls_cert_file",
+	    c->server_tls_cert_file, false);
+	settings_check_file(p, "server_tls_key_file", c->server_tls_key_file,
+	    true);
+	if (c->server_tls_sslmode >= SERVER_TLS_VERIFY_CA &&
+	    c->server_tls_ca_file[0] == '\0')
+		conf_complain(p, settings_line(p, "server_tls_sslmode"),
+		    "server_tls_sslmode: needs a CA to verify backends with, "
+		    "expected server_tls_ca_file");
+	if ((c->server_tls_cert_file[0] == '\0') !=
+	    (c->server_tls_key_file[0] == '\0'))
+		conf_complain(p, settings_line(p,
+		    c->server_tls_cert_file[0] == '\0' ?
+		    "server_tls_key_file" : "server_tls_cert_file"),
+		    "server_tls_cert_file: a certificate and its key belong "
+		    "together, expected server_tls_key_file, too, or neither");
 }
 
 static void
@@ -227,6 +255,7 @@ settings_check(struct conf_parse *p)
 	settings_check_dir(p, "unix_socket_dir", c->unix_socket_dir);
 	settings_check_auth(p);
 	settings_check_tls(p);
+	settings_check_server_tls(p);
 	settings_check_file(p, "redis_password_file", c->redis_password_file,
 	    true);
 	if (c->min_pool_size > c->pool_size)

@@ -393,6 +393,14 @@ stream_tls_accept(struct stream *st, const char **why)
 	}
 }
 
+int
+stream_peek(const struct stream *st)
+{
+	unsigned char c;
+
+	return recv(st->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 1 ? c : -1;
+}
+
 bool
 stream_is_quiet(const struct stream *st)
 {

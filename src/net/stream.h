@@ -93,6 +93,9 @@ stream_backlog(const struct stream *st)
  * why). Leaves the needed event armed. */
 int stream_tls_accept(struct stream *st, const char **why) PG_MUST_CHECK;
 
+/* The next byte of a plain stream, which stays unread; -1: there is none yet. */
+int stream_peek(const struct stream *st);
+
 /* Whether the peer is still there as far as the kernel knows without reading
  * data away: false when an end or error is pending, or when data is. */
 bool stream_is_quiet(const struct stream *st);

@@ -41,14 +41,74 @@ tls_key_is_private(const char *key, char *why, size_t why_size)
 	return true;
 }
 
+/* The client offers protocols: ours has to be one of them. */
+static int
+tls_choose_protocol(SSL *ssl PG_UNUSED, const unsigned char **out,
+    unsigned char *out_len, const unsigned char *in, unsigned in_len,
+    void *arg PG_UNUSED)
+{
+	static const unsigned char ours[] = "\x0apostgresql";
+	unsigned char *chosen;
+
+	if (SSL_select_next_proto(&chosen, out_len, ours, sizeof(ours) - 1,
+	    in, in_len) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static bool
+tls_load_files(SSL_CTX *ctx, const struct tls_options *o, char *why,
+    size_t why_size)
+{
+	const char *file = o->cert;
+	bool ok = SSL_CTX_use_certificate_chain_file(ctx, file) == 1;
+
+	if (ok) {
+		file = o->key;
+		ok = SSL_CTX_use_PrivateKey_file(ctx, file,
+		    SSL_FILETYPE_PEM) == 1 &&
+		    SSL_CTX_check_private_key(ctx) == 1;
+	}
+	if (ok && *o->ca != '\0') {
+		file = o->ca;
+		ok = SSL_CTX_load_verify_locations(ctx, file, NULL) == 1;
+		SSL_CTX_set_client_CA_list(ctx, ok ?
+		    SSL_load_client_CA_file(file) : NULL);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (o->must_verify ?
+		    SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+	}
+	if (!ok)
+		snprintf(why, why_size, "%s: %s", file, tls_reason());
+	return ok;
+}
+
+static bool
+tls_set_ciphers(SSL_CTX *ctx, const struct tls_options *o, char *why,
+    size_t why_size)
+{
+	if (*o->ciphers != '\0' &&
+	    SSL_CTX_set_cipher_list(ctx, o->ciphers) != 1) {
+		snprintf(why, why_size, "tls_ciphers: no cipher of \"%.100s\" "
+		    "is known", o->ciphers);
+		return false;
+	}
+	if (*o->ciphers13 != '\0' &&
+	    SSL_CTX_set_ciphersuites(ctx, o->ciphers13) != 1) {
+		snprintf(why, why_size, "tls13_ciphers: \"%.100s\" names an "
+		    "unknown cipher suite", o->ciphers13);
+		return false;
+	}
+	return true;
+}
+
 SSL_CTX *
-tls_server_ctx(const char *cert, const char *key, const char *ca,
-    bool demand, char *why, size_t why_size)
+tls_server_ctx(const struct tls_options *o, char *why, size_t why_size)
 {
 	static const unsigned char sid[] = "pgsluice";
 	SSL_CTX *ctx;
 
-	if (!tls_key_is_private(key, why, why_size))
+	if (!tls_key_is_private(o->key, why, why_size))
 		return NULL;
 	ERR_clear_error();
 	ctx = SSL_CTX_new(TLS_server_method());
@@ -56,30 +116,17 @@ tls_server_ctx(const char *cert, const char *key, const char *ca,
 		snprintf(why, why_size, "%s", tls_reason());
 		return NULL;
 	}
-	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	SSL_CTX_set_min_proto_version(ctx,
+	    o->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
 	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_id_context(ctx, sid, sizeof(sid) - 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) {
-		snprintf(why, why_size, "%s: %s", cert, tls_reason());
-		goto fail;
-	}
-	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1 ||
-	    SSL_CTX_check_private_key(ctx) != 1) {
-		snprintf(why, why_size, "%s: %s", key, tls_reason());
-		goto fail;
-	}
-	if (*ca != '\0') {
-		if (SSL_CTX_load_verify_locations(ctx, ca, NULL) != 1) {
-			snprintf(why, why_size, "%s: %s", ca, tls_reason());
-			goto fail;
-		}
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (demand ?
-		    SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+	SSL_CTX_set_alpn_select_cb(ctx, tls_choose_protocol, NULL);
+	if (!tls_load_files(ctx, o, why, why_size) ||
+	    !tls_set_ciphers(ctx, o, why, why_size)) {
+		SSL_CTX_free(ctx);
+		return NULL;
 	}
 	return ctx;
-fail:
-	SSL_CTX_free(ctx);
-	return NULL;
 }

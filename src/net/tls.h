@@ -10,11 +10,19 @@
 
 #include "base/check.h"
 
-/* TLS 1.2 or newer. ca may be "": no client certificates are asked for;
- * otherwise one that is shown has to be good, and (demand) one has to be shown.
- * NULL with text in why. The key file must not be
- * accessible to others (owner only, or root-owned and 0640). */
-SSL_CTX *tls_server_ctx(const char *cert, const char *key, const char *ca,
-    bool demand, char *why, size_t why_size) PG_MUST_CHECK;
+/* Text may be "" where it says so. */
+struct tls_options {
+	const char *cert, *key;
+	const char *ca;        /* "": no client certificates are asked for */
+	bool must_verify;      /* ... otherwise one has to be sent */
+	bool tls13;            /* nothing older; else TLS 1.2 and newer */
+	const char *ciphers, *ciphers13; /* "": the library's */
+};
+
+/* NULL with text in why, which names the file or setting. The key file must
+ * not be accessible to others (owner only, or root-owned and 0640). A client
+ * that offers protocols by ALPN has to offer "postgresql". */
+SSL_CTX *tls_server_ctx(const struct tls_options *o, char *why,
+    size_t why_size) PG_MUST_CHECK;
 
 #endif

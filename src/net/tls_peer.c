@@ -33,6 +33,17 @@ tls_end_point(SSL *ssl, uint8_t out[TLS_END_POINT_MAX])
 }
 
 bool
+tls_is_ours(const SSL *ssl)
+{
+	static const char name[] = "postgresql";
+	const unsigned char *p;
+	unsigned n;
+
+	SSL_get0_alpn_selected(ssl, &p, &n);
+	return n == sizeof(name) - 1 && memcmp(p, name, n) == 0;
+}
+
+bool
 tls_has_verified_peer(SSL *ssl)
 {
 	X509 *cert = SSL_get1_peer_certificate(ssl);

@@ -88,6 +88,8 @@ frame_next(const char *p, size_t n, uint32_t max_body, struct frame *f)
  * have no body, a cancel request has a key of 4..256 bytes.  Anything else is
  * STARTUP_BAD.  *s is filled for the kinds after STARTUP_TLS_HELLO and points
  * into the input.  Any minor version of major 3 is STARTUP_V3. */
+#define STARTUP_TLS_HELLO_BYTE 0x16 /* a TLS handshake record starts so */
+
 enum startup_kind {
 	STARTUP_NEED_MORE, STARTUP_BAD, STARTUP_TLS_HELLO /* first byte 0x16 */,
 	STARTUP_SSL, STARTUP_GSS, STARTUP_CANCEL, STARTUP_V3,

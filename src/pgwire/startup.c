@@ -18,7 +18,6 @@
 #define STARTUP_CODE_SSL 80877103u
 #define STARTUP_CODE_GSS 80877104u
 #define STARTUP_MAJOR 3u
-#define STARTUP_TLS_RECORD 0x16 /* a TLS handshake record starts so */
 
 static enum startup_kind
 startup_cancel(const char *p, size_t len, struct startup_packet *s)
@@ -41,7 +40,7 @@ startup_next(const char *p, size_t n, struct startup_packet *s)
 
 	*s = (struct startup_packet){ 0 };
 	/* No legal length starts with this byte. */
-	if (n > 0 && p[0] == STARTUP_TLS_RECORD)
+	if (n > 0 && p[0] == STARTUP_TLS_HELLO_BYTE)
 		return STARTUP_TLS_HELLO;
 	if (n < 4)
 		return STARTUP_NEED_MORE;

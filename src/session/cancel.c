@@ -11,7 +11,9 @@
  * table's lock is held for a lookup only.
  */
 #include <pthread.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "session/fill.h"
@@ -20,7 +22,7 @@
 struct cancel_key {
 	struct htab_node node;
 	int32_t pid;
-	uint32_t secret;
+	uint8_t secret[CANCEL_SECRET_MAX], len;
 	unsigned worker;
 	uint64_t session;
 };
@@ -47,24 +49,26 @@ cancel_find(uint32_t pid)
 }
 
 void
-cancel_register(struct session *s)
+cancel_register(struct session *s, bool wide)
 {
 	struct cancel_key *k = x_calloc(1, sizeof(*k));
-	uint32_t draw[2];
+	uint32_t pid;
 
 	k->worker = s->sw->w->id;
 	k->session = s->id;
+	k->len = wide ? CANCEL_SECRET_MAX : 4;
+	hash_random(k->secret, k->len);
 	pthread_mutex_lock(&table.lock);
 	do {
-		hash_random(draw, sizeof(draw));
-		draw[0] &= 0x7fffffff;
-	} while (draw[0] == 0 || cancel_find(draw[0]) != NULL);
-	k->pid = (int32_t)draw[0];
-	k->secret = draw[1];
-	htab_insert(&table.keys, &k->node, draw[0]);
+		hash_random(&pid, sizeof(pid));
+		pid &= 0x7fffffff;
+	} while (pid == 0 || cancel_find(pid) != NULL);
+	k->pid = (int32_t)pid;
+	htab_insert(&table.keys, &k->node, pid);
 	pthread_mutex_unlock(&table.lock);
 	s->cancel_pid = k->pid;
-	s->cancel_secret = k->secret;
+	memcpy(s->cancel_secret, k->secret, k->len);
+	s->cancel_len = k->len;
 }
 
 void
@@ -136,15 +140,14 @@ cancel_request(struct session *s, uint32_t pid, const char *key,
 	uint64_t session = 0;
 	unsigned worker = 0;
 
-	if (key_len == 4) {
-		pthread_mutex_lock(&table.lock);
-		k = cancel_find(pid);
-		if (k != NULL && k->secret == wire_u32(key)) {
-			session = k->session;
-			worker = k->worker;
-		}
-		pthread_mutex_unlock(&table.lock);
+	pthread_mutex_lock(&table.lock);
+	k = cancel_find(pid);
+	if (k != NULL && k->len == key_len &&
+	    CRYPTO_memcmp(k->secret, key, key_len) == 0) {
+		session = k->session;
+		worker = k->worker;
 	}
+	pthread_mutex_unlock(&table.lock);
 	if (session == 0) {
 		stat_add(&session_metrics(s)->c.cancels_ignored, 1);
 		session_close(s, CLOSE_CANCEL_SENT, NULL);

@@ -180,7 +180,7 @@ session_auth_begin(struct session *s)
 	bool admin = strcmp(s->dbname, "pgsluice") == 0 &&
 	    session_console_role(s) >= CONSOLE_ROLE_OPERATE;
 
-	if (s->conf->tls_mode == TLS_MODE_REQUIRE && !s->tls &&
+	if (s->conf->tls_mode >= TLS_MODE_REQUIRE && !s->tls &&
 	    strcmp(s->peer, "unix") != 0) {
 		session_close(s, CLOSE_TLS_REQUIRED, NULL);
 		return;

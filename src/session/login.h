@@ -31,6 +31,8 @@ struct login {
 	bool mechanism_chosen;
 	uint8_t md5_salt[SECRET_MD5_SALT];
 	bool ssl_asked, gss_asked;
+	bool direct;          /* TLS without an SSLRequest */
+	unsigned minor;       /* of protocol 3, as agreed */
 	bool refused;         /* over max_client_conn */
 	bool replication, logical;
 	struct buf settings;  /* name\0value\0, unsorted */

@@ -421,6 +421,8 @@ session_on_readable(struct stream *st)
 	int i;
 
 	CHECK_MAGIC(s, SESSION_MAGIC);
+	if (s->state == SESSION_STARTUP)
+		session_direct_tls(s);
 	for (i = 0; i < READS_A_TURN; i++) {
 		if (s->state == SESSION_TLS)
 			session_tls_step(s);

@@ -38,6 +38,7 @@ enum close_reason {
 enum outcome { OUT_BYPASS, OUT_MISS, OUT_L1, OUT_L2, OUT_LOCAL, OUT_COUNT };
 
 #define WRITES_MAX 16
+#define CANCEL_SECRET_MAX 32 /* bytes, from protocol 3.2 on; 4 before */
 
 struct login; /* login.h */
 struct console; /* console.h */
@@ -95,7 +96,8 @@ struct session {
 	struct login *login;     /* until logged in */
 	struct credentials *own; /* what the login left for backends, or NULL */
 	int32_t cancel_pid;
-	uint32_t cancel_secret;
+	uint8_t cancel_secret[CANCEL_SECRET_MAX];
+	uint8_t cancel_len;
 	struct console *console; /* NULL: another database */
 	bool tls;
 	bool cancelled;          /* the console command at hand */
@@ -234,6 +236,8 @@ struct pool *session_pool(struct session *s, const struct conf_backend *b);
 /* ---- startup.c -------------------------------------------------------- */
 /* Act on bytes before login; returns how many were used. */
 size_t session_startup_input(struct session *s, const char *p, size_t n);
+/* Before the first byte is read: if it begins a TLS handshake, go to TLS. */
+void session_direct_tls(struct session *s);
 void session_tls_step(struct session *s);
 /* A first server of the home pool is there, ours until this: by session pooling
  * the session keeps it, else the pool has it back. */
@@ -487,7 +491,8 @@ void session_console_free(struct console **c);
 enum console_role session_console_role(const struct session *s);
 
 /* ---- cancel.c -------------------------------------------------------------------- */
-void cancel_register(struct session *s); /* draws the key */
+/* Draw the key; wide: of CANCEL_SECRET_MAX bytes. */
+void cancel_register(struct session *s, bool wide);
 /* The client is to be told this server's pid, unless another client has it. */
 void cancel_adopt(struct session *s, int pid);
 void cancel_forget(struct session *s);

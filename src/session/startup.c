@@ -12,11 +12,12 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "net/tls_peer.h"
 #include "pgwire/msgwrite.h"
 #include "session/login.h"
 
 #define STARTUP_SETTINGS 512
-#define MAX_MINOR 0 /* of protocol 3 */
+#define MAX_MINOR 2 /* of protocol 3 */
 
 /* ---- TLS ------------------------------------------------------------------- */
 
@@ -32,18 +33,61 @@ session_tls_step(struct session *s)
 	}
 	if (r == 0)
 		return;
+	/* Without ALPN the hello may have been meant for another protocol. */
+	if (s->login->direct && !tls_is_ours(s->st.ssl)) {
+		session_close(s, CLOSE_TLS_FAILED,
+		    "direct TLS without ALPN \"postgresql\"");
+		return;
+	}
 	s->tls = true;
 	session_enter(s, SESSION_STARTUP);
 	stream_read_again(&s->st);
 }
 
+/* The handle of the handshake to come; NULL: out of memory. */
+static SSL *
+session_new_ssl(struct session *s)
+{
+	SSL *ssl = SSL_new(s->sw->setup.tls);
+
+	if (ssl == NULL || SSL_set_fd(ssl, s->st.fd) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	SSL_set_accept_state(ssl);
+	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	return ssl;
+}
+
+static bool
+session_has_tls(const struct session *s)
+{
+	return s->sw->setup.tls != NULL &&
+	    s->conf->tls_mode != TLS_MODE_DISABLE;
+}
+
+void
+session_direct_tls(struct session *s)
+{
+	if (s->login != NULL || s->tls || !session_has_tls(s) ||
+	    stream_peek(&s->st) != STARTUP_TLS_HELLO_BYTE)
+		return;
+	s->st.ssl = session_new_ssl(s);
+	if (s->st.ssl == NULL) {
+		session_close(s, CLOSE_MEMORY, NULL);
+		return;
+	}
+	session_login(s)->direct = true;
+	session_enter(s, SESSION_TLS);
+}
+
 static void
 session_answer_ssl(struct session *s, bool more)
 {
-	struct session_setup *setup = &s->sw->setup;
 	SSL *ssl;
 
-	if (setup->tls == NULL || s->conf->tls_mode == TLS_MODE_DISABLE) {
+	if (!session_has_tls(s)) {
 		session_send(s, "N", 1);
 		return;
 	}
@@ -53,9 +97,8 @@ session_answer_ssl(struct session *s, bool more)
 		    "unencrypted data after SSLRequest");
 		return;
 	}
-	ssl = SSL_new(setup->tls);
-	if (ssl == NULL || SSL_set_fd(ssl, s->st.fd) != 1) {
-		SSL_free(ssl);
+	ssl = session_new_ssl(s);
+	if (ssl == NULL) {
 		session_close(s, CLOSE_MEMORY, NULL);
 		return;
 	}
@@ -64,9 +107,6 @@ session_answer_ssl(struct session *s, bool more)
 		SSL_free(ssl);
 		return;
 	}
-	SSL_set_accept_state(ssl);
-	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 	s->st.ssl = ssl;
 	session_enter(s, SESSION_TLS);
 }
@@ -156,7 +196,7 @@ session_negotiate(struct session *s, unsigned n, const struct buf *names)
 	buf_init(&b, LOGIN_INPUT_MAX);
 	msgwrite_init(&w, &b);
 	msgwrite_begin(&w, 'v');
-	msgwrite_u32(&w, 3u << 16 | MAX_MINOR);
+	msgwrite_u32(&w, 3u << 16 | s->login->minor);
 	msgwrite_u32(&w, n);
 	if (buf_len(names) > 0)
 		msgwrite_bytes(&w, buf_head(names), buf_len(names));
@@ -176,6 +216,8 @@ session_take_startup(struct session *s, const struct startup_packet *sp)
 	size_t pos = 0;
 	int r;
 
+	session_login(s)->minor = (sp->version & 0xffff) < MAX_MINOR ?
+	    sp->version & 0xffff : MAX_MINOR;
 	buf_init(&names, LOGIN_INPUT_MAX);
 	msgwrite_init(&w, &names);
 	while ((r = startup_param(sp, &pos, &name, &value)) == 1)
@@ -225,7 +267,7 @@ session_greet(struct session *s, const char *params, size_t n)
 	msgwrite_raw(&w, params, n);
 	msgwrite_begin(&w, 'K');
 	msgwrite_u32(&w, (uint32_t)s->cancel_pid);
-	msgwrite_u32(&w, s->cancel_secret);
+	msgwrite_bytes(&w, s->cancel_secret, s->cancel_len);
 	msgwrite_end(&w);
 	msgwrite_ready(&w, 'I');
 	session_login_free(s);
@@ -328,7 +370,7 @@ session_logged_in(struct session *s)
 	struct welcome *w;
 	char text[200];
 
-	cancel_register(s);
+	cancel_register(s, s->login->minor >= 2);
 	if (s->login->replication) {
 		session_close(s, CLOSE_REPLICATION, NULL);
 		return;
@@ -380,6 +422,17 @@ session_logged_in(struct session *s)
 	}
 }
 
+static void
+session_refuse_version(struct session *s, uint32_t version)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), "unsupported frontend protocol %u.%u: "
+	    "server supports 3.0 to 3.%u", version >> 16, version & 0xffff,
+	    MAX_MINOR);
+	session_close(s, CLOSE_VERSION, text);
+}
+
 /* ---- input before login -------------------------------------------------------------------- */
 
 static size_t
@@ -417,12 +470,12 @@ session_first_packet(struct session *s, const char *p, size_t n)
 		session_take_startup(s, &sp);
 		return sp.size;
 	case STARTUP_TLS_HELLO:
-		session_close(s, CLOSE_TLS_FAILED,
-		    "direct TLS is not supported, use SSLRequest");
+		session_close(s, CLOSE_TLS_FAILED, session_has_tls(s) ?
+		    "a TLS handshake after another request" :
+		    "direct TLS, but tls_mode is disable");
 		return n;
 	case STARTUP_UNSUPPORTED:
-		session_close(s, CLOSE_VERSION, "unsupported frontend "
-		    "protocol: server supports 3.0");
+		session_refuse_version(s, sp.version);
 		return n;
 	default:
 		session_close(s, CLOSE_STARTUP, NULL);

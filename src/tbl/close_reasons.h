@@ -17,7 +17,7 @@ CLOSE_REASON(AUTH_BUSY, client_refused, "53300", "too many logins at once, try a
 CLOSE_REASON(NO_DATABASE, client_login_failures, "3D000", "database does not exist")
 CLOSE_REASON(DISABLED, client_refused, "55000", "the database is not accepting connections (DISABLE on the console)")
 CLOSE_REASON(NOT_ADMIN, client_login_failures, "42501", "not allowed to use the console")
-CLOSE_REASON(REPLICATION, client_login_failures, "0A000", "replication connections are not supported")
+CLOSE_REASON(REPLICATION, client_login_failures, "0A000", "replication connections are not supported: connect to PostgreSQL itself")
 CLOSE_REASON(TOO_MANY, client_refused, "53300", "too many client connections (max_client_conn)")
 CLOSE_REASON(TOO_MANY_DATABASE, client_refused, "53300", "too many client connections for this database (max_db_client_connections)")
 CLOSE_REASON(TOO_MANY_USER, client_refused, "53300", "too many client connections for this user (max_user_client_connections)")

@@ -498,8 +498,10 @@ static SSL_CTX *
 server_context(const char *ca)
 {
 	char why[200] = "";
-	SSL_CTX *ctx = tls_server_ctx(cert_file, key_file, ca, true, why,
-	    sizeof(why));
+	const struct tls_options o = { .cert = cert_file, .key = key_file,
+		.ca = ca, .must_verify = true, .ciphers = "",
+		.ciphers13 = "" };
+	SSL_CTX *ctx = tls_server_ctx(&o, why, sizeof(why));
 
 	assert_string_equal(why, "");
 	assert_non_null(ctx);
@@ -691,13 +693,15 @@ test_tls_contexts_that_cannot_be(void **state PG_UNUSED)
 		0610 };
 	char why[200];
 
-#define REFUSED(cert, key, ca, text) \
+#define REFUSED_WITH(options, text) \
 	do { \
 		why[0] = '\0'; \
-		assert_null(tls_server_ctx(cert, key, ca, true, why, \
-		    sizeof(why))); \
+		assert_null(tls_server_ctx(options, why, sizeof(why))); \
 		assert_non_null(strstr(why, text)); \
 	} while (0)
+#define REFUSED(c, k, a, text) \
+	REFUSED_WITH((&(struct tls_options){ .cert = c, .key = k, .ca = a, \
+	    .ciphers = "", .ciphers13 = "" }), text)
 	REFUSED("/none", key_file, "", "/none");
 	REFUSED(cert_file, "/none", "", "/none");
 	REFUSED(cert_file, key_file, "/none", "/none");
@@ -709,6 +713,12 @@ test_tls_contexts_that_cannot_be(void **state PG_UNUSED)
 		REFUSED(cert_file, key_file, "", "lets others");
 	}
 	chmod(key_file, 0600);
+	REFUSED_WITH((&(struct tls_options){ .cert = cert_file,
+	    .key = key_file, .ca = "", .ciphers = "NONE-SUCH",
+	    .ciphers13 = "" }), "tls_ciphers");
+	REFUSED_WITH((&(struct tls_options){ .cert = cert_file,
+	    .key = key_file, .ca = "", .ciphers = "",
+	    .ciphers13 = "NONE_SUCH" }), "tls13_ciphers");
 	SSL_CTX_free(server_context(""));
 }
 
