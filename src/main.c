@@ -136,8 +136,9 @@ main_fds_wanted(const struct program *p)
 	size_t i;
 
 	for (i = 0; i < c->n_backends; i++)
-		n += (uint64_t)(c->backends[i].pool_size > 0 ?
-		    c->backends[i].pool_size : c->pool_size);
+		n += (uint64_t)((c->backends[i].pool_size > 0 ?
+		    c->backends[i].pool_size : c->pool_size) +
+		    c->backends[i].reserve_pool_size);
 	return n;
 }
 

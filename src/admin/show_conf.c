@@ -114,7 +114,7 @@ show_database(struct rows *r, const struct conf *c,
 	row_i64(&row, d->backend->pool_size > 0 ? d->backend->pool_size :
 	    c->pool_size);
 	row_i64(&row, c->min_pool_size);
-	row_u64(&row, 0);
+	row_i64(&row, d->backend->reserve_pool_size);
 	row_str(&row, d->pool_mode == POOL_MODE_SESSION ? "session" :
 	    "transaction");
 	row_u64(&row, 0);

@@ -7,7 +7,8 @@
  * mailbox's; callbacks and server calls happen outside them.  Invariants under
  * the pool's lock: total = idle + leased + connecting + under way between
  * workers; a waiter is queued only if no idle server was free for it or one is
- * being handed over; total <= limit unless the limit shrank.
+ * being handed over; total <= limit, or while statements
+ * wait limit + reserve, unless these shrank.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,7 +263,9 @@ pool_put(struct pool *p, struct server *s)
 	CHECK_MAGIC(p, POOL_MAGIC);
 	CHECK(s->state == SERVER_IDLE);
 	pthread_mutex_lock(&p->lock);
-	fit = server_fit(s, now, p->epoch) && p->total <= p->limit;
+	/* One of the reserve goes on while somebody waits. */
+	fit = server_fit(s, now, p->epoch) && p->total <= p->limit +
+	    (TAILQ_EMPTY(&p->waiters) ? 0 : p->reserve);
 	if (fit && !atomic_load(&pool_table.paused))
 		wt = pool_pop_waiter(p);
 	if (wt != NULL) {

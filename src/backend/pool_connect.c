@@ -164,14 +164,27 @@ pool_connect(struct pool *p, struct worker *w)
 	connector_submit(pool_connect_job(p, w));
 }
 
+/* How many servers there may be now. */
+static int64_t
+pool_room(const struct pool *p, nsec_t now)
+{
+	const struct pool_waiter *first = TAILQ_FIRST(&p->waiters);
+	nsec_t limit = atomic_load(&pool_table.reserve_timeout);
+
+	if (first == NULL || limit == 0 || now < first->since + limit)
+		return p->limit;
+	return p->limit + p->reserve;
+}
+
 void
 pool_grow(struct pool *p, nsec_t now)
 {
 	struct pool_waiter *wt = TAILQ_FIRST(&p->waiters);
 	unsigned want = p->waiting;
+	int64_t room = pool_room(p, now);
 
 	while (wt != NULL && p->connecting + p->idle_count < want &&
-	    p->total < p->limit && now >= p->retry_at &&
+	    p->total < room && now >= p->retry_at &&
 	    !atomic_load(&pool_table.paused)) {
 		/* After a failure one attempt at a time. */
 		if (p->failures > 0 && p->connecting > 0)

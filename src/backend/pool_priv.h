@@ -26,7 +26,7 @@ struct pool {
 	pthread_mutex_t lock;   /* guards all below */
 	char *conninfo;
 	uint64_t epoch;
-	int64_t limit;
+	int64_t limit, reserve; /* servers; more if waits are long */
 	unsigned total, connecting, idle_count;
 	struct idle_list *idle; /* per worker */
 	TAILQ_HEAD(waiter_list, pool_waiter) waiters;
@@ -54,6 +54,7 @@ struct pool_table {
 	atomic_bool paused;
 	/* times of the current configuration */
 	_Atomic int64_t pool_size, min_size;
+	_Atomic nsec_t reserve_timeout;
 	_Atomic nsec_t idle_timeout, lifetime, connect_timeout, login_retry;
 };
 

@@ -88,6 +88,7 @@ pool_configure(const struct conf *c)
 
 	atomic_store(&pool_table.pool_size, c->pool_size);
 	atomic_store(&pool_table.min_size, c->min_pool_size);
+	atomic_store(&pool_table.reserve_timeout, c->reserve_pool_timeout);
 	atomic_store(&pool_table.idle_timeout, c->server_idle_timeout);
 	atomic_store(&pool_table.lifetime, c->server_lifetime);
 	atomic_store(&pool_table.connect_timeout, c->server_connect_timeout);
@@ -97,10 +98,11 @@ pool_configure(const struct conf *c)
 		b = conf_find_backend(c, v[i]->backend);
 		pthread_mutex_lock(&v[i]->lock);
 		if (b == NULL) {
-			v[i]->limit = 0;
+			v[i]->limit = v[i]->reserve = 0;
 			pool_outdate(v[i]);
 		} else {
 			v[i]->limit = pool_limit_of(b);
+			v[i]->reserve = b->reserve_pool_size;
 			if (strcmp(b->conninfo, v[i]->conninfo) != 0) {
 				free(v[i]->conninfo);
 				v[i]->conninfo = x_strdup(b->conninfo);
@@ -133,6 +135,7 @@ pool_new(const struct conf_backend *b, const char *user,
 	p->identity = connect_identity(b->name, b->conninfo, user, startup,
 	    startup_len);
 	p->limit = pool_limit_of(b);
+	p->reserve = b->reserve_pool_size;
 	p->last_used = clock_mono();
 	CHECK(pthread_mutex_init(&p->lock, NULL) == 0);
 	TAILQ_INIT(&p->waiters);

@@ -52,6 +52,7 @@ struct conf_backend {
 	char *user;        /* user of conninfo, forced for every client; or NULL */
 	unsigned id;       /* index in conf.backends */
 	int64_t pool_size; /* servers per (backend, user); 0: conf.pool_size */
+	int64_t reserve_pool_size; /* more of them, if waits are long */
 };
 
 struct conf_month_span { /* part of a monthly variant over several backends */

@@ -209,6 +209,7 @@ rows_backend(struct rows *r, const struct conf_backend *b)
 	rows_block(r, BLOCK_BACKEND, "", b->name, 0);
 	rows_option_secret(r, "conninfo", shown, b->written);
 	rows_option_int(r, "pool_size", b->pool_size);
+	rows_option_int(r, "reserve_pool_size", b->reserve_pool_size);
 	free(shown);
 }
 

@@ -87,6 +87,9 @@ conf_take_backends(struct conf_parse *p)
 		conf_check_sec(p, s);
 		backend_take_conninfo(p, s, b);
 		conf_take_int(p, s, "pool_size", &b->pool_size);
+		b->reserve_pool_size = p->conf->reserve_pool_size;
+		conf_take_int(p, s, "reserve_pool_size",
+		    &b->reserve_pool_size);
 	}
 }
 

@@ -21,6 +21,7 @@
 BLOCK(BACKEND, "backend", ROOT, "One PostgreSQL endpoint: host, port and database.")
 BLOCK_OPTION(BACKEND, conninfo, STR, MUST, "", "", "libpq connection string, keywords or URI. A user in it is forced for every client; without one each client's own or mapped name is used.")
 BLOCK_OPTION(BACKEND, pool_size, INT, MAY, "0", "0..10000", "Servers per user of this backend, process-wide; 0: the setting pool_size.")
+BLOCK_OPTION(BACKEND, reserve_pool_size, INT, MAY, "", "0..10000", "More servers per user for statements that have waited long; default: the setting of this name.")
 
 BLOCK(DATABASE, "database", ROOT, "A database that clients can connect to. The name pgsluice is taken by the console.")
 BLOCK_OPTION(DATABASE, backend, STR, MUST, "", "", "Backend for statements that are not routed elsewhere.")

@@ -95,6 +95,8 @@ SETTING_TIME(stats_period, 60 * S_, S_, 86400 * S_, true, "The averages of SHOW 
 SETTING_ENUM(pool_mode, enum conf_pool_mode, POOL_MODE_TRANSACTION, "transaction|session", true, "When a server goes back to its pool; per database too.")
 SETTING_INT(pool_size, 20, 1, 10000, true, "Servers per (backend, user), process-wide.")
 SETTING_INT(min_pool_size, 0, 0, 10000, true, "Servers kept open per used pool.")
+SETTING_INT(reserve_pool_size, 0, 0, 10000, true, "Servers that a pool may have over its size when a statement has waited for reserve_pool_timeout; per backend too.")
+SETTING_TIME(reserve_pool_timeout, 5 * S_, 0, 86400 * S_, true, "How long that is; 0: there is no reserve.")
 SETTING_TIME(query_wait_timeout, 120 * S_, 0, 86400 * S_, true, "How long a statement may wait for a server (SQLSTATE 53300 after it); 0: for ever.")
 SETTING_TIME(server_idle_timeout, 600 * S_, 0, 86400 * S_, true, "Idle servers over min_pool_size are closed after this; 0: never.")
 SETTING_TIME(server_lifetime, 3600 * S_, 0, 30 * 86400 * S_, true, "Servers older than this are closed when idle; 0: never.")

@@ -154,6 +154,8 @@ def test_the_unix_socket_stays_open(make, lab):
     """Connections that say nothing fill all that TCP may have; the console is
     reached by the unix socket."""
     sluice = make(f'max_client_conn = 1\nunix_socket_dir = "{lab.work}"')
+    # Whoever looked whether the port answers is gone.
+    until(lambda: sluice.metric("pgsluice_clients") == 0)
     silent = [client(sluice, startup=False) for _ in range(101)]
     until(lambda: sluice.metric("pgsluice_clients") == 101)
     extra = client(sluice, startup=False)
@@ -214,6 +216,56 @@ def test_times_of_one_user(make):
         reload(sluice, 'user "app" { client_idle_timeout = 1s }')
         assert other.ask_rows("SELECT 1") == [("1",)]
         closed_in_time(other, "57P05")
+
+
+# -- the reserve of a pool ----------------------------------------------------
+
+RESERVE = """
+auth = "trust"
+admin_users = {"app"}
+pool_size = 1
+reserve_pool_timeout = 1s
+$LIMIT
+backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" $OTHER }
+database "app" { backend = "main" }
+"""
+PID = "SELECT pg_backend_pid()"
+
+
+def test_the_reserve_is_for_long_waits(pg, db, pgsluice):
+    """The second server comes when the wait has lasted, a third never does,
+    and when nobody waits any more the first is left alone."""
+    sluice = pgsluice(RESERVE, LIMIT="reserve_pool_size = 7",
+                      OTHER="reserve_pool_size = 1")
+    with client(sluice) as a, client(sluice) as b, client(sluice) as c:
+        a.ask("BEGIN")
+        first = a.ask_rows(PID)
+        began = time.monotonic()
+        b.ask("BEGIN")
+        second = b.ask_rows(PID)
+        assert 0.9 < time.monotonic() - began < 4
+        assert second != first
+        c.send(rawpg.query(PID))
+        assert c.recv_nothing(2.5)
+        b.ask("COMMIT")
+        # The reserve's server goes on, as somebody waits.
+        assert rawpg.text_rows(c.read_until_ready()) == second
+        a.ask("COMMIT")
+        until(lambda: len(pg.pids(datname=db)) == 1)
+        assert a.ask_rows("SELECT 1") == [("1",)]
+    [row] = sluice.console("SHOW DATABASES")[:1]
+    assert int(row["reserve_pool"]) == 1
+
+
+def test_short_waits_take_no_reserve(pg, db, pgsluice):
+    sluice = pgsluice(RESERVE, LIMIT="reserve_pool_size = 1", OTHER="")
+    with client(sluice) as a, client(sluice) as b:
+        for _ in range(20):
+            a.send(rawpg.query("SELECT pg_sleep(0.02)"))
+            b.send(rawpg.query("SELECT pg_sleep(0.02)"))
+            a.read_until_ready()
+            b.read_until_ready()
+        assert sluice.metric("pgsluice_server_connects_total") == 1
 
 
 # -- the sockets --------------------------------------------------------------
