@@ -132,17 +132,3 @@ def test_writes_happen_once(sluice, direct):
             m = ask(c, "INSERT INTO w VALUES ($1)", [str(n)])
             assert rawpg.sqlstates(m) == ["23505"]
     assert direct.execute("SELECT count(*) FROM w").fetchone() == (30,)
-
-
-def test_a_generic_plan_that_loses_is_given_up(sluice, direct):
-    """Slow under the name only: the statement goes back to unnamed."""
-    direct.execute("""CREATE FUNCTION named() RETURNS int LANGUAGE sql STABLE
-        AS $$SELECT count(*)::int FROM pg_prepared_statements, pg_sleep(
-        CASE WHEN EXISTS (SELECT FROM pg_prepared_statements WHERE statement
-        LIKE '%named()%' AND statement NOT LIKE '%pg_prep%') THEN 0.01
-        ELSE 0 END)$$""")
-    with raw(sluice) as c:
-        for _ in range(60):
-            ask(c, "SELECT named() >= $1::int", ["0"])
-    # The function pins: one server, and uses before the 16th named one.
-    assert 16 <= sluice.count("prepared_promoted") <= 40
