@@ -66,7 +66,7 @@ input_copy(struct session *s, const char *p, size_t n)
 {
 	bool wanted = s->server != NULL && s->server->owed.copy_in;
 	struct iovec iov = { (void *)(uintptr_t)p, 0 };
-	enum frame_verdict v;
+	enum frame_verdict v = FRAME_NEED_MORE;
 	struct frame f;
 	size_t pos = 0;
 
