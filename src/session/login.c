@@ -132,7 +132,11 @@ session_auth_match(struct session *s)
 	hba_ref(l->hba);
 	l->rule = hba_match(l->hba, &ask);
 	if (l->rule == NULL) {
-		session_auth_refuse(s, "no authentication rule for");
+		/* A rule would not help. */
+		if (l->replication)
+			session_close(s, CLOSE_REPLICATION, NULL);
+		else
+			session_auth_refuse(s, "no authentication rule for");
 		return false;
 	}
 	log_debug("session", "msg=\"authentication rule\" id=%llu line=%d "
