@@ -162,6 +162,12 @@ ledger_skip_to_sync(struct ledger *l)
 	l->skipping = true;
 }
 
+static void
+ledger_end_copy(struct ledger *l)
+{
+	l->copy_in = l->copy_data = l->copy_sync = l->copy_over = false;
+}
+
 static enum ledger_verdict
 ledger_error(struct ledger *l, struct ledger_entry e)
 {
@@ -176,7 +182,7 @@ ledger_error(struct ledger *l, struct ledger_entry e)
 		/* What was sent behind it counts on its success. */
 		return LEDGER_SURPRISE;
 	l->unsure |= l->copy_sync;
-	l->copy_in = l->copy_data = l->copy_sync = false;
+	ledger_end_copy(l);
 	l->failed = (enum owed)e.kind;
 	l->failed_name = slice_make(buf_head(&l->synth), e.synth);
 	if (e.kind != OWED_QUERY && e.kind != OWED_FUNCTION &&
@@ -232,7 +238,7 @@ ledger_message(struct ledger *l, unsigned char type,
 	if (type == 'G')
 		ledger_begin_copy(l);
 	if (type == 'C' || type == 'Z')
-		l->copy_in = l->copy_data = l->copy_sync = false;
+		ledger_end_copy(l);
 	hide = e->flags & LEDGER_HIDE;
 	if (rule == DONE) {
 		if (done != NULL)

@@ -50,6 +50,8 @@ struct ledger {
 	bool copy_in;  /* the server waits for CopyData */
 	bool copy_data; /* ... and has been sent some */
 	bool copy_sync; /* ... and a Sync behind it */
+	bool copy_over; /* the end of the data was sent; what comes of the COPY
+	                   is still owed */
 	bool unsure;   /* ... which then failed: was the Sync read as data, or
 	                  behind the failure? */
 	struct buf synth;
@@ -77,6 +79,16 @@ ledger_hidden(const struct ledger *l)
 {
 	return l->count > 0 &&
 	    (l->ring[l->head & (l->size - 1)].flags & LEDGER_HIDE) != 0;
+}
+
+/* COPY data that come now belong to nothing and need not wait for an invitation:
+ * the COPY has been told of its end, and its reply may come only for a Sync
+ * that is behind them. */
+static inline bool
+ledger_copy_is_late(const struct ledger *l)
+{
+	return l->copy_over && l->count == 1 &&
+	    l->ring[l->head & (l->size - 1)].kind == OWED_EXECUTE;
 }
 
 /* false: full. While skipping, all but SYNC is not entered (and is true):

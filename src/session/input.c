@@ -89,8 +89,10 @@ input_copy(struct session *s, const char *p, size_t n)
 			continue;
 		s->server->owed.copy_data = true;
 		/* The end of the data: Sync counts again. */
-		if (f.type != 'd')
+		if (f.type != 'd') {
 			s->server->owed.copy_in = false;
+			s->server->owed.copy_over = true;
+		}
 	}
 	iov.iov_len = pos;
 	if (pos > 0 && wanted) {
@@ -243,7 +245,8 @@ session_input(struct session *s, const char *p, size_t n)
 			if (s->state == SESSION_RELAY &&
 			    !s->server->owed.copy_in &&
 			    !ledger_empty(&s->server->owed) &&
-			    !s->server->owed.skipping) {
+			    !s->server->owed.skipping &&
+			    !ledger_copy_is_late(&s->server->owed)) {
 				input_flush(s);
 				break;
 			}

@@ -120,6 +120,19 @@ def test_sync_amid_data_of_a_copy_that_works(sluice):
         check_table(sluice, c, 2)
 
 
+def test_data_behind_the_end_of_a_copy(sluice):
+    """They wait for nothing: the reply comes for the Sync behind them."""
+    with client(sluice) as c:
+        c.send(EXTENDED + flush())
+        c.recv_until("G")
+        c.send(copy_data(b"1\n") + sync() + copy_done())
+        assert c.recv_nothing()
+        c.send(copy_data(b"2\n") + copy_done() + sync())
+        m = c.read_until_ready()
+        assert (types(m), tags(m)) == ("CZ", ["COPY 1"])
+        check_table(sluice, c, 1)
+
+
 def test_sync_amid_data_of_a_copy_that_fails(sluice):
     """Nobody can tell whether it is answered: the error, and the end."""
     c = client(sluice)

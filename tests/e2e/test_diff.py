@@ -35,7 +35,7 @@ def twins(shared_pg):
 def options(**kw):
     return argparse.Namespace(**{
         "pool": "transaction", "cache": False, "cut": None, "seed": 5,
-        "lanes": 1, "only": None, "stop": 3, "n": 120, **kw})
+        "lanes": 3, "only": None, "stop": 3, "n": 120, **kw})
 
 
 VARIANTS = [options(), options(pool="session", seed=11),

@@ -352,6 +352,35 @@ test_copy_in_ends(void **state PG_UNUSED)
 
 /* PostgreSQL ignores Sync while it reads COPY data. */
 static void
+test_copy_data_that_is_late(void **state PG_UNUSED)
+{
+	struct ledger l;
+
+	start(&l);
+	assert_false(ledger_copy_is_late(&l));
+	push(&l, OWED_EXECUTE, 0, 0);
+	assert_int_equal(message(&l, 'G'), LEDGER_PASS);
+	assert_false(ledger_copy_is_late(&l));
+	l.copy_in = false;
+	l.copy_over = true;
+	assert_true(ledger_copy_is_late(&l));
+	/* Data behind another unit may be for a COPY in that. */
+	push(&l, OWED_SYNC, 0, 0);
+	assert_false(ledger_copy_is_late(&l));
+	assert_int_equal(message(&l, 'C'), LEDGER_PASS);
+	assert_false(l.copy_over);
+	finish(&l);
+
+	/* A Query may hold a second COPY. */
+	start(&l);
+	push(&l, OWED_QUERY, 0, 0);
+	assert_int_equal(message(&l, 'G'), LEDGER_PASS);
+	l.copy_over = true;
+	assert_false(ledger_copy_is_late(&l));
+	finish(&l);
+}
+
+static void
 test_sync_in_copy_in(void **state PG_UNUSED)
 {
 	struct ledger l;
@@ -725,6 +754,7 @@ main(void)
 		cmocka_unit_test(test_error_answers_the_sync_itself),
 		cmocka_unit_test(test_error_ends_copy_in),
 		cmocka_unit_test(test_copy_in_ends),
+		cmocka_unit_test(test_copy_data_that_is_late),
 		cmocka_unit_test(test_sync_in_copy_in),
 		cmocka_unit_test(test_hidden_replies),
 		cmocka_unit_test(test_error_of_a_hidden_request),
