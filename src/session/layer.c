@@ -329,7 +329,8 @@ session_drains(const struct session *s, enum session_drain how)
 		break;
 	}
 	return (s->state == SESSION_IDLE || s->state == SESSION_STARTUP ||
-	    s->state == SESSION_TLS || s->state == SESSION_AUTH) &&
+	    s->state == SESSION_TLS || s->state == SESSION_AUTH ||
+	    s->state == SESSION_AUTH_WAIT) &&
 	    s->tx == 'I' && !s->open_unit;
 }
 
