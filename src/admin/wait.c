@@ -65,7 +65,7 @@ wait_asked(struct tour *t)
 		rows_error(wait->origin, wait->session, "57014",
 		    "canceling statement due to user request",
 		    "What the command had begun has been taken back.", NULL);
-		/* FALLTHROUGH */
+		__attribute__((fallthrough));
 	case CONSOLE_WAIT_OVER:
 		if (!kind->ended(wait))
 			kind->undo(wait);
