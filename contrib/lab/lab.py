@@ -43,7 +43,8 @@ LOCKS = os.path.join(tempfile.gettempdir(), f"pgsluice-ports-{os.getuid()}")
 PORTS = range(20000, 32000)
 USER = "postgres"
 
-_port_locks = []
+# port -> file descriptor of its lock
+_port_locks = {}
 
 
 class LabError(Exception):
@@ -83,9 +84,19 @@ def free_port():
         except OSError:
             os.close(fd)
             continue
-        _port_locks.append(fd)
+        _port_locks[port] = fd
         return port
     raise LabError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
+
+
+def release_port(port):
+    """A port of free_port() may be given to others; nobody uses it now."""
+    os.close(_port_locks.pop(port))
+
+
+def held_ports():
+    """The ports of free_port() that nobody has released, as a set."""
+    return set(_port_locks)
 
 
 def port_is_taken(port):

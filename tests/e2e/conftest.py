@@ -97,11 +97,15 @@ def db(pg):
 def pgsluice(lab, request):
     """Factory: pgsluice(conf_text=DEFAULT_CONF, start=True, **holes).
 
+    Ports that are claimed for it are released when the test has ended: each
+    holds a file descriptor, and select() takes none above 1023.
+
     $PORT, $HTTP, $DIR and every keyword are filled into the text; with the
     fixtures pg, db and redis in use also $PG, $DB and $REDIS.  listen and
     http_listen are added when the text does not set them.
     """
     made = []
+    held = lablib.held_ports()
 
     def make(conf_text=DEFAULT_CONF, start=True, environment=None, **holes):
         known = {"PORT": lablib.free_port(), "HTTP": lablib.free_port(),
@@ -130,6 +134,9 @@ def pgsluice(lab, request):
         except AssertionError as e:
             problems.append(str(e))
         lab.services.remove(sluice)
+    lasting = held | {service.port for service in lab.services}
+    for port in lablib.held_ports() - lasting:
+        lablib.release_port(port)
     assert not problems, "\n".join(problems)
 
 
