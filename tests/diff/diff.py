@@ -293,7 +293,10 @@ def print_total(total, seconds):
         print(f"known, {count} times: {why}")
     for found in total["found"]:
         print(json.dumps(found, indent=1))
-    print(f"{len(total['found'])} differences")
+    print(f"{total['played']:,} random sequences: "
+          f"{len(total['found']) or 'no'} difference"
+          f"{'' if len(total['found']) < 2 else 's'}"
+          f"{' (known exceptions listed)' if total['exceptions'] else ''}")
 
 
 def options_read(argv):

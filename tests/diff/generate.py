@@ -51,6 +51,9 @@ class Generator:
         self.serial = 0
         self.statements, self.portals = {}, {}
         self.in_block = False
+        # Since the last Sync or Query the unnamed portal has been bound; there
+        # was a transaction block, and in or behind it a Query.
+        self.bound = self.block = self.stale = False
         self.sloppy = rng.random() < 0.3
         # As clients that know no pipelines; what a cache can answer.
         self.paced = rng.random() < 0.3
@@ -63,6 +66,11 @@ class Generator:
 
     def put(self, label, data):
         self.labels.append(label)
+        self.block |= any(word in data for word in (b"BEGIN", b"START",
+                                                    b"CHAIN"))
+        self.stale |= self.block and label == "Q"
+        if label in "QS":
+            self.bound = False
         self.steps.append(data)
         if self.paced and label in "QS":
             self.wait()
@@ -254,9 +262,14 @@ class Generator:
         results = rng.choice(((), (), (0,), (1,), (0, 0, 0)
                               if self.sloppy else ()))
         self.portals[portal] = name
+        self.bound |= not portal
         self.put("B", bind(portal, name, values, formats, results))
 
     def add_execute(self, portal="", rows=0):
+        # PostgreSQL 15 dies of an Execute of the unnamed portal that a failed
+        # Query left in its block: the portal's statements are gone.
+        if self.stale and not self.bound and not portal:
+            portal = "p1"
         self.put("E", execute(portal, rows))
 
     def add_describe(self, kind="P", name=""):

@@ -25,8 +25,11 @@ import rawpg  # noqa: E402
 # are there.
 WAIT = object()
 
-# So long must a direct server be silent before it counts as having answered.
+# So long must a direct server be silent before it counts as having answered,
+# where the number of its ReadyForQuery does not say so.
 QUIET = 0.004
+# After so long it is looked at whether there is more to wait for.
+GLANCE = 0.25
 # pgsluice's time to answer what the direct server has answered already.
 PATIENCE = float(os.environ.get("PGSLUICE_DIFF_PATIENCE", "15"))
 
@@ -53,7 +56,7 @@ class Peer:
         if login:
             self.send(rawpg.startup_message(
                 {"user": user, "database": database, **(params or {})}))
-            if not self.until(lambda t: t[-1][0] == "Z"):
+            if not self.until(lambda t: t[-1][0] == "Z") or self.closed:
                 raise ConnectionError(f"no login at port {port}: "
                                       f"{self.trace}")
         self.login, self.trace = self.trace, []
@@ -114,10 +117,16 @@ class Peer:
                 return False
         return True
 
-    def settle(self):
-        """Receive until nothing comes any more."""
-        while self.receive(QUIET):
-            pass
+    def settle(self, asked=None):
+        """Receive until nothing comes any more.  asked: ReadyForQuery that
+        may come at most; behind the last of them there is nothing."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            if asked and sum(k == "Z" for k, _ in self.trace) >= asked:
+                # Everything is there: nobody has asked for more.
+                return
+            if not self.receive(QUIET):
+                return
 
     def close(self):
         try:
@@ -233,23 +242,54 @@ class Hang(Exception):
     """pgsluice owes an answer that the direct server has given."""
 
 
+def asks(step):
+    """Messages of a step that ReadyForQuery may answer, and whether the last
+    one is such a one."""
+    at, count, last = 0, 0, False
+    while len(step) - at >= 5:
+        last = step[at] in b"QSF"
+        count += last
+        at += 1 + max(4, struct.unpack_from("!I", step, at + 1)[0])
+    return count, last
+
+
+def apart(direct, proxied):
+    """Have the traces parted, as far as both go?"""
+    n = min(len(direct.trace), len(proxied.trace))
+    return [normal(m) for m in direct.trace[:n]] != \
+        [normal(m) for m in proxied.trace[:n]]
+
+
+def catch_up(direct, proxied):
+    """Wait until pgsluice has said as much as the direct server.  False: it
+    does not, though so far it said the same."""
+    n = len(direct.trace)
+    if not n or proxied.until(lambda t: len(t) >= n, GLANCE):
+        return True
+    return apart(direct, proxied) or proxied.until(lambda t: len(t) >= n)
+
+
 def play(direct, proxied, steps, tail=TAIL):
     """Send steps, then tail, to both.  Returns None, or what was amiss on the
     way; the traces are in the peers."""
+    asked, last = 0, False
     for step in steps:
         if step is not WAIT:
             direct.send(step)
             proxied.send(step)
+            count, last = asks(step)
+            asked += count
             continue
-        direct.settle()
-        n = len(direct.trace)
-        if n and not proxied.until(lambda t, n=n: len(t) >= n):
-            return f"hang: {n} messages direct, {len(proxied.trace)} here"
+        direct.settle(asked if last else None)
+        if not catch_up(direct, proxied):
+            return (f"hang: {len(direct.trace)} messages direct, "
+                    f"{len(proxied.trace)} here")
     direct.send(tail)
     proxied.send(tail)
     if not direct.until(at_end):
         return "the direct server did not come to the end"
-    if not proxied.until(at_end):
+    if not proxied.until(at_end, GLANCE) and not proxied.until(
+            at_end, GLANCE if apart(direct, proxied) else None):
         return "hang: not at the end of the sequence"
     return None
 
