@@ -237,7 +237,8 @@ server_made_statement(const struct ledger_entry *done)
 
 	switch (done->kind) {
 	case OWED_PARSE:
-		return !(done->flags & LEDGER_UNNAMED);
+		return !(done->flags & LEDGER_UNNAMED) &&
+		    !hash_eq(done->hash, none);
 	case OWED_QUERY:
 	case OWED_EXECUTE:
 		return !hash_eq(done->hash, none);

@@ -18,6 +18,8 @@
 static const struct hash128 no_hash;
 /* Keeps unnamed statements apart from named ones of the same content. */
 static const struct hash128 unnamed_mark = { 1, 1 };
+/* Name of a statement that no client can mean. */
+static const struct hash128 taken_mark = { UINT64_MAX, UINT64_MAX };
 
 bool
 session_preamble(struct session *s, struct buf *b)
@@ -207,6 +209,29 @@ parsing_add(struct session *s, struct slice name, struct hash128 hash,
 	TAILQ_INSERT_TAIL(&s->parsing, p, link);
 }
 
+/* Parse under a name that the session has: the server shall say so where it
+ * stands, if it has nothing worse to say about the text. It does if it holds some
+ * statement of the name that it is told. */
+static bool
+write_refused(struct session *s, struct msgwrite *w, const struct wire_parse *p)
+{
+	char name[PREPARED_NAME_LEN + 1];
+
+	prepared_name(taken_mark, name);
+	if (!session_write_close(s, w, name) || !session_write_parse(s, w,
+	    name, slice_make("", 0), slice_make(NULL, 0), no_hash,
+	    LEDGER_HIDE))
+		return false;
+	msgwrite_begin(w, 'P');
+	msgwrite_str(w, name);
+	msgwrite_slice(w, p->sql);
+	msgwrite_u16(w, (uint16_t)p->n_oids);
+	msgwrite_bytes(w, p->oids, (size_t)p->n_oids * 4);
+	msgwrite_end(w);
+	s->server->parse_safe = false;
+	return server_owe_named(s->server, OWED_PARSE, p->name);
+}
+
 static bool
 extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
     struct statement *st)
@@ -221,6 +246,8 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 
 	if (!msgread_parse(f->p, f->body, &p))
 		return false;
+	if (st == NULL)
+		return write_refused(s, w, &p);
 	query_prepare(s, &q, st->sql, st, NULL);
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
@@ -439,7 +466,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 		server_tell(s->server);
 	if (s->state == SESSION_CLOSED)
 		return UNIT_CLOSED;
-	if (alone && s->sw->relied && (q != NULL || !session_drops_names(s)))
+	if (alone && s->sw->relied && (q != NULL || (!s->sw->refuses &&
+	    !session_drops_names(s))))
 		session_keep_unit(s, u);
 	iov.iov_base = buf_head(b);
 	iov.iov_len = buf_len(b);

@@ -36,7 +36,6 @@ struct choice {
 	bool differ, wide_differ, any;
 	const char *err_sqlstate, *err_message, *err_hint;
 	bool open;          /* a name is used whose fate is not known yet */
-	struct slice taken; /* the name a Parse wants that is in use; or empty */
 };
 
 static void
@@ -163,7 +162,7 @@ name_is_open(const struct session *s, struct slice name)
 
 static bool
 choose_parse(struct session *s, const struct frame *f, struct choice *c,
-    bool *taken, struct statement **out)
+    struct statement **out)
 {
 	struct wire_parse parse;
 	struct statement *st;
@@ -173,16 +172,15 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 	if (!msgread_parse(f->p, f->body, &parse))
 		return false;
 	c->open |= name_is_open(s, parse.name);
-	*taken = parse.name.n > 0 && pass_find(s, parse.name) != NULL;
-	c->taken = parse.name;
-	if (*taken && s->repeating) {
+	if (parse.name.n > 0 && pass_find(s, parse.name) != NULL) {
+		if (!s->repeating) {
+			s->sw->refuses = true;
+			return meant_add(s->sw, NULL);
+		}
 		/* By this very message, the first time. */
-		*taken = false;
 		if (!change_add(s->sw, parse.name, NULL))
 			return false;
 	}
-	if (*taken)
-		return true;
 	st = session_statement(s, &parse);
 	if (st == NULL)
 		return false;
@@ -199,7 +197,7 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 /* Take one message of the first pass. last: a statement the unit is about. */
 static bool
 choose_message(struct session *s, const struct frame *f, struct choice *c,
-    bool *taken, struct statement **last)
+    struct statement **last)
 {
 	struct statement *st = NULL;
 	struct wire_bind bind;
@@ -207,7 +205,7 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 	struct query q;
 
 	if (f->type == 'P')
-		return choose_parse(s, f, c, taken, last);
+		return choose_parse(s, f, c, last);
 	if (f->type == 'B' && msgread_bind(f->p, f->body, &bind)) {
 		c->open |= name_is_open(s, bind.statement);
 		st = pass_find(s, bind.statement);
@@ -231,11 +229,9 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 
 /* First pass, in order: which statement each message means, what becomes of
  * names, which backend. Nothing of it lasts before pass_commit(), since the
- * unit may have to wait and will be looked at again. A refused Parse is told in
- * *taken. */
+ * unit may have to wait and will be looked at again. */
 static bool
-extended_choose(struct session *s, const struct unit *u, struct choice *c,
-    bool *taken)
+extended_choose(struct session *s, const struct unit *u, struct choice *c)
 {
 	struct statement *last = NULL;
 	struct frame f;
@@ -243,11 +239,11 @@ extended_choose(struct session *s, const struct unit *u, struct choice *c,
 	size_t pos;
 
 	memset(c, 0, sizeof(*c));
-	s->sw->wants_native = false;
-	for (pos = 0; pos < u->n && !*taken; pos += f.size) {
+	s->sw->wants_native = s->sw->refuses = false;
+	for (pos = 0; pos < u->n; pos += f.size) {
 		CHECK(frame_next(u->p + pos, u->n - pos, UINT32_MAX,
 		    &f) == FRAME_WHOLE);
-		if (!choose_message(s, &f, c, taken, &last))
+		if (!choose_message(s, &f, c, &last))
 			return false;
 	}
 	if (c->backend == NULL && last != NULL && s->server == NULL) {
@@ -288,7 +284,7 @@ extended_known(struct session *s, const struct unit *u)
 	size_t pos, i = 0;
 
 	if (s->server != NULL || s->tx == 'E' || u->last != 'S' ||
-	    u->has_bind)
+	    u->has_bind || s->sw->refuses)
 		return false;
 	for (pos = 0; u->p[pos] == 'P'; pos += 1 + wire_u32(u->p + pos + 1)) {
 		st = s->sw->meant[i++];
@@ -316,23 +312,9 @@ extended_answer_known(struct session *s, const struct unit *u)
 	buf_reset(&b);
 }
 
-static void
-extended_refuse_name(struct session *s, const struct unit *u,
-    struct slice name)
-{
-	char text[256];
-
-	/* A name counts by its first 63 bytes, in PostgreSQL too. */
-	snprintf(text, sizeof(text),
-	    "prepared statement \"%.*s\" already exists",
-	    (int)(name.n < 63 ? name.n : 63), name.p);
-	session_unit_error(s, u, "42P05", text, NULL, NULL);
-}
-
 /* A unit whose messages have been looked at, see extended_choose(). */
 static enum unit_result
-extended_run(struct session *s, struct unit *u, const struct choice *c,
-    bool taken)
+extended_run(struct session *s, struct unit *u, const struct choice *c)
 {
 	const struct conf_backend *b = choice_backend(s, c);
 	bool relaying = s->state == SESSION_RELAY;
@@ -340,17 +322,12 @@ extended_run(struct session *s, struct unit *u, const struct choice *c,
 
 	if (relaying && c->open)
 		return UNIT_WAIT;
-	if (relaying && (taken || c->err_sqlstate != NULL ||
-	    b != s->backend)) {
+	if (relaying && (c->err_sqlstate != NULL || b != s->backend)) {
 		if (!s->open_unit)
 			return UNIT_WAIT;
 		session_close(s, CLOSE_PROTOCOL,
 		    "a pipeline without Sync must stay on one backend");
 		return UNIT_CLOSED;
-	}
-	if (taken) {
-		extended_refuse_name(s, u, c->taken);
-		return UNIT_WAIT;
 	}
 	if (s->tx != 'E' && (c->err_sqlstate != NULL || b == NULL)) {
 		session_unit_error(s, u, b == NULL ? "0A000" :
@@ -361,7 +338,7 @@ extended_run(struct session *s, struct unit *u, const struct choice *c,
 	}
 	if (s->tx == 'E')
 		b = s->server != NULL ? s->backend : s->db->backend;
-	if (!relaying && !taken && extended_known(s, u)) {
+	if (!relaying && extended_known(s, u)) {
 		extended_answer_known(s, u);
 		return UNIT_DONE;
 	}
@@ -379,10 +356,10 @@ extended_run(struct session *s, struct unit *u, const struct choice *c,
 void
 session_extended_again(struct session *s, struct unit *u)
 {
-	bool taken = false, sent = false;
+	bool sent = false;
 	struct choice c;
 
-	if (extended_choose(s, u, &c, &taken) && !taken) {
+	if (extended_choose(s, u, &c)) {
 		pass_commit(s);
 		sent = session_compose(s, u, NULL) == UNIT_DONE;
 	}
@@ -405,10 +382,10 @@ session_drops_names(const struct session *s)
 void
 session_extended_define(struct session *s, const struct unit *u)
 {
-	bool taken = false, midway = s->sw->n_meant > 0;
+	bool midway = s->sw->n_meant > 0;
 	struct choice c;
 
-	if (midway || extended_choose(s, u, &c, &taken))
+	if (midway || extended_choose(s, u, &c))
 		pass_commit(s);
 	pass_clear(s->sw);
 }
@@ -417,13 +394,12 @@ enum unit_result
 session_extended(struct session *s, struct unit *u, struct query *q)
 {
 	enum unit_result r = UNIT_CLOSED;
-	bool taken = false;
 	struct choice c;
 
 	if (q != NULL && s->server != NULL && s->backend == q->where.backend)
 		return session_compose(s, u, q);
-	if (extended_choose(s, u, &c, &taken))
-		r = extended_run(s, u, &c, taken);
+	if (extended_choose(s, u, &c))
+		r = extended_run(s, u, &c);
 	else if (s->state != SESSION_CLOSED)
 		session_close(s, CLOSE_MEMORY, NULL);
 	pass_clear(s->sw);

@@ -536,6 +536,24 @@ unit_wait_ready(struct session *s)
 	return UNIT_CLOSED;
 }
 
+/* The server has met an error and ignores everything up to Sync: so do we, and
+ * nothing is changed that would have to be undone. */
+static enum unit_result
+unit_skipped(struct session *s, const struct unit *u)
+{
+	struct iovec iov = { (void *)(uintptr_t)(u->p + u->n - 5), 5 };
+
+	if (u->last != 'S')
+		return UNIT_DONE;
+	s->open_unit = false;
+	if (server_owe(s->server, OWED_SYNC, 0, no_hash)) {
+		(void)!server_send(s->server, &iov, 1);
+		return UNIT_DONE;
+	}
+	session_close(s, CLOSE_MEMORY, NULL);
+	return UNIT_CLOSED;
+}
+
 /* Behind statements whose replies are still owed: only what can follow them
  * on the same server goes now. */
 static enum unit_result
@@ -550,6 +568,8 @@ unit_pipelined(struct session *s, struct unit *u)
 	    (s->set.asked.count > 0 && s->server->owed.count == 1 &&
 	    s->db->n_rules > 0))
 		return UNIT_WAIT;
+	if (s->server->owed.skipping)
+		return unit_skipped(s, u);
 	/* Its reply will not stand alone: let others fill. */
 	fill_spoil(s, BYPASS_PIPELINED);
 	if (u->first == 'F')

@@ -120,6 +120,10 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 	case 'D':
 		if (strcmp(tag, "DISCARD ALL") == 0)
 			s->discarded = true;
+		/* Perhaps long after it was bound: what has been prepared in
+		 * between is gone, too. */
+		if (s->discarded || strcmp(tag, "DEALLOCATE ALL") == 0)
+			prepared_doubt(&s->server->prepared);
 		break;
 	default:
 		break;
@@ -145,7 +149,10 @@ relay_message(struct session *s, struct msgwrite *w, const char *text)
 
 	if (session_terms(s) != NULL)
 		name = slice_str(session_terms(s)->name);
-	if (ours == NULL || name.n == 0) {
+	/* Only of what is bound can it be the unnamed one that runs under a
+	 * name. */
+	if (ours == NULL || (name.n == 0 &&
+	    s->server->owed.failed != OWED_BIND)) {
 		msgwrite_str(w, text);
 		return;
 	}
@@ -232,7 +239,7 @@ static void
 relay_parse_ended(void *lessee, struct hash128 hash, bool ok)
 {
 	struct session *s = lessee;
-	struct parsing *p;
+	struct parsing *p, *behind;
 
 	TAILQ_FOREACH(p, &s->parsing, link)
 		if (hash_eq(p->hash, hash))
@@ -245,14 +252,20 @@ relay_parse_ended(void *lessee, struct hash128 hash, bool ok)
 			    &s->sw->statements);
 		return;
 	}
+	behind = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&s->parsing, p, link);
-	if (!ok && (p->closing || statements_find(&s->prepared,
-	    slice_str(p->name)) == p->st))
+	if (!ok && !p->undone) {
 		statements_remove(&s->prepared, &s->sw->statements,
 		    slice_str(p->name));
-	if (!ok && p->closing)
-		statements_set(&s->prepared, &s->sw->statements,
-		    slice_str(p->name), statement_ref(p->st));
+		if (p->closing)
+			statements_set(&s->prepared, &s->sw->statements,
+			    slice_str(p->name), statement_ref(p->st));
+		/* What the name was before the first of those that an error
+		 * takes along, it is again. */
+		for (; behind != NULL && behind->group == p->group;
+		    behind = TAILQ_NEXT(behind, link))
+			behind->undone |= strcmp(behind->name, p->name) == 0;
+	}
 	statement_unref(&s->sw->statements, &p->st);
 	free(p);
 }

@@ -181,7 +181,10 @@ fault_note(struct session *s, enum fault f)
 void
 session_fault(struct session *s, const char *body, size_t n)
 {
-	fault_note(s, fault_of(body, n));
+	/* A name that is taken is none of our doing. */
+	if (s->server->owed.failed != OWED_PARSE ||
+	    s->server->owed.failed_name.n == 0)
+		fault_note(s, fault_of(body, n));
 }
 
 bool

@@ -63,6 +63,7 @@ struct parsing {
 	struct hash128 hash;  /* of what was sent; Close: of the name */
 	unsigned group;       /* server.group it was sent in */
 	bool closing;
+	bool undone;          /* an error in front of it has been accounted for */
 	struct statement *st; /* what the name means; Close: has meant. A reference */
 	char name[];          /* the client's */
 };
@@ -183,6 +184,8 @@ struct session_worker {
 	bool promoted;          /* ... and runs its unnamed statement under a
 	                           name */
 	bool wants_native;      /* the unit at hand needs session_go_native() */
+	bool refuses;           /* ... and has a Parse of a name that is taken,
+	                           which means NULL */
 	bool relied;            /* the unit being composed uses a statement that
 	                           its server was given under a name */
 	SLIST_HEAD(, repeat) repeats; /* spare ones */

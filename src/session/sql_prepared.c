@@ -286,10 +286,17 @@ static enum unit_result
 about_refuse(struct session *s, const struct unit *u, const char *sqlstate,
     const char *name, const char *what)
 {
+	static const char bound[] = "1\0\0\0\0042\0\0\0\004n\0\0\0\004";
 	char text[SQL_NAME_MAX + 64];
 
 	snprintf(text, sizeof(text), "prepared statement \"%s\" %s", name,
 	    what);
+	/* It is refused when it is executed. */
+	if (u->first != 'Q')
+		session_send(s, bound + (u->has_parse ? 0 : 5),
+		    (u->has_parse ? 10 : 5) + (u->described ? 5 : 0));
+	if (s->state == SESSION_CLOSED)
+		return UNIT_CLOSED;
 	session_unit_error(s, u, sqlstate, text, NULL, NULL);
 	return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_WAIT;
 }

@@ -74,6 +74,39 @@ SCRIPTS = {
         parse("s1", "SELECT 1") + sync(), WAIT,
         parse("s1", "SELECT 2") + sync(), WAIT,
         run_all("s1") + sync()],
+    "P18 a name is taken, amid others": [
+        parse("s1", "SELECT 1") + sync(),
+        parse("", "SELECT 2") + run_all() + parse("s1", "SELECT 3") +
+        run_all("s1") + sync(), run_all("s1") + sync(),
+        parse("", "SELECT 4") + run_all() + flush() +
+        parse("s1", "SELECT 5") + flush() + run_all("s1") + sync(),
+        parse("s1", "SELECT 6") + flush(), WAIT, sync(), WAIT,
+        run_all("s1") + sync(), parse("s1", "SELEC") + sync(),
+        parse("s2", "SELECT 7") + parse("s2", "SELECT 8") + sync(),
+        run_all("s2") + sync()],
+    "P18 a name is taken, in a transaction": [
+        parse("s1", "SELECT 1") + sync(), query("BEGIN"),
+        parse("", "SELECT 2") + run_all() + parse("s1", "SELECT 3") + sync(),
+        parse("s1", "SELECT 4") + sync(), parse("s1", "ROLLBACK") + sync(),
+        query("ROLLBACK"), run_all("s1") + sync()],
+    "P18 names that an error leaves as they were": [
+        execute("none") + parse("s1", "SELECT 1") + close("S", "s1") +
+        parse("s1", "SELECT 2") + sync(), run_all("s1") + sync(),
+        parse("s2", "SELEC") + close("S", "s2") + sync(),
+        run_all("s2") + sync(),
+        parse("s1", "SELECT 3") + sync(),
+        execute("none") + close("S", "s1") + parse("s1", "SELECT 4") +
+        close("S", "s1") + sync(), run_all("s1") + sync()],
+    "P28 what comes when the error is known": [
+        parse("s1", "SELECT 1") + execute("none") + flush(), WAIT,
+        close("S", "s1") + parse("s1", "SELECT 2") + run_all("s1") + flush(),
+        query("SELECT 3"), close("S", "s1") + sync(), run_all("s1") + sync(),
+        query("BEGIN"), execute("none") + flush(), WAIT,
+        query("ROLLBACK"), parse("s2", "SELECT 4") + sync(), WAIT,
+        query("ROLLBACK")],
+    "P22 too many values, again and again": [
+        group("SELECT v FROM fixed WHERE id = $1", ("1", "2"))
+        for _ in range(9)],
     "P19 large statements": [
         parse("s1", "SELECT 1 /*" + "x" * n + "*/") + run_all("s1") +
         close("S", "s1") + sync() for n in (4000, 17000, 300000)],
@@ -247,6 +280,17 @@ SCRIPTS = {
     "P58 PREPARE in SQL": [
         query("PREPARE q AS SELECT $1::int + 1"), query("EXECUTE q(1)"),
         query("EXECUTE q(2)"), query("DEALLOCATE q"), query("EXECUTE q(3)")],
+    "P58 DEALLOCATE ALL, bound long before it runs": [
+        query("BEGIN"), parse("", "DEALLOCATE ALL") + bind("p1", "") + sync(),
+        parse("s1", "SELECT 1") + run_all("s1") + sync(), WAIT,
+        execute("p1") + sync(), WAIT,
+        parse("s2", "SELECT 1") + run_all("s2") + sync(), query("COMMIT")],
+    "P58 in extended messages": [
+        group("EXECUTE q"), group("DEALLOCATE q"),
+        group("PREPARE q AS SELECT 1"), group("PREPARE q AS SELECT 2"),
+        group("EXECUTE q"), query("BEGIN"), group("DEALLOCATE none"),
+        group("EXECUTE q"), query("ROLLBACK"), group("DEALLOCATE q"),
+        parse("", "EXECUTE q") + bind("", "") + execute() + sync()],
     "P62 sequences": [query("CREATE SEQUENCE seq"),
                       query("SELECT nextval('seq')"),
                       query("SELECT nextval('seq')"),
