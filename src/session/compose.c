@@ -439,15 +439,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	if (!session_preamble(s, b))
 		goto fail;
 	if ((q != NULL ? (q->shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0 :
-	    s->sw->wants_native) && !s->native) {
-		if (s->open_unit) {
-			session_close(s, CLOSE_PROTOCOL, "EXECUTE and the "
-			    "like need a Sync before them");
-			return UNIT_CLOSED;
-		}
-		if (!session_go_native(s, b))
-			goto fail;
-	}
+	    s->sw->wants_native) && !session_go_native(s, b))
+		goto fail;
 	session_enter(s, SESSION_RELAY);
 	s->open_unit = true;
 	msgwrite_init(&w, b);

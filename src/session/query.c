@@ -584,7 +584,8 @@ unit_pipelined(struct session *s, struct unit *u)
 	query_adapt(s, &q);
 	if (q.plan->err_sqlstate != NULL || q.where.backend != s->backend ||
 	    (q.shape->an->flags & AN_EXPLAIN_ROUTE) ||
-	    q.shape->an->n_channels > 0 || q.shape->an->kind == STMT_PREPARE)
+	    q.shape->an->n_channels > 0 ||
+	    (q.shape->an->kind == STMT_PREPARE && !s->open_unit))
 		return unit_wait_ready(s);
 	stat_add(&session_metrics(s)->bypass[BYPASS_PIPELINED], 1);
 	return query_send(s, u, &q, OUT_BYPASS);

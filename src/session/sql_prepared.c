@@ -127,7 +127,12 @@ native_declare(void *arg, struct slice name, const struct statement *st)
 	}
 	*out++ = '"';
 	*out = '\0';
-	n->ok = write_declaration(n->s, n->w, quoted, st) &&
+	/* A Query amid extended messages would commit what is before it. */
+	if (n->s->open_unit)
+		n->ok = session_write_declared(n->s, n->w, st, quoted,
+		    no_hash);
+	else
+		n->ok = write_declaration(n->s, n->w, quoted, st) &&
 	    server_owe(n->s->server, OWED_QUERY, LEDGER_HIDE | LEDGER_MUTE,
 	    no_hash);
 }
@@ -144,7 +149,7 @@ session_go_native(struct session *s, struct buf *b)
 	n.w = &w;
 	statements_each(&s->prepared, native_declare, &n);
 	statements_drop_declared(&s->prepared, &s->sw->statements);
-	s->server->has_unnamed = false;
+	s->server->has_unnamed = s->server->parse_safe = false;
 	s->native = true;
 	return n.ok && !w.failed;
 }

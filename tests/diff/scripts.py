@@ -280,6 +280,15 @@ SCRIPTS = {
     "P58 PREPARE in SQL": [
         query("PREPARE q AS SELECT $1::int + 1"), query("EXECUTE q(1)"),
         query("EXECUTE q(2)"), query("DEALLOCATE q"), query("EXECUTE q(3)")],
+    "P58 behind messages without a Sync": [
+        query("PREPARE q AS SELECT 1"), parse("", "SELECT 2") + run_all() +
+        flush(), parse("", "EXECUTE q") + run_all() + sync(),
+        group("EXECUTE q"), query("DEALLOCATE q"), query("EXECUTE q")],
+    "P58 a Query behind messages without a Sync": [
+        query("PREPARE q AS SELECT 1"), parse("", "SELECT 2") + run_all() +
+        query("EXECUTE q") + sync(), query("EXECUTE q"),
+        parse("", "SELECT 3") + run_all() + query("DEALLOCATE q"),
+        query("EXECUTE q"), sync()],
     "P58 DEALLOCATE ALL, bound long before it runs": [
         query("BEGIN"), parse("", "DEALLOCATE ALL") + bind("p1", "") + sync(),
         parse("s1", "SELECT 1") + run_all("s1") + sync(), WAIT,
