@@ -25,6 +25,8 @@
 #define READS_A_TURN 4
 #define MAX_BODY 0x40000000u           /* PostgreSQL's own limit, 1 GiB */
 #define MAX_CONTROL (64 * 1024 * 1024) /* messages we must see whole */
+#define MAX_WORDS (1024 * 1024)        /* errors and notices that we do */
+#define WORDS_HEAD 4096                /* of others, for severity and code */
 #define DRAIN_TIME (10 * NSEC_PER_SEC)
 #define RESET_TIME (10 * NSEC_PER_SEC)
 
@@ -256,7 +258,8 @@ server_message(struct server *s, const struct frame *f)
 	enum ledger_verdict v;
 	struct wire_error e;
 
-	if (f->type == 'E' && !msgread_error(f->p, f->body, &e))
+	if (f->type == 'E' && !msgread_error(f->p, f->body, &e) &&
+	    f->size == FRAME_HEADER + f->body)
 		return LEDGER_SURPRISE;
 	if (f->type == 'E' && s->owed.count == 0) {
 		/* FATAL while nothing is owed: shutdown, terminated. A lessee
@@ -339,6 +342,23 @@ server_synths(struct server *s, const char *p, size_t run, size_t pos)
 	return run;
 }
 
+/* A message of which n bytes are here: is that enough? Then they pass for its
+ * body. Otherwise s->need is set. */
+static bool
+server_streams(struct server *s, struct frame *f, size_t n)
+{
+	bool words = f->type == 'E' || f->type == 'N';
+
+	if (((f->type == 'D' || f->type == 'd' || f->type == 'V') &&
+	    !ledger_hidden(&s->owed)) ||
+	    (words && f->size > MAX_WORDS && n >= WORDS_HEAD)) {
+		f->body = (uint32_t)(n - FRAME_HEADER);
+		return true;
+	}
+	s->need = words && f->size > MAX_WORDS ? WORDS_HEAD : f->size;
+	return false;
+}
+
 /* Take what is complete out of n bytes; returns how many were used. */
 static size_t
 server_input(struct server *s, const char *p, size_t n)
@@ -347,7 +367,6 @@ server_input(struct server *s, const char *p, size_t n)
 	struct frame f;
 	enum frame_verdict whole;
 	enum ledger_verdict v;
-	bool bulk;
 
 	s->need = 0;
 	if (s->body_left > 0) {
@@ -360,16 +379,12 @@ server_input(struct server *s, const char *p, size_t n)
 		whole = frame_next(p + pos, n - pos, MAX_BODY, &f);
 		if (whole == FRAME_NEED_MORE)
 			break;
-		bulk = (f.type == 'D' || f.type == 'd') &&
-		    !ledger_hidden(&s->owed);
-		if (whole == FRAME_BAD ||
-		    (whole == FRAME_PARTIAL && !bulk && f.size > MAX_CONTROL)) {
+		if (unlikely(whole != FRAME_WHOLE) && (whole == FRAME_BAD ||
+		    !server_streams(s, &f, n - pos))) {
+			if (whole == FRAME_PARTIAL && s->need <= MAX_CONTROL)
+				break;
 			server_surprise(s, &f, false, p + run, pos - run);
 			return n;
-		}
-		if (whole == FRAME_PARTIAL && !bulk) {
-			s->need = f.size;
-			break;
 		}
 		here = f.size < n - pos ? f.size : n - pos;
 		/* Most of what a server says is rows. */
@@ -728,7 +743,7 @@ server_give_back(struct server *s, bool reset)
 }
 
 void
-server_abandon(struct server *s, struct server_orphan *orphan)
+server_abandon(struct server *s, struct server_orphan *orphan, bool midway)
 {
 	struct iovec flush = { (void *)(uintptr_t)"H\0\0\0\4", 5 };
 
@@ -738,6 +753,14 @@ server_abandon(struct server *s, struct server_orphan *orphan)
 	s->lessee = NULL;
 	s->orphan = orphan;
 	s->doomed = true;
+	if (midway) {
+		/* What was sent before the message may run. */
+		if (s->owed.count > 1)
+			server_cancel(s);
+		server_close(s, "its client went away in the middle of a "
+		    "message");
+		return;
+	}
 	/* A server that waits for COPY data hears no cancel request. */
 	if (s->owed.count == 0 || s->owed.copy_in ||
 	    /* Without a Sync it might keep its replies to itself. */

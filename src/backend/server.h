@@ -151,8 +151,10 @@ bool server_send(struct server *s, const struct iovec *iov, int n)
 void server_give_back(struct server *s, bool reset);
 /* The lessee is gone while replies are owed or a transaction is open: the
  * running query is cancelled, its replies are swallowed, and the server
- * closed; orphan (may be NULL) is settled when the outcome is decided. */
-void server_abandon(struct server *s, struct server_orphan *orphan);
+ * closed; orphan (may be NULL) is settled when the outcome is decided. midway: it
+ * has got part of a message, and is closed at once. */
+void server_abandon(struct server *s, struct server_orphan *orphan,
+    bool midway);
 /* Ask PostgreSQL to cancel what runs. The server is not reused before the
  * request is through. */
 void server_cancel(struct server *s);

@@ -114,6 +114,41 @@ msgread_bind(const void *body, size_t n, struct wire_bind *b)
 	return false;
 }
 
+bool
+msgread_bind_head(const void *body, size_t n, struct wire_bind *b)
+{
+	unsigned promised;
+	struct msgread r;
+	size_t at;
+	bool null;
+
+	*b = (struct wire_bind){ 0 };
+	msgread_init(&r, body, n);
+	b->portal = msgread_str(&r);
+	b->statement = msgread_str(&r);
+	if (r.error)
+		return false;
+	b->rest = slice_make(r.p + r.pos, r.n - r.pos);
+	b->n_param_formats = msgread_u16(&r);
+	b->param_formats =
+	    msgread_bytes(&r, (size_t)b->n_param_formats * 2).p;
+	promised = msgread_u16(&r);
+	if (r.error) {
+		b->n_param_formats = 0;
+		return true;
+	}
+	b->params = r.p + r.pos;
+	while (b->n_params < promised) {
+		at = r.pos;
+		(void)msgread_value(&r, &null);
+		if (r.error)
+			break;
+		b->n_params++;
+		b->params_len += r.pos - at;
+	}
+	return true;
+}
+
 uint16_t
 wire_bind_format(const struct wire_bind *b, unsigned i)
 {

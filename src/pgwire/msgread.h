@@ -134,6 +134,9 @@ struct wire_bind {
  * number of formats that does not go with the number of values is left for the
  * server to refuse. */
 bool msgread_bind(const void *body, size_t n, struct wire_bind *b);
+/* The first n bytes of the body of a longer one: b is told of the values that
+ * are there whole, and of no result formats. false: the names are not there. */
+bool msgread_bind_head(const void *body, size_t n, struct wire_bind *b);
 /* The i-th parameter's format code (0 text, 1 binary); 0 past the last. */
 uint16_t wire_bind_format(const struct wire_bind *b, unsigned i);
 /* The i-th parameter's value, walking from the first; null as above, and for

@@ -123,6 +123,8 @@ session_waiting_error(struct session *s, const char *sqlstate,
 	session_unit_error(s, &u, sqlstate, message, NULL, NULL);
 	if (s->state == SESSION_CLOSED)
 		return;
+	if (u.rest > 0)
+		session_stream(s, &u, true);
 	buf_consume(&s->in, n);
 	session_pump(s);
 }

@@ -267,47 +267,66 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	return true;
 }
 
+/* b: f taken apart. */
 static bool
 extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
-    struct statement *st, struct query *known)
+    const struct wire_bind *b, struct statement *st, struct query *known)
 {
 	char name[PREPARED_NAME_LEN + 1];
 	enum route_form form;
-	struct wire_bind b;
 	struct query q;
 	bool sent;
 
-	if (!msgread_bind(f->p, f->body, &b))
-		return false;
 	if (st == NULL) {
 		/* Perhaps one of SQL's PREPARE: it may do anything. */
 		s->writes.any = s->writes.all = true;
 		s->tx_dirty = true;
-		return (b.statement.n > 0 || write_no_unnamed(s, w)) &&
+		return (b->statement.n > 0 || write_no_unnamed(s, w)) &&
 		    write_raw(s, w, f, OWED_BIND);
 	}
 	if (known != NULL)
 		q = *known;
 	else
-		query_prepare(s, &q, st->sql, st, &b);
+		query_prepare(s, &q, st->sql, st, b);
 	query_note(s, &q);
 	s->series = query_series(s, &q, s->backend, s->fill != NULL ?
 	    OUT_MISS : OUT_BYPASS);
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
 	query_remember(s, st->sql, form);
-	if (!ensure_prepared(s, w, st, b.statement.n == 0 && !s->sw->promoted,
+	if (!ensure_prepared(s, w, st, b->statement.n == 0 && !s->sw->promoted,
 	    form, LEDGER_HIDE, name, &sent))
 		return false;
 	query_note_settings(s, &q);
-	if (b.statement.n == 0 && !s->sw->promoted)
+	if (b->statement.n == 0 && !s->sw->promoted)
 		return write_raw(s, w, f, OWED_BIND);
 	msgwrite_begin(w, 'B');
-	msgwrite_slice(w, b.portal);
+	msgwrite_slice(w, b->portal);
 	msgwrite_str(w, name);
-	msgwrite_bytes(w, b.rest.p, b.rest.n);
+	msgwrite_bytes(w, b->rest.p, b->rest.n);
 	msgwrite_end(w);
-	return server_owe_named(s->server, OWED_BIND, b.statement);
+	return server_owe_named(s->server, OWED_BIND, b->statement);
+}
+
+/* The rest of it will be sent behind the unit. */
+static bool
+extended_bind_head(struct session *s, struct msgwrite *w,
+    const struct frame *f, struct statement *st, size_t rest)
+{
+	struct wire_bind b;
+	char *length;
+
+	if (!msgread_bind_head(f->p, f->body, &b))
+		return false;
+	if (!extended_bind(s, w, f, &b, st, NULL) || w->failed)
+		return false;
+	s->long_bind = true;
+	s->server->parse_safe = false;
+	if (st == NULL || b.statement.n == 0)
+		return true; /* as it came */
+	length = buf_head(w->b) + w->mark + 1;
+	wire_put_u32(length, wire_u32(length) + (uint32_t)rest);
+	return true;
 }
 
 static bool
@@ -365,14 +384,19 @@ extended_close(struct session *s, struct msgwrite *w, const struct frame *f,
 }
 
 static bool
-extended_message(struct session *s, struct msgwrite *w, const struct frame *f,
-    struct statement *st, struct query *q)
+extended_message(struct session *s, struct msgwrite *w, const struct unit *u,
+    const struct frame *f, struct statement *st, struct query *q)
 {
+	struct wire_bind b;
+
 	switch (f->type) {
 	case 'P':
 		return extended_parse(s, w, f, st);
 	case 'B':
-		return extended_bind(s, w, f, st, q);
+		return msgread_bind(f->p, f->body, &b) &&
+		    extended_bind(s, w, f, &b, st, q);
+	case UNIT_BIND_HEAD:
+		return extended_bind_head(s, w, f, st, u->rest);
 	case 'D':
 		return extended_describe(s, w, f, st);
 	case 'C':
@@ -380,7 +404,7 @@ extended_message(struct session *s, struct msgwrite *w, const struct frame *f,
 	case 'E':
 		return write_raw(s, w, f, OWED_EXECUTE);
 	case 'S':
-		s->open_unit = false;
+		s->open_unit = s->long_bind = false;
 		return write_raw(s, w, f, OWED_SYNC);
 	default: /* H */
 		return write_raw(s, w, f, OWED_COUNT);
@@ -445,9 +469,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	s->open_unit = true;
 	msgwrite_init(&w, b);
 	for (pos = 0; pos < u->n; pos += f.size) {
-		CHECK(frame_next(u->p + pos, u->n - pos, UINT32_MAX,
-		    &f) == FRAME_WHOLE);
-		if (!extended_message(s, &w, &f, q != NULL ? q->stmt :
+		unit_message(u, pos, &f);
+		if (!extended_message(s, &w, u, &f, q != NULL ? q->stmt :
 		    s->sw->meant[i], q) || w.failed)
 			goto fail;
 		/* These can fail, and what is behind them is skipped. */
@@ -466,6 +489,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	iov.iov_len = buf_len(b);
 	if (iov.iov_len > 0)
 		(void)!server_send(s->server, &iov, 1);
+	if (u->rest > 0)
+		session_stream(s, u, false);
 	if (stream_backlog(&s->server->st) > STREAM_HIGH_WATER)
 		stream_read_stop(&s->st);
 	return UNIT_DONE;

@@ -206,7 +206,9 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 
 	if (f->type == 'P')
 		return choose_parse(s, f, c, last);
-	if (f->type == 'B' && msgread_bind(f->p, f->body, &bind)) {
+	if ((f->type == 'B' && msgread_bind(f->p, f->body, &bind)) ||
+	    (f->type == UNIT_BIND_HEAD &&
+	    msgread_bind_head(f->p, f->body, &bind))) {
 		c->open |= name_is_open(s, bind.statement);
 		st = pass_find(s, bind.statement);
 		if (st != NULL) {
@@ -241,8 +243,7 @@ extended_choose(struct session *s, const struct unit *u, struct choice *c)
 	memset(c, 0, sizeof(*c));
 	s->sw->wants_native = s->sw->refuses = false;
 	for (pos = 0; pos < u->n; pos += f.size) {
-		CHECK(frame_next(u->p + pos, u->n - pos, UINT32_MAX,
-		    &f) == FRAME_WHOLE);
+		unit_message(u, pos, &f);
 		if (!choose_message(s, &f, c, &last))
 			return false;
 	}
@@ -347,8 +348,8 @@ extended_run(struct session *s, struct unit *u, const struct choice *c)
 		if (r != UNIT_DONE)
 			return r;
 	}
-	stat_add(&session_metrics(s)->bypass[relaying ? BYPASS_PIPELINED :
-	    BYPASS_PROTOCOL], u->executes);
+	stat_add(&session_metrics(s)->bypass[s->long_bind ? BYPASS_LONG :
+	    relaying ? BYPASS_PIPELINED : BYPASS_PROTOCOL], u->executes);
 	pass_commit(s);
 	return session_compose(s, u, NULL);
 }

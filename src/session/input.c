@@ -5,14 +5,16 @@
  * A server is taken from a pool only for a whole unit (a Query, or extended
  * messages up to Sync or Flush), so a client that stops in the middle holds
  * nothing but its own buffer.  COPY data stream through in whatever pieces
- * they come.  Runs on the session's worker.
+ * they come.  So does a message longer than UNIT_SPLIT once its head has been
+ * acted on as the end of a unit.  Runs on the session's worker.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "session/session_priv.h"
 
-/* A unit that grows beyond this without Sync is passed on in parts. */
+/* A unit that grows beyond this without Sync is passed on in parts. A message that
+ * is longer by itself is long: no more than so much of it is looked at. */
 #define UNIT_SPLIT (256 * 1024)
 
 static const char *const acted_on[SESSION_STATE_COUNT] = {
@@ -100,6 +102,8 @@ input_copy(struct session *s, const char *p, size_t n)
 		if (stream_backlog(&s->server->st) > STREAM_HIGH_WATER)
 			stream_read_stop(&s->st);
 	}
+	if (pos == 0 && v == FRAME_PARTIAL && f.size > UNIT_SPLIT)
+		return input_violation(s, n, &f, FRAME_BAD);
 	if (pos == 0)
 		s->need = v == FRAME_PARTIAL ? f.size : 5;
 	return pos;
@@ -135,6 +139,31 @@ input_is_extended(unsigned char type)
 	}
 }
 
+/* The message at p + scan is longer than UNIT_SPLIT. Its head ends the unit, whose
+ * length is returned; 0: more bytes are needed, or the session has been closed. Held
+ * whole: a text that is to be analysed or prepared. */
+static size_t
+input_long(struct session *s, size_t n, size_t scan, const struct frame *f)
+{
+	const struct conf *c = s->conf;
+	size_t want = UNIT_SPLIT;
+
+	if (s->console != NULL || strchr("QFBP", f->type) == NULL)
+		return input_violation(s, 0, f, FRAME_BAD);
+	if (f->type == 'P' && f->body > (uint32_t)c->max_prepared_bytes) {
+		session_close(s, CLOSE_PREPARED_MEMORY, NULL);
+		return 0;
+	}
+	if (f->type == 'P' || (f->type == 'Q' && f->size <= FRAME_HEADER + 1 +
+	    (size_t)c->max_statement_size))
+		want = f->size;
+	if (n - scan >= want)
+		return scan + want;
+	s->need = scan + want;
+	s->scanned = scan;
+	return 0;
+}
+
 /* Length of the unit at p, or 0 when more bytes are needed (s->need set).
  * from: bytes of it looked at before. A message that is no part of a unit ends
  * the one before it. */
@@ -159,18 +188,31 @@ input_scan(struct session *s, const char *p, size_t n, size_t from)
 			if (v == FRAME_WHOLE)
 				return f.size;
 		}
+		if (v == FRAME_PARTIAL && f.size > UNIT_SPLIT)
+			return input_long(s, n, scan, &f);
 		if (v == FRAME_PARTIAL) {
 			s->need = scan + f.size;
 			s->scanned = scan;
 			return 0;
 		}
 		scan += f.size;
-		if (f.type == 'S' || f.type == 'H' || scan > UNIT_SPLIT)
+		if (f.type == 'S' || f.type == 'H')
 			return scan;
+		/* The head of a long one was a unit's end before, too. */
+		if (scan > UNIT_SPLIT)
+			return f.type == 'B' && f.size > UNIT_SPLIT ?
+			    scan - f.size + UNIT_SPLIT : scan;
 	}
 	s->need = scan + 5;
 	s->scanned = scan;
 	return 0;
+}
+
+void
+session_stream(struct session *s, const struct unit *u, bool drop)
+{
+	s->body_left = u->rest;
+	s->body_drop = drop;
 }
 
 static enum unit_result
@@ -198,6 +240,9 @@ input_unit(struct session *s, const char *p, size_t n)
 		s->flushed = false;
 		s->granted = s->no_cache = false;
 		s->fill_tries = 0;
+		/* It was refused. */
+		if (u.rest > 0 && s->body_left == 0)
+			session_stream(s, &u, true);
 	}
 	return r;
 }

@@ -276,7 +276,8 @@ session_tick_one(struct session *s, nsec_t now)
 			session_close(s, CLOSE_QUERY_TIMEOUT, NULL);
 		else if (session_tick_tx_over(s, now))
 			session_close(s, CLOSE_TX_LENGTH, NULL);
-		else if (s->server->owed.copy_in && s->st.reading &&
+		else if ((s->server->owed.copy_in || s->body_left > 0) &&
+		    s->st.reading &&
 		    session_tick_stuck(s, now))
 			session_close(s, CLOSE_MESSAGE_TIMEOUT, NULL);
 		return;

@@ -299,6 +299,8 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 		iov[n++].iov_len = u->n;
 	}
 	session_enter(s, SESSION_RELAY);
+	if (unlikely(u->rest > 0))
+		session_stream(s, u, false);
 	(void)!server_send(s->server, iov, n);
 	if (stream_backlog(&s->server->st) > STREAM_HIGH_WATER)
 		stream_read_stop(&s->st);
@@ -360,11 +362,17 @@ query_run(struct session *s, struct unit *u, struct query *q,
 	return session_extended(s, u, q);
 }
 
+/* Nothing that is known of a text without its end is certain: what cannot be
+ * lexed stands for it. */
 static bool
 unit_sql(const struct unit *u, struct slice *sql)
 {
 	size_t n = u->n - 5;
 
+	if (unlikely(u->rest > 0)) {
+		*sql = SLICE_LIT("'");
+		return true;
+	}
 	*sql = slice_make(u->p + 5, n > 0 ? n - 1 : 0);
 	return n > 0 && memchr(u->p + 5, '\0', n) == u->p + u->n - 1;
 }

@@ -448,6 +448,9 @@ relay_drained(void *lessee)
 {
 	struct session *s = lessee;
 
+	/* The client is not to blame for this pause. */
+	if (s->partial_since != 0)
+		s->partial_since = clock_mono();
 	if (s->state == SESSION_RELAY || s->state == SESSION_IDLE)
 		stream_read_start(&s->st);
 }
@@ -499,5 +502,6 @@ session_release_at_end(struct session *s)
 		ow->base.settled = orphan_settled;
 		ow->writes = s->writes;
 	}
-	server_abandon(srv, ow != NULL ? &ow->base : NULL);
+	server_abandon(srv, ow != NULL ? &ow->base : NULL,
+	    s->body_left > 0 && !s->body_drop);
 }

@@ -406,9 +406,12 @@ static bool
 session_said_goodbye(const struct session *s)
 {
 	size_t n = buf_len(&s->in);
+	struct unit u;
 
+	/* The rest of a long message may look so. */
 	return s->unit_len > 0 && n >= s->unit_len + 5 &&
-	    memcmp(buf_head(&s->in) + n - 5, "X\0\0\0\4", 5) == 0;
+	    memcmp(buf_head(&s->in) + n - 5, "X\0\0\0\4", 5) == 0 &&
+	    unit_read(&u, buf_head(&s->in), s->unit_len) && u.rest == 0;
 }
 
 static void

@@ -83,7 +83,7 @@ struct session {
 	struct buf in;      /* what has come and cannot be acted on yet */
 	size_t need;        /* bytes wanted before another look makes sense */
 	size_t scanned;     /* of the unit at the head of in: already looked at */
-	size_t body_left;   /* of a CopyData being streamed */
+	size_t body_left;   /* of a CopyData or a long message being streamed */
 	bool body_drop;     /* ... to nowhere */
 	bool pumping;       /* session_pump() is on the stack */
 	bool leaving;       /* Terminate has come; what was sent before it is done
@@ -128,6 +128,7 @@ struct session {
 	bool tx_dirty;      /* no cache until its end */
 	bool open_unit;     /* messages were sent without a Sync */
 	bool flushed;       /* ... and a Flush behind them, by us */
+	bool long_bind;     /* ... and a Bind among them is a long message */
 	bool skip_to_sync;  /* we answered an error of our own */
 	bool refused;       /* ... to the unit at hand */
 	char *held_begin;   /* BEGIN not yet sent to any server */
@@ -261,13 +262,18 @@ void session_secret_init(void); /* once */
 /* ---- input.c ------------------------------------------------------------ */
 /* Act on n bytes of messages; returns how many were used. */
 size_t session_input(struct session *s, const char *p, size_t n);
+struct unit;
+/* What follows of a unit's long message goes to the server, or nowhere. */
+void session_stream(struct session *s, const struct unit *u, bool drop);
 
 /* ---- unit.c --------------------------------------------------------------- */
 /* One executable unit: a Query, a FunctionCall, or extended messages up to
- * and including Sync or Flush. */
+ * and including Sync or Flush; or the part of them that ends with the head of a
+ * long message. */
 struct unit {
 	const char *p;
 	size_t n;
+	size_t rest;        /* of a long last message: what is not in n */
 	char first, last;   /* types of first and last message */
 	unsigned executes;
 	/* The shape [Parse] Bind [Describe portal] Execute Sync, unnamed
@@ -280,6 +286,22 @@ struct unit {
 };
 /* Take apart. false: a message is malformed. */
 bool unit_read(struct unit *u, const char *p, size_t n) PG_MUST_CHECK;
+#define UNIT_BIND_HEAD 'b' /* type of a Bind that is long, see below */
+/* The message at pos. Of a long one what is here of it, for size and body. */
+static inline void
+unit_message(const struct unit *u, size_t pos, struct frame *f)
+{
+	enum frame_verdict v = frame_next(u->p + pos, u->n - pos, UINT32_MAX,
+	    f);
+
+	if (likely(v == FRAME_WHOLE))
+		return;
+	CHECK(v == FRAME_PARTIAL && f->size == u->n - pos + u->rest);
+	f->size -= u->rest;
+	f->body -= (uint32_t)u->rest;
+	if (f->type == 'B')
+		f->type = UNIT_BIND_HEAD;
+}
 
 /* ---- query.c ---------------------------------------------------------------- */
 enum unit_result {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * One executable unit of client messages, taken apart.  Pure: the messages are
- * known to be complete; nothing is kept.
+ * known to be complete, but for a long one at the end; nothing is kept.
  */
 #include <string.h>
 
@@ -93,9 +93,23 @@ unit_message_ok(struct unit *u, const struct frame *f)
 	}
 }
 
+/* A message that ends beyond the n bytes there are, which is the unit's last: only
+ * long ones are given in part, see input_long(). */
+static bool
+unit_read_head(struct unit *u, const struct frame *f, size_t n)
+{
+	u->rest = f->size - n;
+	u->last = (char)f->type;
+	if (f->type != 'B')
+		return f->type == 'Q' || f->type == 'F';
+	u->has_bind = true;
+	return msgread_bind_head(f->p, n - FRAME_HEADER, &u->bind);
+}
+
 bool
 unit_read(struct unit *u, const char *p, size_t n)
 {
+	enum frame_verdict v;
 	struct frame f;
 	size_t pos;
 	int step = 0;
@@ -105,8 +119,10 @@ unit_read(struct unit *u, const char *p, size_t n)
 	u->n = n;
 	u->first = p[0];
 	for (pos = 0; pos < n; pos += f.size) {
-		if (frame_next(p + pos, n - pos, UINT32_MAX, &f) !=
-		    FRAME_WHOLE || !unit_message_ok(u, &f))
+		v = frame_next(p + pos, n - pos, UINT32_MAX, &f);
+		if (v == FRAME_PARTIAL)
+			return unit_read_head(u, &f, n - pos);
+		if (v != FRAME_WHOLE || !unit_message_ok(u, &f))
 			return false;
 		u->last = (char)f.type;
 		if (step >= 0)

@@ -16,6 +16,7 @@ BYPASS_REASON(SESSION_STATE, "session_state", "the session has state that is not
 BYPASS_REASON(SETTINGS_DIFFER, "settings_differ", "this server's settings differ from the session's")
 BYPASS_REASON(PIPELINED, "pipelined", "earlier statements of the pipeline are still running")
 BYPASS_REASON(PROTOCOL, "protocol", "message sequence that is not one complete statement")
+BYPASS_REASON(LONG, "long", "has a Bind message longer than 256 KB")
 BYPASS_REASON(TOO_LARGE, "too_large", "result over cache_max_object, or no memory")
 BYPASS_REASON(NOTICE, "notice", "the reply held a notice, warning or parameter change")
 BYPASS_REASON(FAILED, "error", "the statement failed")

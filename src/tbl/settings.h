@@ -73,7 +73,7 @@ SETTING_INT(max_client_conn, 1000, 1, 1000000, true, "Client connections in all.
 SETTING_INT(max_db_client_connections, 0, 0, 1000000, true, "Client connections of one database; 0: no limit of its own. Per database too.")
 SETTING_INT(max_user_client_connections, 0, 0, 1000000, true, "Client connections of one user; 0: no limit of its own. Per user too.")
 SETTING_INT(max_address_client_connections, 0, 0, 1000000, true, "Client connections from one IP address; 0: no limit of its own. The unix socket has none.")
-SETTING_SIZE(max_message_size, 256 * MB_, 64 * KB_, GB_, true, "Largest single message taken from a client, COPY data excepted.")
+SETTING_SIZE(max_message_size, GB_, 64 * KB_, GB_, true, "Largest single message taken from a client. Long ones stream: this is no limit on memory.")
 SETTING_SIZE(max_statement_size, MB_, KB_, 64 * MB_, true, "Longer statements are passed on unparsed: never cached, never routed by key.")
 SETTING_SIZE(max_prepared_bytes, 16 * MB_, 64 * KB_, GB_, true, "Memory for one session's prepared statements.")
 SETTING_TIME(client_login_timeout, 60 * S_, S_, 3600 * S_, true, "A client that has not logged in by then is closed.")

@@ -178,6 +178,24 @@ def test_prepared_statement_changes_its_shard(scene):
                 f"'{tenant}'"))
 
 
+@pytest.mark.parametrize("prepare", [False, True])
+def test_key_beside_a_long_value(scene, prepare):
+    """A long Bind is decided on by its first 256 KB."""
+    tenant, long = uuid.UUID(scene.tenant_on("shard1")), "x" * 1_000_000
+    ask = "SELECT current_setting('port'), count(*) FROM app.events WHERE "
+    expected = int(scene.plain("SELECT count(*) FROM app.events_plain WHERE "
+                               f"tenant_id = '{tenant}'"))
+    for where, values, cluster in (
+            ("tenant_id = %s AND length(%s::text) = 1000000", (tenant, long),
+             "shard1"),
+            ("length(%s::text) = 1000000 AND tenant_id = %s", (long, tenant),
+             "coordinator")):
+        with scene.through("sharded") as conn:
+            found = conn.execute(f"{ask}{where} GROUP BY 1", values,
+                                 prepare=prepare).fetchall()
+        assert found == [(str(scene.ev.pg[cluster].port), expected)]
+
+
 @pytest.mark.parametrize("where", [
     "", "WHERE id = '{id}'", "WHERE tenant_id IN ('{t0}', '{t1}')",
     "WHERE tenant_id > '{t0}'", "WHERE tenant_id = '{t0}' OR id = '{id}'"])

@@ -80,7 +80,7 @@ test_defaults(void **state)
 	assert_int_equal(c->tls_mode, TLS_MODE_DISABLE);
 	assert_int_equal(c->admin_users.n, 0);
 	assert_int_equal(c->max_client_conn, 1000);
-	assert_int_equal(c->max_message_size, 256 * 1024 * 1024);
+	assert_int_equal(c->max_message_size, 1024 * 1024 * 1024);
 	assert_true(c->query_wait_timeout == 120 * NSEC_PER_SEC);
 	assert_true(c->redis_timeout == 5 * NSEC_PER_MSEC);
 	assert_int_equal(c->pool_mode, POOL_MODE_TRANSACTION);
@@ -847,7 +847,7 @@ test_each_setting(void **state)
 	assert_non_null(strstr(shown, "\nunix_socket_mode=[0777][0777]0\n"));
 	assert_non_null(strstr(shown, "\nlog_level=[info][info]1\n"));
 	assert_non_null(strstr(shown, "\nauth=[scram-sha-256]"));
-	assert_non_null(strstr(shown, "\nmax_message_size=[256MB][256MB]1\n"));
+	assert_non_null(strstr(shown, "\nmax_message_size=[1GB][1GB]1\n"));
 	assert_non_null(strstr(shown, "\nquery_timeout=[0][0]1\n"));
 	assert_non_null(strstr(shown, "\nserver_lifetime=[1h][1h]1\n"));
 	assert_non_null(strstr(shown, "\ndatabase \"app\" cache=[false]"

@@ -354,6 +354,115 @@ test_unit_that_waits(void **state PG_UNUSED)
 	buf_reset(&m.b);
 }
 
+/* ---- long messages ------------------------------------------------------------ */
+
+#define LONG_BODY (3 * UNIT_SPLIT)
+
+/* A Bind, Query or FunctionCall that is long, and a Sync. Returns its size. */
+static size_t
+long_message(struct wire *m, char type)
+{
+	static char value[LONG_BODY];
+
+	wire_start(m);
+	memset(value, 'x', sizeof(value));
+	if (type == 'B')
+		/* No names, no formats, one value, which is not whole. */
+		memcpy(value, "\0\0\0\0\0\1\7\0\0\0", 10);
+	wire_raw(m, type, value, sizeof(value));
+	wire_sync(m);
+	assert_false(m->w.failed);
+	return buf_len(&m->b) - 5;
+}
+
+static void
+start_long(enum unit_result first)
+{
+	start(SESSION_IDLE, false);
+	conf.max_message_size = 1 << 30;
+	conf.max_prepared_bytes = 1 << 20;
+	conf.max_statement_size = 1000;
+	answer = first;
+}
+
+/* What is refused goes to nowhere, however it is cut. */
+static void
+test_long_message_refused(void **state PG_UNUSED)
+{
+	static const char types[] = "BQF";
+	struct wire m;
+	size_t steps[] = { 0, 1000, 70000, UNIT_SPLIT, UNIT_SPLIT + 1 };
+
+	for (size_t t = 0; t < sizeof(types) - 1; t++) {
+		(void)long_message(&m, types[t]);
+		for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+			start_long(UNIT_DONE);
+			assert_int_equal(feed(buf_head(&m.b),
+			    buf_len(&m.b), steps[i]), 0);
+			assert_int_equal(closed, -1);
+			assert_int_equal(n_units, 2);
+			assert_int_equal(units[1], 'S');
+			assert_int_equal(sent, 0);
+			if (steps[i] != 0 || types[t] == 'B')
+				assert_int_equal(unit_max, UNIT_SPLIT);
+		}
+		buf_reset(&m.b);
+	}
+}
+
+/* While it waits it may come to be there whole, and is cut in the same place. */
+static void
+test_long_message_that_waits(void **state PG_UNUSED)
+{
+	struct wire m;
+	size_t n = long_message(&m, 'B');
+
+	start_long(UNIT_WAIT);
+	assert_int_equal(session_input(&s, buf_head(&m.b), UNIT_SPLIT), 0);
+	assert_int_equal(s.unit_len, UNIT_SPLIT);
+	assert_int_equal(session_input(&s, buf_head(&m.b), n), 0);
+	assert_int_equal(s.unit_len, UNIT_SPLIT);
+	assert_int_equal(s.body_left, 0);
+	answer = UNIT_DONE;
+	assert_int_equal(session_input(&s, buf_head(&m.b), n - 1), n - 1);
+	assert_int_equal(s.body_left, 1);
+	assert_true(s.body_drop);
+	buf_reset(&m.b);
+}
+
+static void
+test_long_message_too_long(void **state PG_UNUSED)
+{
+	static const struct {
+		char type;
+		uint32_t len;
+		int closed;
+	} known[] = {
+		{ 'Q', 1 << 29, -1 }, { 'B', 1 << 29, -1 },
+		{ 'F', 1 << 29, -1 }, { 'P', 1 << 20, -1 },
+		{ 'P', (1 << 20) + 5, CLOSE_PREPARED_MEMORY },
+		{ 'D', 1 << 20, CLOSE_PROTOCOL },
+		{ 'S', 1 << 20, CLOSE_PROTOCOL },
+		{ 'f', 1 << 20, CLOSE_PROTOCOL },
+	};
+	char p[5];
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		start_long(UNIT_DONE);
+		p[0] = known[i].type;
+		wire_put_u32(p + 1, known[i].len);
+		(void)session_input(&s, p, 5);
+		assert_int_equal(closed, known[i].closed);
+	}
+	/* The console has no use for any. */
+	start_long(UNIT_DONE);
+	s.console = (struct console *)(void *)&s;
+	(void)session_input(&s, "Q\0\377\0\0", 5);
+	assert_int_equal(closed, CLOSE_PROTOCOL);
+}
+
+/* ---- parts ---------------------------------------------------------------------- */
+
 /* Never more than so much in one part, however long the client goes on. */
 static void
 test_endless_unit_is_split(void **state PG_UNUSED)
@@ -499,6 +608,9 @@ main(void)
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_units_do_not_depend_on_the_pieces),
 		cmocka_unit_test(test_unit_that_waits),
+		cmocka_unit_test(test_long_message_refused),
+		cmocka_unit_test(test_long_message_that_waits),
+		cmocka_unit_test(test_long_message_too_long),
 		cmocka_unit_test(test_endless_unit_is_split),
 		cmocka_unit_test(test_malformed_message),
 		cmocka_unit_test(test_copy_streams_in_pieces),

@@ -289,6 +289,42 @@ test_bind_cut(void **state PG_UNUSED)
 	assert_false(msgread_bind(more, sizeof(bind3), &b));
 }
 
+/* Of a longer one: the names must be there, and whole values count. */
+static void
+test_bind_head(void **state PG_UNUSED)
+{
+	struct wire_bind b, whole;
+	size_t values = 0;
+	bool null;
+
+	assert_true(msgread_bind(bind3, sizeof(bind3) - 1, &whole));
+	for (size_t n = 0; n < sizeof(bind3); n++) {
+		char *copy = malloc(n > 0 ? n : 1);
+
+		assert_non_null(copy);
+		memcpy(copy, bind3, n);
+		assert_int_equal(msgread_bind_head(copy, n, &b), n >= 10);
+		if (n >= 10) {
+			assert_true(slice_eq(b.statement, whole.statement));
+			assert_int_equal(b.rest.n, n - 10);
+			assert_true(b.n_params >= values);
+			values = b.n_params;
+		}
+		for (unsigned i = 0; i < b.n_params; i++) {
+			bool is;
+			struct slice v = wire_bind_param(&b, i, &null);
+
+			assert_true(slice_eq(v, wire_bind_param(&whole, i,
+			    &is)));
+			assert_int_equal(null, is);
+		}
+		(void)wire_bind_param(&b, b.n_params, &null);
+		assert_true(null);
+		free(copy);
+	}
+	assert_int_equal(values, whole.n_params);
+}
+
 static void
 test_bind_bent(void **state PG_UNUSED)
 {
@@ -369,6 +405,7 @@ main(void)
 		cmocka_unit_test(test_bind),
 		cmocka_unit_test(test_bind_formats),
 		cmocka_unit_test(test_bind_cut),
+		cmocka_unit_test(test_bind_head),
 		cmocka_unit_test(test_bind_bent),
 		cmocka_unit_test(test_bind_many),
 		cmocka_unit_test(test_parse),
