@@ -52,6 +52,8 @@ session_complete(struct session *s, const struct unit *u, const char *tag,
 	}
 	msgwrite_complete(&w, tag);
 	CHECK(!w.failed);
+	if (u->first == 'Q')
+		statements_drop_unnamed(&s->prepared, &s->sw->statements);
 	s->tx = status;
 	session_reply(s, u, slice_make(buf_head(&b), buf_len(&b)), status);
 	buf_reset(&b);

@@ -67,6 +67,9 @@ SCRIPTS = {
     "P18 the unnamed dies with a Query": [
         parse("", "SELECT 1") + sync(), query("SELECT 2"),
         run_all() + sync()],
+    "P18 the unnamed dies with a BEGIN": [
+        parse("", "SELECT 1") + sync(), query("BEGIN"), run_all() + sync(),
+        query("ROLLBACK")],
     "P18 the unnamed lives over Sync": [
         parse("", "SELECT 1") + sync(), run_all() + sync(),
         run_all() + sync()],
