@@ -262,11 +262,9 @@ ledger_take_synth(struct ledger *l, struct slice *bytes)
 {
 	struct ledger_entry *e;
 
-	if (l->count == 0)
+	if (!ledger_synth_is_next(l))
 		return false;
 	e = ledger_head(l);
-	if (e->kind != OWED_SYNTH)
-		return false;
 	*bytes = slice_make(buf_head(&l->synth), e->synth);
 	ledger_pop(l);
 	return true;

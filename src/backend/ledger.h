@@ -111,18 +111,26 @@ enum ledger_verdict {
 	LEDGER_SURPRISE
 };
 
-/* A data row that comes now would pass and change nothing: what
- * ledger_message() would say of it, for less. */
+/* A data row ('D') or a description of rows ('T') that comes now would pass
+ * and change nothing: what ledger_message() would say of it, for less. */
 static inline bool
-ledger_row_passes(const struct ledger *l)
+ledger_rows_pass(const struct ledger *l, unsigned char type)
 {
 	const struct ledger_entry *e;
 
 	if (l->count == 0)
 		return false;
 	e = &l->ring[l->head & (l->size - 1)];
-	return (e->flags & LEDGER_HIDE) == 0 &&
-	    (e->kind == OWED_QUERY || e->kind == OWED_EXECUTE);
+	return (e->flags & LEDGER_HIDE) == 0 && (e->kind == OWED_QUERY ||
+	    (e->kind == OWED_EXECUTE && type == 'D'));
+}
+
+/* A reply of our own is next: ledger_take_synth() has one. */
+static inline bool
+ledger_synth_is_next(const struct ledger *l)
+{
+	return l->count > 0 &&
+	    l->ring[l->head & (l->size - 1)].kind == OWED_SYNTH;
 }
 
 /* A message of this type came. *done (may be NULL) is set to the entry it

@@ -310,7 +310,7 @@ server_message(struct server *s, const struct frame *f)
 			v = LEDGER_DROP;
 		break;
 	case 'Z':
-		if (f->body != 1 || memchr("ITE", f->p[0], 3) == NULL)
+		if (f->body != 1 || !wire_is_status(f->p[0]))
 			return LEDGER_SURPRISE;
 		s->tx = f->p[0];
 		s->replaying = false;
@@ -388,7 +388,8 @@ server_input(struct server *s, const char *p, size_t n)
 		}
 		here = f.size < n - pos ? f.size : n - pos;
 		/* Most of what a server says is rows. */
-		if (f.type == 'D' && ledger_row_passes(&s->owed)) {
+		if ((f.type == 'D' || f.type == 'T') &&
+		    ledger_rows_pass(&s->owed, f.type)) {
 			s->body_left = f.size - here;
 			s->body_pass = true;
 			pos += here;
@@ -400,7 +401,8 @@ server_input(struct server *s, const char *p, size_t n)
 			run = pos;
 			continue;
 		}
-		run = server_synths(s, p, run, pos);
+		if (ledger_synth_is_next(&s->owed))
+			run = server_synths(s, p, run, pos);
 		if (s->state == SERVER_CLOSED)
 			return n;
 		if (f.type == 'E') {
@@ -428,7 +430,8 @@ server_input(struct server *s, const char *p, size_t n)
 			    "its data");
 			return n;
 		}
-		run = server_synths(s, p, run, pos);
+		if (ledger_synth_is_next(&s->owed))
+			run = server_synths(s, p, run, pos);
 	}
 	if (s->state != SERVER_CLOSED)
 		server_forward(s, p + run, pos - run);
@@ -687,7 +690,8 @@ server_send(struct server *s, const struct iovec *iov, int n)
 	for (i = 0; i < n; i++)
 		total += iov[i].iov_len;
 	stat_add(&s->w->metrics->c.server_bytes_out, total);
-	if (stream_sendv(&s->st, iov, n))
+	if (likely(n == 1) ? stream_send(&s->st, iov->iov_base, total) :
+	    stream_sendv(&s->st, iov, n))
 		return true;
 	/* Its last words, if any, come by the read event. */
 	if (s->st.fd >= 0 && !s->st.reading)

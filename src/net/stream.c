@@ -320,8 +320,6 @@ stream_send_pieces(int fd, const struct iovec *iov, int n)
 	ssize_t r;
 	int i;
 
-	if (n == 1)
-		return stream_socket_send(fd, iov->iov_base, iov->iov_len);
 	for (i = 0; i < n; i++) {
 		if (iov[i].iov_len > sizeof(whole) - at) {
 			do
@@ -338,12 +336,11 @@ stream_send_pieces(int fd, const struct iovec *iov, int n)
 bool
 stream_sendv(struct stream *st, const struct iovec *iov, int n)
 {
-	ssize_t r;
+	ssize_t r = 0;
 	int i;
 
 	if (st->failed)
 		return false;
-	r = 0;
 	if (buf_len(&st->out) == 0 && st->ssl == NULL) {
 		r = stream_send_pieces(st->fd, iov, n);
 		if (r < 0) {

@@ -55,6 +55,13 @@ wire_put_u32(char *p, uint32_t v)
 	p[3] = (char)v;
 }
 
+/* What ReadyForQuery may tell: idle, in a transaction, in a failed one. */
+static inline bool
+wire_is_status(char c)
+{
+	return c == 'I' || c == 'T' || c == 'E';
+}
+
 #define FRAME_HEADER 5
 /* The length word is signed on PostgreSQL's side; it counts itself. */
 #define FRAME_LENGTH_MAX 0x7fffffffu

@@ -182,8 +182,7 @@ input_scan(struct session *s, const char *p, size_t n, size_t from)
 		if (v == FRAME_BAD || !input_is_extended(f.type)) {
 			if (scan > 0)
 				return scan;
-			if (v == FRAME_BAD || f.type == 0 ||
-			    strchr("QF", f.type) == NULL)
+			if (v == FRAME_BAD || (f.type != 'Q' && f.type != 'F'))
 				return input_violation(s, n, &f, v);
 			if (v == FRAME_WHOLE)
 				return f.size;
@@ -268,7 +267,9 @@ session_input(struct session *s, const char *p, size_t n)
 			s->need = 5;
 			break;
 		}
-		if (f.type == 0 || strchr(acted_on[s->state], f.type) == NULL)
+		/* The first of them is a query's. */
+		if (f.type == 0 || (f.type != acted_on[s->state][0] &&
+		    strchr(acted_on[s->state], f.type) == NULL))
 			return input_violation(s, n, &f, v);
 		if (v == FRAME_BAD)
 			return input_violation(s, n, &f, v);
@@ -305,7 +306,8 @@ session_input(struct session *s, const char *p, size_t n)
 		if (s->server != NULL && s->server->owed.copy_in &&
 		    f.type != 'S' && f.type != 'H')
 			return input_violation(s, n, &f, v);
-		used = input_scan(s, p + pos, n - pos, pos == 0 ? scanned : 0);
+		used = f.type == 'Q' && v == FRAME_WHOLE ? f.size :
+		    input_scan(s, p + pos, n - pos, pos == 0 ? scanned : 0);
 		if (used == 0 || s->state == SESSION_CLOSED)
 			break;
 		s->scanned = 0;

@@ -145,6 +145,9 @@ query_note_writes(struct session *s, const struct query *q)
 	const struct route_plan *p = q->plan;
 	size_t i;
 
+	if (p->n_writes == 0 && !p->writes_all && !(q->shape->an->flags &
+	    AN_WRITES_ALL) && q->shape->an->kind != STMT_DDL)
+		return;
 	if (q->shape->an->kind == STMT_DDL) {
 		w->ddl = true;
 		session_statements_outdated();
@@ -188,7 +191,8 @@ query_note(struct session *s, const struct query *q)
 {
 	const struct analysis *an = q->shape->an;
 
-	session_pin(s, an->pins);
+	if (an->pins != 0)
+		session_pin(s, an->pins);
 	query_note_writes(s, q);
 	if (an->n_channels > 0 && s->listening != NULL)
 		session_listen_note(s, an);

@@ -64,22 +64,10 @@ session_count(void)
 	return atomic_load(&clients);
 }
 
-struct metrics *
-session_metrics(const struct session *s)
-{
-	return s->sw->w->metrics;
-}
-
 const char *
 session_close_reason(unsigned reason)
 {
 	return reason < CLOSE_REASON_COUNT ? reason_names[reason] : NULL;
-}
-
-bool
-session_is_pinned(const struct session *s)
-{
-	return s->pins != 0;
 }
 
 struct session *
@@ -148,6 +136,13 @@ session_set_app_name(struct session *s, const char *value)
 
 /* ---- sending ---------------------------------------------------------------- */
 
+static void
+session_sends(struct session *s, size_t n)
+{
+	stat_add(&session_metrics(s)->c.client_bytes_out, n);
+	stat_add(&s->stats->sent, n);
+}
+
 void
 session_sendv(struct session *s, const struct iovec *iov, int n)
 {
@@ -158,8 +153,7 @@ session_sendv(struct session *s, const struct iovec *iov, int n)
 		return;
 	for (i = 0; i < n; i++)
 		total += iov[i].iov_len;
-	stat_add(&session_metrics(s)->c.client_bytes_out, total);
-	stat_add(&s->stats->sent, total);
+	session_sends(s, total);
 	if (!stream_sendv(&s->st, iov, n))
 		session_close(s, CLOSE_CLIENT_GONE, NULL);
 }
@@ -167,9 +161,11 @@ session_sendv(struct session *s, const struct iovec *iov, int n)
 void
 session_send(struct session *s, const void *p, size_t n)
 {
-	struct iovec iov = { (void *)(uintptr_t)p, n };
-
-	session_sendv(s, &iov, 1);
+	if (s->state == SESSION_CLOSED)
+		return;
+	session_sends(s, n);
+	if (!stream_send(&s->st, p, n))
+		session_close(s, CLOSE_CLIENT_GONE, NULL);
 }
 
 /* ---- the end ---------------------------------------------------------------- */

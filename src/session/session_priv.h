@@ -225,8 +225,16 @@ void session_sendv(struct session *s, const struct iovec *iov, int n);
 void session_set_app_name(struct session *s, const char *value);
 /* Act on what waits in s->in. */
 void session_pump(struct session *s);
-bool session_is_pinned(const struct session *s);
-struct metrics *session_metrics(const struct session *s);
+static inline bool
+session_is_pinned(const struct session *s)
+{
+	return s->pins != 0;
+}
+static inline struct metrics *
+session_metrics(const struct session *s)
+{
+	return s->sw->w->metrics;
+}
 /* The configuration moved on: find our database in the new one. false: gone,
  * and the session has been closed. */
 bool session_refresh_conf(struct session *s) PG_MUST_CHECK;

@@ -254,7 +254,8 @@ settings_ask(struct session *s)
 	struct iovec iov;
 	bool ok;
 
-	settings_unanswered(s);
+	if (s->set.asked.count != 0)
+		settings_unanswered(s);
 	if (s->set.touched.count == 0)
 		return false;
 	s->set.asked = s->set.touched;

@@ -416,9 +416,12 @@ session_sql_prepared(struct session *s, const struct unit *u,
     const struct query *q, enum unit_result *r)
 {
 	uint32_t flags = q->shape->an->flags;
-	struct about a = { .st = NULL };
+	struct about a;
 
-	if (q->shape->an->kind != STMT_PREPARE || (flags & AN_MULTI) ||
+	if (q->shape->an->kind != STMT_PREPARE)
+		return false;
+	a = (struct about){ .st = NULL };
+	if ((flags & AN_MULTI) ||
 	    s->tx == 'E' || s->state != SESSION_IDLE ||
 	    !sql_prepared_read(q->sql, &a.text))
 		return false;

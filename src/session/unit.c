@@ -118,6 +118,10 @@ unit_read(struct unit *u, const char *p, size_t n)
 	u->p = p;
 	u->n = n;
 	u->first = p[0];
+	if (p[0] == 'Q' && n > FRAME_HEADER && wire_u32(p + 1) + 1 == n) {
+		u->last = 'Q';
+		return true;
+	}
 	for (pos = 0; pos < n; pos += f.size) {
 		v = frame_next(p + pos, n - pos, UINT32_MAX, &f);
 		if (v == FRAME_PARTIAL)

@@ -91,7 +91,7 @@ check_cell(enum owed kind, bool second, int type)
 	struct ledger l;
 
 	start(&l);
-	assert_false(ledger_row_passes(&l));
+	assert_false(ledger_rows_pass(&l, 'D'));
 	if (kind == OWED_SYNTH)
 		assert_true(ledger_push_synth(&l, "own", 3));
 	else
@@ -99,7 +99,7 @@ check_cell(enum owed kind, bool second, int type)
 	push(&l, OWED_QUERY, 0, 8);
 	if (second)
 		assert_int_equal(message(&l, 't'), LEDGER_PASS);
-	assert_int_equal(ledger_row_passes(&l), in(stay, 'D'));
+	assert_int_equal(ledger_rows_pass(&l, 'D'), in(stay, 'D'));
 	v = ledger_message(&l, (unsigned char)type, &done);
 	if (in("NSA", type)) {
 		assert_int_equal(v, LEDGER_ASYNC);
@@ -424,7 +424,7 @@ test_hidden_replies(void **state PG_UNUSED)
 
 	start(&l);
 	push(&l, OWED_QUERY, LEDGER_HIDE, 0);
-	assert_false(ledger_row_passes(&l));
+	assert_false(ledger_rows_pass(&l, 'D'));
 	push(&l, OWED_PARSE, LEDGER_HIDE | LEDGER_UNNAMED, 9);
 	push(&l, OWED_BIND, 0, 0);
 	assert_true(ledger_hidden(&l));
