@@ -90,6 +90,11 @@ bool pool_fits(struct pool *p, const struct server *s);
 void pool_know(struct pool *p, struct hash128 content);
 bool pool_knows(struct pool *p, struct hash128 content);
 
+/* Something asks for values of sequences that were made before it; has anything
+ * in this pool? */
+void pool_note_sequences(struct pool *p);
+bool pool_asks_sequences(const struct pool *p);
+
 /* From server.c only: a server enters or leaves a state that is shown. */
 void pool_count(struct pool *p, enum server_state st, int by);
 /* A client has made the pool its home, or gives it up. */

@@ -22,6 +22,7 @@ struct pool {
 	atomic_int states[SERVER_STATE_COUNT]; /* servers by state, those between
 	                                          use and rest only */
 	atomic_int clients;
+	atomic_bool sequences;  /* something has asked for values of sequences */
 
 	pthread_mutex_t lock;   /* guards all below */
 	char *conninfo;

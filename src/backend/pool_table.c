@@ -231,6 +231,18 @@ pool_fini(void)
 /* ---- questions --------------------------------------------------------------- */
 
 void
+pool_note_sequences(struct pool *p)
+{
+	atomic_store_explicit(&p->sequences, true, memory_order_relaxed);
+}
+
+bool
+pool_asks_sequences(const struct pool *p)
+{
+	return atomic_load_explicit(&p->sequences, memory_order_relaxed);
+}
+
+void
 pool_know(struct pool *p, struct hash128 content)
 {
 	struct hash128 oldest;

@@ -726,6 +726,7 @@ server_give_back(struct server *s, bool reset)
 		prepared_clear(&s->prepared);
 		s->has_unnamed = false;
 		vars_unref(&s->vars);
+		s->sequences_of = 0;
 		free(s->app_name);
 		s->app_name = NULL;
 		s->deadline = clock_mono() + RESET_TIME;

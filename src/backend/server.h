@@ -110,6 +110,8 @@ struct server {
 	struct hash128 unnamed; /* content of the unnamed statement */
 	bool has_unnamed;
 	bool replaying;         /* the query that sets vars has not been answered */
+	uint64_t sequences_of;  /* whose values of sequences it
+	                           remembers, see sequence.c; 0: nobody's */
 	struct vars *vars;      /* what sessions have set since it was born */
 	char *app_name;         /* application_name last set by us, or NULL */
 	const struct server_ops *ops;

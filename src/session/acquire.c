@@ -138,6 +138,7 @@ session_leased(struct session *s, struct server *srv,
 	s->server = srv;
 	s->backend = b;
 	server_lease(srv, &session_server_ops, s);
+	session_sequences_leased(s);
 }
 
 enum unit_result

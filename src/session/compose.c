@@ -22,7 +22,8 @@ static const struct hash128 unnamed_mark = { 1, 1 };
 static const struct hash128 taken_mark = { UINT64_MAX, UINT64_MAX };
 
 bool
-session_preamble(struct session *s, struct buf *b)
+session_preamble(struct session *s, struct buf *b, uint32_t pins,
+    uint32_t flags)
 {
 	struct server *srv = s->server;
 	const char *app = s->app_name != NULL ? s->app_name : "", *p;
@@ -35,6 +36,10 @@ session_preamble(struct session *s, struct buf *b)
 	msgwrite_init(&w, b);
 	if (fresh && srv->vars != s->set.vars)
 		ok = settings_replay(s, &w);
+	if (s->held_begin != NULL)
+		flags |= AN_TX_BEGIN;
+	if (ok && (pins | flags) != 0)
+		ok = session_sequences(s, &w, pins, flags, fresh);
 	if (ok && fresh && (srv->app_name == NULL || strcmp(srv->app_name, app) != 0)) {
 		buf_init(&t, 4096);
 		ok = buf_append(&t, "SET application_name = E'", 25);
@@ -460,10 +465,14 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	buf_consume(b, buf_len(b));
 	s->server->parse_safe = ledger_empty(&s->server->owed) &&
 	    s->server->tx != 'E';
-	if (!session_preamble(s, b))
+	if (q != NULL) {
+		s->sw->unit_pins = q->shape->an->pins;
+		s->sw->unit_flags = q->shape->an->flags;
+	}
+	if (!session_preamble(s, b, s->sw->unit_pins, s->sw->unit_flags))
 		goto fail;
-	if ((q != NULL ? (q->shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0 :
-	    s->sw->wants_native) && !session_go_native(s, b))
+	if ((s->sw->unit_pins & PIN_BIT(PIN_PREPARE)) != 0 &&
+	    !session_go_native(s, b))
 		goto fail;
 	session_enter(s, SESSION_RELAY);
 	s->open_unit = true;

@@ -43,7 +43,8 @@ choice_add(struct choice *c, const struct session *s, const struct query *q)
 {
 	const struct conf_backend *b = q->where.backend, *w = b;
 
-	s->sw->wants_native |= (q->shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0;
+	s->sw->unit_pins |= q->shape->an->pins;
+	s->sw->unit_flags |= q->shape->an->flags;
 	if (q->plan->err_sqlstate != NULL && c->err_sqlstate == NULL) {
 		c->err_sqlstate = q->plan->err_sqlstate;
 		c->err_message = q->plan->err_message;
@@ -241,7 +242,8 @@ extended_choose(struct session *s, const struct unit *u, struct choice *c)
 	size_t pos;
 
 	memset(c, 0, sizeof(*c));
-	s->sw->wants_native = s->sw->refuses = false;
+	s->sw->unit_pins = s->sw->unit_flags = 0;
+	s->sw->refuses = false;
 	for (pos = 0; pos < u->n; pos += f.size) {
 		unit_message(u, pos, &f);
 		if (!choose_message(s, &f, c, &last))
@@ -328,6 +330,13 @@ extended_run(struct session *s, struct unit *u, const struct choice *c)
 			return UNIT_WAIT;
 		session_close(s, CLOSE_PROTOCOL,
 		    "a pipeline without Sync must stay on one backend");
+		return UNIT_CLOSED;
+	}
+	if (relaying && session_asks_others(s, s->sw->unit_pins)) {
+		if (!s->open_unit)
+			return UNIT_WAIT;
+		session_close(s, CLOSE_PROTOCOL,
+		    "currval and lastval need a Sync before them");
 		return UNIT_CLOSED;
 	}
 	if (s->tx != 'E' && (c->err_sqlstate != NULL || b == NULL)) {

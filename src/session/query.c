@@ -268,7 +268,7 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 	int n = 0;
 
 	buf_consume(b, buf_len(b));
-	if (!session_preamble(s, b))
+	if (!session_preamble(s, b, q->shape->an->pins, q->shape->an->flags))
 		goto fail;
 	if ((q->shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0 &&
 	    !session_go_native(s, b))
@@ -597,6 +597,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	if (q.plan->err_sqlstate != NULL || q.where.backend != s->backend ||
 	    (q.shape->an->flags & AN_EXPLAIN_ROUTE) ||
 	    q.shape->an->n_channels > 0 ||
+	    session_asks_others(s, q.shape->an->pins) ||
 	    (q.shape->an->kind == STMT_PREPARE && !s->open_unit))
 		return unit_wait_ready(s);
 	stat_add(&session_metrics(s)->bypass[BYPASS_PIPELINED], 1);

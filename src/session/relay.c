@@ -119,10 +119,12 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 		break;
 	case 'D':
 		if (strcmp(tag, "DISCARD ALL") == 0)
-			s->discarded = true;
+			s->over = UINT32_MAX;
+		else if (strcmp(tag, "DISCARD SEQUENCES") == 0)
+			s->over |= PIN_BIT(PIN_SEQUENCE);
 		/* Perhaps long after it was bound: what has been prepared in
 		 * between is gone, too. */
-		if (s->discarded || strcmp(tag, "DEALLOCATE ALL") == 0)
+		if (s->over == UINT32_MAX || strcmp(tag, "DEALLOCATE ALL") == 0)
 			prepared_doubt(&s->server->prepared);
 		break;
 	default:
@@ -332,6 +334,19 @@ relay_settle_writes(struct session *s, bool last)
 		session_write_bump(s, last);
 }
 
+/* A DISCARD of some state or all, alone. */
+static void
+relay_discarded(struct session *s)
+{
+	s->pins &= ~s->over;
+	s->server->sequences_of = s->id;
+	if (s->over != UINT32_MAX)
+		return;
+	statements_clear(&s->prepared, &s->sw->statements);
+	s->native = false;
+	settings_discarded(s);
+}
+
 static void
 relay_synced(void *lessee, char status)
 {
@@ -360,13 +375,9 @@ relay_synced(void *lessee, char status)
 	if (s->listening != NULL)
 		session_listen_synced(s, status);
 	/* Clean again, unless something was sent behind it. */
-	if (s->discarded && last && s->completed == 1) {
-		statements_clear(&s->prepared, &s->sw->statements);
-		s->pins = 0;
-		s->native = false;
-		settings_discarded(s);
-	}
-	s->discarded = false;
+	if (s->over != 0 && last && s->completed == 1)
+		relay_discarded(s);
+	s->over = 0;
 	s->completed = 0;
 	s->rolled_back = false;
 }

@@ -122,6 +122,7 @@ struct session {
 	struct pool_waiter waiter;
 	bool granted;       /* the server was leased for the unit at hand */
 	bool untouched;     /* it was leased at login, nothing ran on it yet */
+	const struct server *sequences_on; /* the one it had last; only compared */
 
 	/* transaction */
 	char tx;            /* status byte the client was last told */
@@ -135,7 +136,8 @@ struct session {
 	unsigned completed; /* commands completed since the last ReadyForQuery */
 	nsec_t tx_began;    /* while tx is not I: arrival of its first statement */
 	bool rolled_back;   /* the last of them was ROLLBACK */
-	bool discarded;     /* DISCARD ALL completed since the last ReadyForQuery */
+	uint32_t over;      /* pin reasons that a DISCARD ended which completed
+	                       since the last ReadyForQuery */
 	struct write_set writes;
 	TAILQ_HEAD(, parsing) parsing; /* names whose fate is open, in order */
 	bool savepoints;    /* ... since the transaction began */
@@ -184,7 +186,8 @@ struct session_worker {
 	                           is composed; or empty */
 	bool promoted;          /* ... and runs its unnamed statement under a
 	                           name */
-	bool wants_native;      /* the unit at hand needs session_go_native() */
+	uint32_t unit_pins, unit_flags; /* of all statements of the extended unit
+	                           at hand */
 	bool refuses;           /* ... and has a Parse of a name that is taken,
 	                           which means NULL */
 	bool relied;            /* the unit being composed uses a statement that
@@ -399,8 +402,10 @@ bool statement_form(const struct query *q, const struct conf_backend *b,
 enum unit_result session_compose(struct session *s, const struct unit *u,
     struct query *q) PG_MUST_CHECK;
 /* Prefix what must be sent before anything else on a server just leased
- * (held BEGIN, application_name) to the compose buffer. */
-bool session_preamble(struct session *s, struct buf *b) PG_MUST_CHECK;
+ * (held BEGIN, application_name), and before statements of these pins and
+ * flags, to the compose buffer. */
+bool session_preamble(struct session *s, struct buf *b, uint32_t pins,
+    uint32_t flags) PG_MUST_CHECK;
 /* Parse, entered in the ledger; Close of a name, and of all that the server
  * holds too many. */
 bool session_write_parse(struct session *s, struct msgwrite *w,
@@ -414,6 +419,18 @@ bool session_write_evictions(struct session *s, struct msgwrite *w)
  * memory limit, and the session has been closed. */
 struct statement *session_statement(struct session *s,
     const struct wire_parse *p) PG_MUST_CHECK;
+
+/* ---- sequence.c -------------------------------------------------------------------------- */
+/* The session got its server. */
+void session_sequences_leased(struct session *s);
+/* A statement of these pins asks for values of sequences, and the server may
+ * remember others' as well. */
+bool session_asks_others(const struct session *s, uint32_t pins);
+/* Let the server forget these, where statements of these pins and flags need
+ * it. fresh: nothing of the session's is under way on it, nor a transaction
+ * open. false: the session was closed, or is to be for want of memory. */
+bool session_sequences(struct session *s, struct msgwrite *w, uint32_t pins,
+    uint32_t flags, bool fresh) PG_MUST_CHECK;
 
 /* ---- repeat.c ----------------------------------------------------------------------------- */
 /* Keep a unit that is sent to a server which owes nothing and is in no

@@ -33,6 +33,7 @@ libpgsluice_a_SOURCES += \
 	src/session/relay.c \
 	src/session/repeat.c \
 	src/session/secret.c \
+	src/session/sequence.c \
 	src/session/session.c \
 	src/session/session_priv.h \
 	src/session/settings.c \

@@ -196,7 +196,8 @@ about_step(struct session *s, const struct unit *u, const struct about *a,
 	bool ok;
 
 	buf_consume(b, buf_len(b));
-	if (!session_preamble(s, b) || !about_keep(s, u, a, 8))
+	if (!session_preamble(s, b, a->inner.shape->an->pins,
+	    a->inner.shape->an->flags) || !about_keep(s, u, a, 8))
 		return false;
 	owed = srv->owed.count;
 	msgwrite_init(&w, b);
@@ -264,7 +265,8 @@ execute_send(struct session *s, const struct unit *u, struct about *a)
 		    about_chars(s, a->text.before)) ? UNIT_CLOSED : r;
 	}
 	buf_consume(b, buf_len(b));
-	if (!session_preamble(s, b))
+	if (!session_preamble(s, b, a->inner.shape->an->pins,
+	    a->inner.shape->an->flags))
 		return UNIT_CLOSED;
 	msgwrite_init(&w, b);
 	msgwrite_query(&w, slice_make(buf_head(t), buf_len(t)));
