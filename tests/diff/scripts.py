@@ -68,8 +68,8 @@ SCRIPTS = {
         parse("", "SELECT 1") + sync(), query("SELECT 2"),
         run_all() + sync()],
     "P18 the unnamed dies with a BEGIN": [
-        parse("", "SELECT 1") + sync(), query("BEGIN"), run_all() + sync(),
-        query("ROLLBACK")],
+        parse("", "SELECT 1") + sync(), WAIT, query("BEGIN"), WAIT,
+        run_all() + sync(), query("ROLLBACK")],
     "P18 the unnamed lives over Sync": [
         parse("", "SELECT 1") + sync(), run_all() + sync(),
         run_all() + sync()],
