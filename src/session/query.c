@@ -557,7 +557,7 @@ unit_skipped(struct session *s, const struct unit *u)
 
 	if (u->last != 'S')
 		return UNIT_DONE;
-	s->open_unit = false;
+	s->open_unit = s->long_bind = false;
 	if (server_owe(s->server, OWED_SYNC, 0, no_hash)) {
 		(void)!server_send(s->server, &iov, 1);
 		return UNIT_DONE;

@@ -194,14 +194,34 @@ def test_in_a_pipeline(sluice):
         assert rows(m) == [(str(v).encode(),) for v in (1, 2, n, 3, n, 4)]
 
 
+def passed_as_long(sluice):
+    return sluice.metrics().get(
+        'pgsluice_cache_bypass_total{reason="long"}', 0)
+
+
 def test_bind_behind_an_error(sluice):
-    """The server skips it to the Sync, as it does without us."""
+    """The server skips it to the Sync, as it does without us; what comes
+    behind that is not taken for a part of it."""
     with client(sluice) as c:
         send_bind(c, MB, parse("", "no sql"))
+        assert types(c.recv_until("E")) == "E"
         c.send(execute() + sync())
-        m = c.read_until_ready()
-        assert types(m) == "EZ" and sqlstates(m) == ["42601"]
-        assert c.ask_rows("SELECT 1") == [("1",)]
+        assert types(c.read_until_ready()) == "Z"
+        before = passed_as_long(sluice)
+        c.send(parse("", "SELECT 1") + bind("", "") + bind("", "") +
+               execute() + sync())
+        assert types(c.read_until_ready()) == "122DCZ"
+        assert passed_as_long(sluice) == before
+
+
+def test_counted_with_its_reason(sluice):
+    with client(sluice) as c:
+        c.ask("SELECT 1")
+        before = passed_as_long(sluice)
+        send_bind(c, MB, parse("", LENGTH))
+        c.send(execute() + sync())
+        c.read_until_ready()
+        until(lambda: passed_as_long(sluice) == before + 1)
 
 
 @pytest.mark.parametrize("name", ["", "gone"])
