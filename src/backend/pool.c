@@ -168,6 +168,22 @@ server_fit(struct server *s, nsec_t now, uint64_t epoch)
 	    (life == 0 || now < s->born + life);
 }
 
+/* Under the lock. One server more than the limit is to go, not one for each
+ * worker that notices. */
+static bool
+pool_is_over(const struct pool *p, int64_t limit)
+{
+	return (int64_t)(p->total - p->leaving) > limit;
+}
+
+/* Under the lock. */
+static void
+pool_part(struct pool *p, struct server *s)
+{
+	s->leaving = true;
+	p->leaving++;
+}
+
 /* Under the lock. */
 static void
 pool_queue(struct pool *p, struct pool_waiter *wt, nsec_t now)
@@ -264,8 +280,8 @@ pool_put(struct pool *p, struct server *s)
 	CHECK(s->state == SERVER_IDLE);
 	pthread_mutex_lock(&p->lock);
 	/* One of the reserve goes on while somebody waits. */
-	fit = server_fit(s, now, p->epoch) && p->total <= p->limit +
-	    (TAILQ_EMPTY(&p->waiters) ? 0 : p->reserve);
+	fit = server_fit(s, now, p->epoch) && !pool_is_over(p, p->limit +
+	    (TAILQ_EMPTY(&p->waiters) ? 0 : p->reserve));
 	if (fit && !atomic_load(&pool_table.paused))
 		wt = pool_pop_waiter(p);
 	if (wt != NULL) {
@@ -275,6 +291,8 @@ pool_put(struct pool *p, struct server *s)
 	} else if (fit) {
 		TAILQ_INSERT_HEAD(&p->idle[s->w->id], s, idle_link);
 		p->idle_count++;
+	} else {
+		pool_part(p, s);
 	}
 	pthread_mutex_unlock(&p->lock);
 	if (wt != NULL)
@@ -306,6 +324,7 @@ pool_remove(struct pool *p, struct server *s)
 			p->idle_count--;
 			break;
 		}
+	p->leaving -= s->leaving;
 	pool_ended(p, s->epoch);
 	pool_grow(p, clock_mono());
 	pthread_mutex_unlock(&p->lock);
@@ -321,11 +340,13 @@ pool_pop_outstayed(struct pool *p, struct worker *w, nsec_t now)
 	struct server *s;
 
 	TAILQ_FOREACH(s, &p->idle[w->id], idle_link) {
-		if (!server_fit(s, now, p->epoch) || p->total > p->limit ||
+		if (!server_fit(s, now, p->epoch) ||
+		    pool_is_over(p, p->limit) ||
 		    (rest != 0 && now > s->used + rest &&
-		    p->total > atomic_load(&pool_table.min_size))) {
+		    pool_is_over(p, atomic_load(&pool_table.min_size)))) {
 			TAILQ_REMOVE(&p->idle[w->id], s, idle_link);
 			p->idle_count--;
+			pool_part(p, s);
 			return s;
 		}
 	}

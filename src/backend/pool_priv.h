@@ -29,6 +29,7 @@ struct pool {
 	uint64_t epoch;
 	int64_t limit, reserve; /* servers; more if waits are long */
 	unsigned total, connecting, idle_count;
+	unsigned leaving;       /* of total: a worker is about to close them */
 	struct idle_list *idle; /* per worker */
 	TAILQ_HEAD(waiter_list, pool_waiter) waiters;
 	struct waiter_list held; /* whose database is held */

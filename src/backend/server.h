@@ -93,6 +93,7 @@ struct server {
 	size_t body_left;    /* of a bulk message being streamed */
 	bool body_pass;
 	bool ready;          /* nothing owed, ReadyForQuery seen in this read */
+	bool leaving;        /* pool.leaving counts it; under the pool's lock */
 	bool doomed;         /* close instead of going back to the pool */
 	bool settings_changed; /* ParameterStatus while nobody had set anything */
 	char tx;             /* I, T or E as last told */

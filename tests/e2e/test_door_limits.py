@@ -257,6 +257,37 @@ def test_the_reserve_is_for_long_waits(pg, db, pgsluice):
     assert int(row["reserve_pool"]) == 1
 
 
+def test_one_too_many_is_one_to_close(pg, db, pgsluice):
+    """Two servers come back at the same moment, on two workers, to a pool that
+    has become one too small for them."""
+    conf = """
+workers = 2
+auth = "trust"
+admin_users = {"app"}
+pool_size = $SIZE
+backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
+database "app" { backend = "main" }
+"""
+    sluice = pgsluice(conf, SIZE=2)
+    with client(sluice) as a, client(sluice) as b:
+        for _ in range(25):
+            pids = []
+            for c in a, b:
+                c.ask("BEGIN")
+                pids.append(c.ask_rows(PID))
+            assert pids[0] != pids[1]
+            sluice.rewrite(conf.replace("$SIZE", "1"))
+            sluice.reload()
+            a.send(rawpg.query("COMMIT"))
+            b.send(rawpg.query("COMMIT"))
+            a.read_until_ready()
+            b.read_until_ready()
+            until(lambda: len(pg.pids(datname=db)) < 2)
+            assert len(pg.pids(datname=db)) == 1
+            sluice.rewrite(conf.replace("$SIZE", "2"))
+            sluice.reload()
+
+
 def test_short_waits_take_no_reserve(pg, db, pgsluice):
     sluice = pgsluice(RESERVE, LIMIT="reserve_pool_size = 1", OTHER="")
     with client(sluice) as a, client(sluice) as b:
