@@ -133,8 +133,8 @@ native_declare(void *arg, struct slice name, const struct statement *st)
 		    no_hash);
 	else
 		n->ok = write_declaration(n->s, n->w, quoted, st) &&
-	    server_owe(n->s->server, OWED_QUERY, LEDGER_HIDE | LEDGER_MUTE,
-	    no_hash);
+		    server_owe(n->s->server, OWED_QUERY,
+		    LEDGER_HIDE | LEDGER_MUTE, no_hash);
 }
 
 bool
@@ -423,8 +423,7 @@ session_sql_prepared(struct session *s, const struct unit *u,
 	if (q->shape->an->kind != STMT_PREPARE)
 		return false;
 	a = (struct about){ .st = NULL };
-	if ((flags & AN_MULTI) ||
-	    s->tx == 'E' || s->state != SESSION_IDLE ||
+	if ((flags & AN_MULTI) || s->tx == 'E' || s->state != SESSION_IDLE ||
 	    !sql_prepared_read(q->sql, &a.text))
 		return false;
 	if (u->first != 'Q' && (u->bind.n_params > 0 ||
