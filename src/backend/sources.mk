@@ -29,5 +29,7 @@ libpgsluice_a_SOURCES += \
 	src/backend/scope.h \
 	src/backend/server.c \
 	src/backend/server.h \
+	src/backend/server_input.c \
+	src/backend/server_priv.h \
 	src/backend/vars.c \
 	src/backend/vars.h

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * The session object: birth, state, reading, the single exit.
+ * The session object: birth, state, sending, the single exit.
  *
  * Knows the wire and the states, not what statements mean (query.c) nor how
  * one logs in (startup.c, login.c).  Runs on the worker that accepted the connection,
@@ -18,8 +18,6 @@
 #include "session/fill.h"
 #include "session/session_priv.h"
 
-#define READS_A_TURN 4
-#define WAITING_INPUT_MAX (64 * 1024)
 #define OVER_LIMIT_MAX 100u
 #define OVER_LIMIT_UNIX 200u /* the same for those of the unix socket */
 
@@ -85,6 +83,18 @@ session_find(struct session_worker *sw, uint64_t id)
 }
 
 /* ---- state ---------------------------------------------------------------- */
+
+const char *
+session_state_name(const struct session *s)
+{
+	return states[s->state].name;
+}
+
+bool
+session_takes_messages(const struct session *s)
+{
+	return states[s->state].messages != NULL;
+}
 
 static void
 session_check(const struct session *s)
@@ -299,196 +309,6 @@ session_close(struct session *s, enum close_reason why, const char *detail)
 	worker_defer(sw->w, &s->reclaim);
 }
 
-/* ---- reading ------------------------------------------------------------------ */
-
-/* Act on bytes; returns how many were used (all of them once closed). */
-static size_t
-session_act(struct session *s, const char *p, size_t n)
-{
-	s->need = 0;
-	if (s->state == SESSION_STARTUP || s->state == SESSION_AUTH)
-		return session_startup_input(s, p, n);
-	return session_input(s, p, n);
-}
-
-static bool
-session_keep(struct session *s, const char *p, size_t n)
-{
-	if (n == 0 || s->state == SESSION_CLOSED)
-		return true;
-	if (buf_append(&s->in, p, n))
-		return true;
-	session_close(s, CLOSE_MEMORY, NULL);
-	return false;
-}
-
-void
-session_pump(struct session *s)
-{
-	size_t used;
-
-	if (s->pumping)
-		return;
-	s->pumping = true;
-	while (s->state != SESSION_CLOSED && buf_len(&s->in) > 0 &&
-	    buf_len(&s->in) >= s->need) {
-		used = session_act(s, buf_head(&s->in), buf_len(&s->in));
-		if (s->state == SESSION_CLOSED)
-			break;
-		buf_consume(&s->in, used);
-		if (used == 0)
-			break;
-	}
-	s->pumping = false;
-	/* Part of a message is left, and the rest will not come. */
-	if (s->leaving && (s->state == SESSION_IDLE ||
-	    (s->state == SESSION_RELAY && s->server->owed.count == 0)))
-		session_close(s, CLOSE_CLIENT_GONE, NULL);
-	if (s->leaving && s->state == SESSION_IDLE)
-		/* All is done that can be; nothing more will come. */
-		session_close(s, CLOSE_TERMINATE, NULL);
-	if (s->state == SESSION_CLOSED || s->leaving)
-		return;
-	if (buf_len(&s->in) == 0) {
-		buf_reset(&s->in);
-		s->partial_since = 0;
-	}
-	if (states[s->state].messages != NULL || buf_len(&s->in) <
-	    s->unit_len + WAITING_INPUT_MAX)
-		if (s->server == NULL ||
-		    stream_backlog(&s->server->st) < STREAM_HIGH_WATER)
-			stream_read_start(&s->st);
-}
-
-static enum stream_status
-session_read(struct session *s, size_t *got, size_t *asked)
-{
-	bool packets = s->state == SESSION_STARTUP || s->state == SESSION_AUTH;
-	enum stream_status st;
-	size_t used, want;
-
-	if (buf_len(&s->in) == 0) {
-		*asked = WORKER_SCRATCH;
-		st = stream_recv(&s->st, s->sw->w->scratch, *asked, got);
-		if (st != STREAM_OK)
-			return st;
-		s->pumping = true;
-		used = session_act(s, s->sw->w->scratch, *got);
-		s->pumping = false;
-		(void)!session_keep(s, s->sw->w->scratch + used, *got - used);
-		/* Those are acted on one at a time. */
-		if (packets)
-			session_pump(s);
-		return st;
-	}
-	want = s->need > buf_len(&s->in) ? s->need - buf_len(&s->in) : 0;
-	if (want > 1024 * 1024)
-		want = 1024 * 1024;
-	if (!buf_reserve(&s->in, want < 4096 ? 4096 : want)) {
-		session_close(s, CLOSE_MEMORY, NULL);
-		return STREAM_AGAIN;
-	}
-	*asked = buf_room(&s->in);
-	st = stream_recv(&s->st, buf_tail(&s->in), *asked, got);
-	if (st != STREAM_OK)
-		return st;
-	buf_grow(&s->in, *got);
-	session_pump(s);
-	return st;
-}
-
-/* The input ends in Terminate, behind units that wait. */
-static bool
-session_said_goodbye(const struct session *s)
-{
-	size_t n = buf_len(&s->in);
-	struct unit u;
-
-	/* The rest of a long message may look so. */
-	return s->unit_len > 0 && n >= s->unit_len + 5 &&
-	    memcmp(buf_head(&s->in) + n - 5, "X\0\0\0\4", 5) == 0 &&
-	    unit_read(&u, buf_head(&s->in), s->unit_len) && u.rest == 0;
-}
-
-static void
-session_on_readable(struct stream *st)
-{
-	struct session *s = (struct session *)(void *)((char *)st -
-	    offsetof(struct session, st));
-	enum stream_status rs;
-	size_t got = 0, asked = 0;
-	int i;
-
-	CHECK_MAGIC(s, SESSION_MAGIC);
-	if (s->state == SESSION_STARTUP)
-		session_direct_tls(s);
-	for (i = 0; i < READS_A_TURN; i++) {
-		if (s->state == SESSION_TLS)
-			session_tls_step(s);
-		if (s->state == SESSION_CLOSED || s->state == SESSION_TLS)
-			return;
-		rs = session_read(s, &got, &asked);
-		if (s->state == SESSION_CLOSED)
-			return;
-		if (rs == STREAM_EOF && session_said_goodbye(s)) {
-			s->leaving = true;
-			stream_read_stop(&s->st);
-			return;
-		}
-		if (rs == STREAM_EOF || rs == STREAM_ERROR) {
-			session_close(s, CLOSE_CLIENT_GONE, NULL);
-			return;
-		}
-		if (rs == STREAM_AGAIN)
-			return;
-		stat_add(&session_metrics(s)->c.client_bytes_in, got);
-		stat_add(&s->stats->received, got);
-		/* Whatever waits does not wait for more bytes. */
-		if (buf_len(&s->in) >= s->need &&
-		    buf_len(&s->in) > s->unit_len + WAITING_INPUT_MAX)
-			stream_read_stop(&s->st);
-		s->partial_since = (buf_len(&s->in) == s->scanned &&
-		    s->body_left == 0) ||
-		    states[s->state].messages == NULL ? 0 : clock_mono();
-		if ((got < asked && !stream_has_pending(st)) ||
-		    !s->st.reading)
-			return;
-	}
-	stream_read_again(st);
-}
-
-static void
-session_on_drained(struct stream *st)
-{
-	struct session *s = (struct session *)(void *)((char *)st -
-	    offsetof(struct session, st));
-
-	CHECK_MAGIC(s, SESSION_MAGIC);
-	if (s->state == SESSION_TLS)
-		session_tls_step(s);
-	else if (s->server != NULL)
-		stream_read_start(&s->server->st);
-	if (s->listening != NULL)
-		session_listen_later(s);
-}
-
-static void
-session_on_broken(struct stream *st)
-{
-	struct session *s = (struct session *)(void *)((char *)st -
-	    offsetof(struct session, st));
-
-	CHECK_MAGIC(s, SESSION_MAGIC);
-	if (s->state != SESSION_CLOSED)
-		session_close(s, CLOSE_CLIENT_GONE, NULL);
-}
-
-static const struct stream_ops session_stream_ops = {
-	.readable = session_on_readable,
-	.drained = session_on_drained,
-	.broken = session_on_broken,
-};
-
 /* ---- birth ---------------------------------------------------------------------- */
 
 /* Is there room for one more, be it one to be told that there is none, a
@@ -623,79 +443,4 @@ session_pool(struct session *s, const struct conf_backend *b)
 		    s->startup_len);
 	}
 	return s->pools[b->id];
-}
-
-/* ---- looking from outside -------------------------------------------------------------- */
-
-void
-session_each(struct worker *w,
-    void (*fn)(const struct session_info *i, void *arg), void *arg)
-{
-	struct session_worker *sw = w->sessions;
-	nsec_t now = clock_mono();
-	char pins[PIN_TEXT_MAX];
-	struct session *s;
-
-	TAILQ_FOREACH(s, &sw->sessions, link) {
-		struct session_info i = {
-			.id = s->id,
-			.user = s->user != NULL ? s->user : "",
-			.database = s->dbname != NULL ? s->dbname : "",
-			.peer = s->peer,
-			.app_name = s->app_name != NULL ? s->app_name : "",
-			.state = states[s->state].name,
-			.backend = s->server != NULL ? s->backend->name : "",
-			.server_pid = s->server != NULL ? s->server->pid : 0,
-			.pin = pin_reasons_text(s->pins, pins),
-			.tx = s->tx,
-			.console = s->console != NULL,
-			.login = s->state < SESSION_IDLE,
-			.active = s->state > SESSION_IDLE,
-			.fd = s->st.fd,
-			.tls = s->tls ? s->st.ssl : NULL,
-			.connected_for = now - s->born,
-			.in_state_for = now > s->since ? now - s->since : 0,
-			.asked_for = now > s->started ? now - s->started : 0,
-			.waited_for = s->waiting != NULL && now >
-			    s->waiter.since ? now - s->waiter.since : 0,
-			.kept = buf_len(&s->in),
-			.unsent = stream_backlog(&s->st),
-			.queries = s->queries,
-			.prepared = statements_count(&s->prepared),
-			.prepared_bytes = s->prepared.bytes,
-		};
-		fn(&i, arg);
-	}
-}
-
-void
-session_kill_database(struct worker *w, const char *database)
-{
-	struct session_worker *sw = w->sessions;
-	struct session *s, *next;
-
-	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, link);
-		if (s->dbstate != sw->self && (database == NULL ||
-		    strcmp(s->dbstate->name, database) == 0))
-			session_close(s, CLOSE_KILLED, NULL);
-	}
-}
-
-uint64_t
-session_of_server(const struct server *s)
-{
-	return s->ops == &session_server_ops ?
-	    ((const struct session *)s->lessee)->id : 0;
-}
-
-bool
-session_kill(struct worker *w, uint64_t id)
-{
-	struct session *s = session_find(w->sessions, id);
-
-	if (s == NULL)
-		return false;
-	session_close(s, CLOSE_KILLED, NULL);
-	return true;
 }

@@ -216,6 +216,9 @@ struct session_worker {
 /* ---- session.c -------------------------------------------------------- */
 struct session *session_find(struct session_worker *sw, uint64_t id);
 void session_enter(struct session *s, enum session_state st);
+const char *session_state_name(const struct session *s);
+/* Messages are acted on as they come; in other states they wait. */
+bool session_takes_messages(const struct session *s);
 /* The single exit. detail: more about it, for the log and (if the reason has
  * a SQLSTATE) the client; or NULL. */
 void session_close(struct session *s, enum close_reason why,
@@ -226,8 +229,6 @@ void session_sendv(struct session *s, const struct iovec *iov, int n);
 /* As PostgreSQL keeps it: at most 63 bytes, anything but printable ASCII is
  * replaced. (It is sent to servers in statements of our own.) */
 void session_set_app_name(struct session *s, const char *value);
-/* Act on what waits in s->in. */
-void session_pump(struct session *s);
 static inline bool
 session_is_pinned(const struct session *s)
 {
@@ -247,6 +248,11 @@ void session_set_home(struct session *s, struct pool *p);
 void session_set_dbstate(struct session *s, struct dbstate *d);
 /* The session's pool on a backend; NULL: too many pools. Borrowed. */
 struct pool *session_pool(struct session *s, const struct conf_backend *b);
+
+/* ---- read.c ----------------------------------------------------------- */
+extern const struct stream_ops session_stream_ops;
+/* Act on what waits in s->in. */
+void session_pump(struct session *s);
 
 /* ---- startup.c -------------------------------------------------------- */
 /* Act on bytes before login; returns how many were used. */

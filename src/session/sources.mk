@@ -23,6 +23,7 @@ libpgsluice_a_SOURCES += \
 	src/session/login.c \
 	src/session/login.h \
 	src/session/notify.c \
+	src/session/overview.c \
 	src/session/physical.c \
 	src/session/promote.c \
 	src/session/promote.h \
@@ -30,6 +31,7 @@ libpgsluice_a_SOURCES += \
 	src/session/query.c \
 	src/session/quota.c \
 	src/session/quota.h \
+	src/session/read.c \
 	src/session/relay.c \
 	src/session/repeat.c \
 	src/session/secret.c \
