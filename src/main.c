@@ -224,7 +224,7 @@ main_start(struct program *p, const char *path)
 	server_init(p->n_workers);
 	session_layer_init(p->workers, p->n_workers, &p->setup, p->l1,
 	    &admin_console_ops);
-	pool_configure(c);
+	pool_configure(p->setup.conf);
 	connector_start(CONNECTOR_THREADS);
 	auth_work_start(AUTH_THREADS);
 	lookup_start(LOOKUP_THREADS);

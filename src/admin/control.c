@@ -97,7 +97,7 @@ control_apply(struct control *c, struct session_setup *fresh,
 	conf_diff(old.conf, conf, control_change, ch);
 	__atomic_store_n(&log_threshold, (enum log_level)conf->log_level,
 	    __ATOMIC_RELAXED);
-	pool_configure(conf);
+	pool_configure(fresh->conf);
 	l1_set_limits(session_layer_l1(), (size_t)conf->cache_memory,
 	    (size_t)conf->cache_max_object);
 	session_layer_reload(fresh);

@@ -117,7 +117,7 @@ show_database(struct rows *r, const struct conf *c,
 	row_i64(&row, d->backend->reserve_pool_size);
 	row_str(&row, d->pool_mode == POOL_MODE_SESSION ? "session" :
 	    "transaction");
-	row_u64(&row, 0);
+	row_i64(&row, d->backend->max_db_connections);
 	row_u64(&row, servers.n);
 	row_u64(&row, atomic_load(&state->paused) || pool_paused());
 	row_u64(&row, atomic_load(&state->disabled));

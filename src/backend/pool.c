@@ -7,8 +7,8 @@
  * mailbox's; callbacks and server calls happen outside them.  Invariants under
  * the pool's lock: total = idle + leased + connecting + under way between
  * workers; a waiter is queued only if no idle server was free for it or one is
- * being handed over; total <= limit, or while statements
- * wait limit + reserve, unless these shrank.
+ * being handed over; total <= limit, or while statements wait limit + reserve,
+ * unless these shrank; each of total is counted once in each of limits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,12 +176,12 @@ pool_is_over(const struct pool *p, int64_t limit)
 	return (int64_t)(p->total - p->leaving) > limit;
 }
 
-/* Under the lock. */
-static void
+void
 pool_part(struct pool *p, struct server *s)
 {
 	s->leaving = true;
 	p->leaving++;
+	limits_leave(&p->limits, 1);
 }
 
 /* Under the lock. */
@@ -230,7 +230,7 @@ again:
 		for (i = 0; i < pool_table.n_workers && p->idle_count > 0; i++)
 			if (!TAILQ_EMPTY(&p->idle[i]))
 				from = i;
-		pool_grow(p, now);
+		pool_grow(p, now, false);
 	}
 	pthread_mutex_unlock(&p->lock);
 	if (s == NULL) {
@@ -281,7 +281,8 @@ pool_put(struct pool *p, struct server *s)
 	pthread_mutex_lock(&p->lock);
 	/* One of the reserve goes on while somebody waits. */
 	fit = server_fit(s, now, p->epoch) && !pool_is_over(p, p->limit +
-	    (TAILQ_EMPTY(&p->waiters) ? 0 : p->reserve));
+	    (TAILQ_EMPTY(&p->waiters) ? 0 : p->reserve)) &&
+	    !pool_must_yield(p, now);
 	if (fit && !atomic_load(&pool_table.paused))
 		wt = pool_pop_waiter(p);
 	if (wt != NULL) {
@@ -324,9 +325,12 @@ pool_remove(struct pool *p, struct server *s)
 			p->idle_count--;
 			break;
 		}
-	p->leaving -= s->leaving;
+	if (s->leaving) {
+		p->leaving--;
+		limits_leave(&p->limits, -1);
+	}
 	pool_ended(p, s->epoch);
-	pool_grow(p, clock_mono());
+	pool_grow(p, clock_mono(), false);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -341,7 +345,7 @@ pool_pop_outstayed(struct pool *p, struct worker *w, nsec_t now)
 
 	TAILQ_FOREACH(s, &p->idle[w->id], idle_link) {
 		if (!server_fit(s, now, p->epoch) ||
-		    pool_is_over(p, p->limit) ||
+		    pool_is_over(p, p->limit) || limits_over(&p->limits) ||
 		    (rest != 0 && now > s->used + rest &&
 		    pool_is_over(p, atomic_load(&pool_table.min_size)))) {
 			TAILQ_REMOVE(&p->idle[w->id], s, idle_link);
@@ -377,12 +381,13 @@ pool_tick_one(struct pool *p, struct worker *w, nsec_t now)
 	if (w->id != 0)
 		return;
 	pthread_mutex_lock(&p->lock);
-	pool_grow(p, now);
+	pool_grow(p, now, false);
 	if (p->served != 0 && now < p->served + FORGET_AFTER &&
 	    p->total < min && p->total < p->limit && p->connecting == 0 &&
 	    now >= p->retry_at &&
 	    !atomic_load(&pool_table.paused) &&
-	    atomic_load(&p->refs) > 1) {
+	    atomic_load(&p->refs) > 1 && !limits_full(&p->limits) &&
+	    pool_take_room(p, now, false)) {
 		p->total++;
 		p->connecting++;
 		pool_connect(p, w);
@@ -399,9 +404,11 @@ pool_tick(struct worker *w, nsec_t now)
 	if (w->id == 0)
 		pool_forget_unused(now);
 	v = pool_snapshot(&n);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		pool_tick_one(v[i], w, now);
+	if (w->id == 0)
+		pool_room_tick(v, n);
+	for (i = 0; i < n; i++)
 		pool_unref(&v[i]);
-	}
 	free(v);
 }

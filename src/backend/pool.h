@@ -54,7 +54,7 @@ void pool_init(struct worker *const *workers, unsigned n,
 void pool_fini(void); /* after the workers have ended */
 /* A configuration took effect: new limits and times; servers of changed
  * backends are replaced as they become idle. */
-void pool_configure(const struct conf *c);
+void pool_configure(struct conf *c);
 
 /* startup: "name\0value\0..." of settings to give at connect, sorted by name,
  * startup_len bytes. with may be empty (conninfo or passfile has the password, or

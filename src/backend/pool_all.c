@@ -39,7 +39,7 @@ pool_serve_all(struct pool *p)
 	unsigned i;
 
 	pthread_mutex_lock(&p->lock);
-	pool_grow(p, clock_mono());
+	pool_grow(p, clock_mono(), false);
 	for (i = 0; i < p->idle_count; i++)
 		pool_steal(p, i % pool_table.n_workers);
 	pthread_mutex_unlock(&p->lock);
@@ -134,6 +134,7 @@ void
 pool_ended(struct pool *p, uint64_t epoch)
 {
 	p->total--;
+	pool_give_room(p);
 	if (epoch == p->epoch)
 		return;
 	CHECK(p->outdated > 0);

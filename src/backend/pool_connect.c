@@ -177,7 +177,7 @@ pool_room(const struct pool *p, nsec_t now)
 }
 
 void
-pool_grow(struct pool *p, nsec_t now)
+pool_grow(struct pool *p, nsec_t now, bool in_turn)
 {
 	struct pool_waiter *wt = TAILQ_FIRST(&p->waiters);
 	unsigned want = p->waiting;
@@ -187,7 +187,8 @@ pool_grow(struct pool *p, nsec_t now)
 	    p->total < room && now >= p->retry_at &&
 	    !atomic_load(&pool_table.paused)) {
 		/* After a failure one attempt at a time. */
-		if (p->failures > 0 && p->connecting > 0)
+		if ((p->failures > 0 && p->connecting > 0) ||
+		    !pool_take_room(p, wt->since, in_turn))
 			break;
 		p->total++;
 		p->connecting++;

@@ -5,6 +5,7 @@
 #ifndef PGSLUICE_BACKEND_POOL_PRIV_H
 #define PGSLUICE_BACKEND_POOL_PRIV_H
 
+#include "backend/limit.h"
 #include "backend/pool.h"
 
 TAILQ_HEAD(idle_list, server);
@@ -18,6 +19,7 @@ struct pool {
 	struct credentials with;
 	size_t startup_len;
 	char *identity;         /* for scopes */
+	struct limits limits;   /* those of other pools too */
 	_Atomic(const struct scope *) scope;
 	atomic_int states[SERVER_STATE_COUNT]; /* servers by state, those between
 	                                          use and rest only */
@@ -53,6 +55,8 @@ struct pool_table {
 	struct worker *const *workers;
 	unsigned n_workers;
 	struct pool_callbacks cb;
+	struct conf *conf;      /* limits of new pools; under the lock */
+	atomic_bool room_posted; /* see pool_room_post() */
 	atomic_bool paused;
 	/* times of the current configuration */
 	_Atomic int64_t pool_size, min_size;
@@ -72,6 +76,20 @@ void pool_close_outstayed(struct pool *p, struct worker *w, nsec_t now);
 /* Ask a worker to hand one of its idle servers to the first waiter. */
 void pool_steal(struct pool *p, unsigned from);
 
+/* Under the lock: a server is to be closed by its worker. */
+void pool_part(struct pool *p, struct server *s);
+
+/* ---- pool_room.c ---- */
+/* Under the lock: count one more server for whoever has waited since then.
+ * false: there is no room. in_turn: those who waited longer have been asked. */
+bool pool_take_room(struct pool *p, nsec_t since, bool in_turn) PG_MUST_CHECK;
+/* Under the lock: one server less. */
+void pool_give_room(struct pool *p);
+/* Under the lock: a server that comes to rest has to make room for others. */
+bool pool_must_yield(const struct pool *p, nsec_t now);
+/* Upkeep, on one worker: look again while somebody finds no room. */
+void pool_room_tick(struct pool *const *pools, unsigned n);
+
 /* ---- pool_all.c ---- */
 /* Under the lock: what is connected so far is to be replaced. */
 void pool_outdate(struct pool *p);
@@ -81,8 +99,9 @@ void pool_ended(struct pool *p, uint64_t epoch);
 bool pool_serves(const struct pool_waiter *wt);
 
 /* ---- pool_connect.c ---- */
-/* Under the lock: start as many connections as waiters call for. */
-void pool_grow(struct pool *p, nsec_t now);
+/* Under the lock: start as many connections as waiters call for. in_turn: see
+ * pool_take_room(). */
+void pool_grow(struct pool *p, nsec_t now, bool in_turn);
 /* Under the lock, which has counted the server already: start one. */
 void pool_connect(struct pool *p, struct worker *w);
 

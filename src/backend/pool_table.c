@@ -17,11 +17,16 @@ struct pool_table pool_table = { .lock = PTHREAD_MUTEX_INITIALIZER,
 
 /* ---- life ---------------------------------------------------------------- */
 
+/* Under the table's lock. */
 static void
 pool_free(struct pool *p)
 {
+	int i;
+
 	CHECK(p->total == 0 && TAILQ_EMPTY(&p->waiters) &&
 	    TAILQ_EMPTY(&p->held));
+	for (i = 0; i < LIMIT_KINDS; i++)
+		limit_put(&p->limits.of[i]);
 	welcome_unref(&p->welcome);
 	credentials_fini(&p->with);
 	pthread_mutex_destroy(&p->lock);
@@ -79,8 +84,35 @@ pool_limit_of(const struct conf_backend *b)
 	return b->pool_size > 0 ? b->pool_size : atomic_load(&pool_table.pool_size);
 }
 
+/* Under the table's lock. */
+static void
+pool_set_maxima(struct pool *p, const struct conf *c)
+{
+	const struct conf_backend *b = conf_find_backend(c, p->backend);
+	struct limit *const *of = p->limits.of;
+
+	if (b != NULL)
+		atomic_store(&of[LIMIT_BACKEND]->max, b->max_db_connections);
+	atomic_store(&of[LIMIT_USER]->max,
+	    conf_find_user(c, p->user)->max_user_connections);
+}
+
+static void
+pool_set_conf(struct conf *c)
+{
+	struct pool *p;
+
+	conf_ref(c);
+	pthread_mutex_lock(&pool_table.lock);
+	conf_unref(&pool_table.conf);
+	pool_table.conf = c;
+	TAILQ_FOREACH(p, &pool_table.pools, link)
+		pool_set_maxima(p, c);
+	pthread_mutex_unlock(&pool_table.lock);
+}
+
 void
-pool_configure(const struct conf *c)
+pool_configure(struct conf *c)
 {
 	const struct conf_backend *b;
 	unsigned i, n;
@@ -93,6 +125,7 @@ pool_configure(const struct conf *c)
 	atomic_store(&pool_table.lifetime, c->server_lifetime);
 	atomic_store(&pool_table.connect_timeout, c->server_connect_timeout);
 	atomic_store(&pool_table.login_retry, c->server_login_retry);
+	pool_set_conf(c);
 	v = pool_snapshot(&n);
 	for (i = 0; i < n; i++) {
 		b = conf_find_backend(c, v[i]->backend);
@@ -116,6 +149,7 @@ pool_configure(const struct conf *c)
 	free(v);
 }
 
+/* Under the table's lock. */
 static struct pool *
 pool_new(const struct conf_backend *b, const char *user,
     const struct credentials *with, const char *startup, size_t startup_len)
@@ -136,6 +170,9 @@ pool_new(const struct conf_backend *b, const char *user,
 	    startup_len);
 	p->limit = pool_limit_of(b);
 	p->reserve = b->reserve_pool_size;
+	p->limits.of[LIMIT_BACKEND] = limit_get(LIMIT_BACKEND, b->name);
+	p->limits.of[LIMIT_USER] = limit_get(LIMIT_USER, user);
+	pool_set_maxima(p, pool_table.conf);
 	p->last_used = clock_mono();
 	CHECK(pthread_mutex_init(&p->lock, NULL) == 0);
 	TAILQ_INIT(&p->waiters);
@@ -226,6 +263,7 @@ pool_fini(void)
 		pool_free(p);
 	}
 	pool_table.workers = NULL;
+	conf_unref(&pool_table.conf);
 }
 
 /* ---- questions --------------------------------------------------------------- */

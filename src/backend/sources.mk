@@ -15,6 +15,8 @@ libpgsluice_a_SOURCES += \
 	src/backend/hub_table.c \
 	src/backend/ledger.c \
 	src/backend/ledger.h \
+	src/backend/limit.c \
+	src/backend/limit.h \
 	src/backend/outlet.c \
 	src/backend/outlet.h \
 	src/backend/pool.c \
@@ -22,6 +24,7 @@ libpgsluice_a_SOURCES += \
 	src/backend/pool_all.c \
 	src/backend/pool_connect.c \
 	src/backend/pool_priv.h \
+	src/backend/pool_room.c \
 	src/backend/pool_table.c \
 	src/backend/prepared.c \
 	src/backend/prepared.h \

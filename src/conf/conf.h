@@ -53,6 +53,7 @@ struct conf_backend {
 	unsigned id;       /* index in conf.backends */
 	int64_t pool_size; /* servers per (backend, user); 0: conf.pool_size */
 	int64_t reserve_pool_size; /* more of them, if waits are long */
+	int64_t max_db_connections; /* servers of all users; 0: no maximum */
 };
 
 struct conf_month_span { /* part of a monthly variant over several backends */
@@ -119,10 +120,11 @@ struct conf_database {
 	unsigned id;
 };
 
-/* Limits of one client user; 0: none. */
+/* Limits of one user; 0: none. */
 struct conf_user {
 	char *name;
 	int64_t max_user_client_connections;
+	int64_t max_user_connections; /* servers logged in as this user */
 	nsec_t client_idle_timeout, idle_transaction_timeout;
 	nsec_t transaction_timeout, query_timeout;
 };

@@ -210,6 +210,7 @@ rows_backend(struct rows *r, const struct conf_backend *b)
 	rows_option_secret(r, "conninfo", shown, b->written);
 	rows_option_int(r, "pool_size", b->pool_size);
 	rows_option_int(r, "reserve_pool_size", b->reserve_pool_size);
+	rows_option_int(r, "max_db_connections", b->max_db_connections);
 	free(shown);
 }
 
@@ -311,6 +312,7 @@ rows_user(struct rows *r, const struct conf_user *u)
 	rows_block(r, BLOCK_USER, "", u->name, 0);
 	rows_option_int(r, "max_user_client_connections",
 	    u->max_user_client_connections);
+	rows_option_int(r, "max_user_connections", u->max_user_connections);
 	rows_option_time(r, "client_idle_timeout", u->client_idle_timeout);
 	rows_option_time(r, "idle_transaction_timeout",
 	    u->idle_transaction_timeout);

@@ -90,6 +90,9 @@ conf_take_backends(struct conf_parse *p)
 		b->reserve_pool_size = p->conf->reserve_pool_size;
 		conf_take_int(p, s, "reserve_pool_size",
 		    &b->reserve_pool_size);
+		b->max_db_connections = p->conf->max_db_connections;
+		conf_take_int(p, s, "max_db_connections",
+		    &b->max_db_connections);
 	}
 }
 
@@ -137,6 +140,7 @@ conf_take_users(struct conf_parse *p)
 
 	c->everyone = (struct conf_user){
 		.max_user_client_connections = c->max_user_client_connections,
+		.max_user_connections = c->max_user_connections,
 		.client_idle_timeout = c->client_idle_timeout,
 		.idle_transaction_timeout = c->idle_transaction_timeout,
 		.transaction_timeout = c->transaction_timeout,
@@ -152,6 +156,8 @@ conf_take_users(struct conf_parse *p)
 		conf_check_sec(p, s);
 		conf_take_int(p, s, "max_user_client_connections",
 		    &u->max_user_client_connections);
+		conf_take_int(p, s, "max_user_connections",
+		    &u->max_user_connections);
 		conf_take_time(p, s, "client_idle_timeout",
 		    &u->client_idle_timeout);
 		conf_take_time(p, s, "idle_transaction_timeout",

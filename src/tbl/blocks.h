@@ -22,6 +22,7 @@ BLOCK(BACKEND, "backend", ROOT, "One PostgreSQL endpoint: host, port and databas
 BLOCK_OPTION(BACKEND, conninfo, STR, MUST, "", "", "libpq connection string, keywords or URI. A user in it is forced for every client; without one each client's own or mapped name is used.")
 BLOCK_OPTION(BACKEND, pool_size, INT, MAY, "0", "0..10000", "Servers per user of this backend, process-wide; 0: the setting pool_size.")
 BLOCK_OPTION(BACKEND, reserve_pool_size, INT, MAY, "", "0..10000", "More servers per user for statements that have waited long; default: the setting of this name.")
+BLOCK_OPTION(BACKEND, max_db_connections, INT, MAY, "", "0..1000000", "Servers of all users of this backend; 0: no maximum; default: the setting of this name.")
 
 BLOCK(DATABASE, "database", ROOT, "A database that clients can connect to. The name pgsluice is taken by the console.")
 BLOCK_OPTION(DATABASE, backend, STR, MUST, "", "", "Backend for statements that are not routed elsewhere.")
@@ -58,8 +59,9 @@ BLOCK_OPTION(CACHE, ttl_closed_month, TIME, MAY, "0", "0..30d", "Life of answers
 BLOCK_OPTION(CACHE, allow_stable, BOOL, MAY, "false", "", "true: statements that call now() and other stable functions may be cached.")
 BLOCK_OPTION(CACHE, l2, BOOL, MAY, "true", "", "false: answers are not put into Redis.")
 
-BLOCK(USER, "user", ROOT, "Limits of one client user, in place of the settings of the same names.")
+BLOCK(USER, "user", ROOT, "Limits of one user, in place of the settings of the same names.")
 BLOCK_OPTION(USER, max_user_client_connections, INT, MAY, "", "0..1000000", "Client connections; 0: no limit of its own.")
+BLOCK_OPTION(USER, max_user_connections, INT, MAY, "", "0..1000000", "Servers logged in as this user, of all backends; 0: no maximum.")
 BLOCK_OPTION(USER, client_idle_timeout, TIME, MAY, "", "0..30d", "Idle clients are closed after this; 0: never.")
 BLOCK_OPTION(USER, idle_transaction_timeout, TIME, MAY, "", "0..30d", "A client idle inside a transaction is closed after this; 0: never.")
 BLOCK_OPTION(USER, transaction_timeout, TIME, MAY, "", "0..30d", "A client whose transaction lasts longer is closed; 0: never.")

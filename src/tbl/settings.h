@@ -94,6 +94,8 @@ SETTING_TIME(stats_period, 60 * S_, S_, 86400 * S_, true, "The averages of SHOW 
 /* pools */
 SETTING_ENUM(pool_mode, enum conf_pool_mode, POOL_MODE_TRANSACTION, "transaction|session", true, "When a server goes back to its pool; per database too.")
 SETTING_INT(pool_size, 20, 1, 10000, true, "Servers per (backend, user), process-wide.")
+SETTING_INT(max_db_connections, 0, 0, 1000000, true, "Servers of one backend over all its pools; 0: no maximum. Per backend too.")
+SETTING_INT(max_user_connections, 0, 0, 1000000, true, "Servers logged in as one user over all pools; 0: no maximum. Per user too.")
 SETTING_INT(min_pool_size, 0, 0, 10000, true, "Servers kept open per used pool.")
 SETTING_INT(reserve_pool_size, 0, 0, 10000, true, "Servers that a pool may have over its size when a statement has waited for reserve_pool_timeout; per backend too.")
 SETTING_TIME(reserve_pool_timeout, 5 * S_, 0, 86400 * S_, true, "How long that is; 0: there is no reserve.")

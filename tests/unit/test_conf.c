@@ -427,7 +427,7 @@ test_unknown(void **state)
 	    "f:1: unknown option 'listenn', expected 'listen' perhaps\n"
 	    "f:2: pool_size: '0' is out of range, expected 1 to 10000\n"
 	    "f:6: unknown option 'colour' in block backend, expected "
-	    "conninfo, pool_size or reserve_pool_size\n"
+	    "conninfo, pool_size, reserve_pool_size or max_db_connections\n"
 	    "f:8: unknown option 'backend2' in block database, expected "
 	    "'backend' perhaps\n"
 	    "f:9: unknown option 'zzz', expected a setting or a block\n");

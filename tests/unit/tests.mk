@@ -39,6 +39,7 @@ UNIT_TESTS = \
 	tests/unit/test_l2_pending \
 	tests/unit/test_ledger \
 	tests/unit/test_lex \
+	tests/unit/test_limit \
 	tests/unit/test_listener \
 	tests/unit/test_literal \
 	tests/unit/test_log \
@@ -200,6 +201,10 @@ tests_unit_test_ledger_LDADD = $(UNIT_LDADD)
 tests_unit_test_lex_SOURCES = tests/unit/test_lex.c
 tests_unit_test_lex_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_lex_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
+tests_unit_test_limit_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_limit_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
 tests_unit_test_listener_CPPFLAGS = $(UNIT_CPPFLAGS)
