@@ -212,6 +212,14 @@ ledger_begin_copy(struct ledger *l)
 	}
 }
 
+/* The reply that comes next is of no interest but for its rows. */
+static bool
+ledger_is_mute(const struct ledger *l)
+{
+	return l->count > 0 &&
+	    (l->ring[l->head & (l->size - 1)].flags & LEDGER_MUTE) != 0;
+}
+
 enum ledger_verdict
 ledger_message(struct ledger *l, unsigned char type,
     struct ledger_entry *done)
@@ -222,7 +230,8 @@ ledger_message(struct ledger *l, unsigned char type,
 	if (done != NULL)
 		done->kind = OWED_COUNT;
 	if (type == 'N' || type == 'S' || type == 'A')
-		return LEDGER_ASYNC;
+		return type == 'N' && ledger_is_mute(l) ? LEDGER_DROP :
+		    LEDGER_ASYNC;
 	if (l->count == 0 || type >= sizeof(ledger_rules[0]))
 		return LEDGER_SURPRISE;
 	e = ledger_head(l);

@@ -27,7 +27,7 @@ enum {
 	LEDGER_HIDE = 1 << 0,   /* the client must not see this reply */
 	LEDGER_REPLACE = 1 << 1, /* an error here is replaced by the lessee's own */
 	LEDGER_UNNAMED = 1 << 2, /* PARSE: of the unnamed statement */
-	LEDGER_MUTE = 1 << 3,    /* HIDE, and errors too */
+	LEDGER_MUTE = 1 << 3,    /* HIDE, and errors and notices too */
 	LEDGER_STEP = 1 << 4,    /* QUERY or PARSE: HIDE, but an error is the client's, with the
 	                            ReadyForQuery behind it */
 	LEDGER_NAME = 1 << 5     /* CLOSE: of a name that is kept track of */

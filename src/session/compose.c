@@ -370,8 +370,10 @@ extended_close(struct session *s, struct msgwrite *w, const struct frame *f,
 	struct slice name = slice_make(f->p + 1, f->body - 2);
 	struct hash128 hash;
 
-	if (f->p[0] == 'P')
+	if (f->p[0] == 'P') {
+		s->pins_doubt |= PIN_BIT(PIN_CURSOR);
 		return write_raw(s, w, f, OWED_CLOSE);
+	}
 	if (f->body == 2) {
 		s->server->has_unnamed = false;
 		return write_raw(s, w, f, OWED_CLOSE);

@@ -158,23 +158,6 @@ query_note_writes(struct session *s, const struct query *q)
 		write_set_add(w, tag_of_table(p->writes[i]));
 }
 
-void
-session_pin(struct session *s, uint32_t pins)
-{
-	char text[PIN_TEXT_MAX];
-
-	/* In a transaction that has failed nothing takes effect. */
-	if (s->tx == 'E')
-		pins &= ~PIN_BIT(PIN_PREPARE);
-	if ((pins & ~s->pins) == 0)
-		return;
-	if (s->pins == 0)
-		stat_add(&session_metrics(s)->c.pins, 1);
-	s->pins |= pins;
-	log_debug("session", "msg=pinned id=%llu reason=%s",
-	    (unsigned long long)s->id, pin_reasons_text(s->pins, text));
-}
-
 static bool
 text_has(struct slice sql, const char *word)
 {
@@ -191,8 +174,8 @@ query_note(struct session *s, const struct query *q)
 {
 	const struct analysis *an = q->shape->an;
 
-	if (an->pins != 0)
-		session_pin(s, an->pins);
+	if ((an->pins | an->ends) != 0)
+		session_note_pins(s, an);
 	query_note_writes(s, q);
 	if (an->n_channels > 0 && s->listening != NULL)
 		session_listen_note(s, an);
@@ -577,8 +560,8 @@ unit_pipelined(struct session *s, struct unit *u)
 	if (s->server->owed.count > PIPELINE_MAX || s->again ||
 	    session_terms(s) != NULL ||
 	    /* The cache may have it when that is known. */
-	    (s->set.asked.count > 0 && s->server->owed.count == 1 &&
-	    s->db->n_rules > 0))
+	    ((s->set.asked.count > 0 || s->pins_asked != 0) &&
+	    s->server->owed.count == 1 && s->db->n_rules > 0))
 		return UNIT_WAIT;
 	if (s->server->owed.skipping)
 		return unit_skipped(s, u);

@@ -19,6 +19,7 @@
 
 /* ---- invalidation ------------------------------------------------------------- */
 
+static const struct hash128 no_hash;
 static _Atomic uint64_t statement_epoch;
 
 void
@@ -110,6 +111,7 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 	switch (tag[0]) {
 	case 'R':
 		s->rolled_back = strcmp(tag, "ROLLBACK") == 0;
+		session_doubt_pins(s);
 		break;
 	case 'C':
 		/* COMMIT AND CHAIN, or a COMMIT in the middle of a string of
@@ -219,6 +221,7 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 		buf_reset(&s->own_error);
 		return true;
 	}
+	session_doubt_pins(s);
 	if (s->listening != NULL)
 		session_listen_failed(s);
 	whole = msgread_error(body, n, &e);
@@ -276,6 +279,7 @@ static void
 relay_row(void *lessee, const char *body, size_t n)
 {
 	settings_answer(lessee, body, n);
+	session_pins_answer(lessee, body, n);
 }
 
 static void
@@ -338,7 +342,7 @@ relay_settle_writes(struct session *s, bool last)
 static void
 relay_discarded(struct session *s)
 {
-	s->pins &= ~s->over;
+	session_unpin(s, s->over);
 	s->server->sequences_of = s->id;
 	if (s->over != UINT32_MAX)
 		return;
@@ -382,6 +386,35 @@ relay_synced(void *lessee, char status)
 	s->rolled_back = false;
 }
 
+void
+session_ask(struct session *s, struct slice sql)
+{
+	struct buf *c = &s->sw->compose;
+	struct msgwrite w;
+	struct iovec iov;
+
+	buf_consume(c, buf_len(c));
+	msgwrite_init(&w, c);
+	msgwrite_query(&w, sql);
+	if (w.failed || !server_owe(s->server, OWED_QUERY,
+	    LEDGER_HIDE | LEDGER_MUTE, no_hash)) {
+		session_close(s, CLOSE_MEMORY, NULL);
+		return;
+	}
+	s->server->has_unnamed = false;
+	iov.iov_base = buf_head(c);
+	iov.iov_len = buf_len(c);
+	(void)!server_send(s->server, &iov, 1);
+}
+
+/* A transaction is over. true: the server is asked what it left. */
+static bool
+relay_asks(struct session *s)
+{
+	return (s->set.touched.count | s->set.asked.count | s->pins) != 0 &&
+	    (settings_ask(s) || session_ask_pins(s));
+}
+
 static void
 relay_ready(void *lessee, char status)
 {
@@ -397,7 +430,7 @@ relay_ready(void *lessee, char status)
 	if (s->fill != NULL)
 		fill_finish(s, status);
 	s->open_unit = false;
-	if (status == 'I' && settings_ask(s))
+	if (status == 'I' && relay_asks(s))
 		return;
 	session_enter(s, SESSION_IDLE);
 	s->since = ended;

@@ -145,6 +145,9 @@ struct session {
 	bool backslashes;   /* standard_conforming_strings was switched off */
 	bool other_encoding; /* client_encoding was switched from UTF8 */
 	uint32_t pins;      /* set of enum pin_reason: why it keeps its server */
+	uint32_t pins_new;  /* of these: noted since a transaction was over last */
+	uint32_t pins_doubt; /* may be over, see pins.c */
+	uint32_t pins_asked; /* the server is being asked whether these are */
 	struct settings set;
 	bool native;        /* SQL's PREPARE and the like go to the server as they are */
 
@@ -351,13 +354,29 @@ bool session_sql_again(struct session *s, struct unit *u) PG_MUST_CHECK;
 void query_note(struct session *s, const struct query *q);
 /* The same for settings, once what was prepared for it has been written. */
 void query_note_settings(struct session *s, const struct query *q);
-/* The session keeps its server, for these reasons too. */
-void session_pin(struct session *s, uint32_t pins);
 /* Remember the text of a statement about to be sent in another form. */
 void query_remember(struct session *s, struct slice sql,
     enum route_form form);
 /* shape_table's free_derived. */
 void query_plans_free(void *p);
+
+/* ---- pins.c ------------------------------------------------------------------------------- */
+/* The session keeps its server, for these reasons too; or not any longer. */
+void session_pin(struct session *s, uint32_t pins);
+void session_unpin(struct session *s, uint32_t pins);
+/* A statement is sent: what it leaves on the server, or may take away. */
+void session_note_pins(struct session *s, const struct analysis *an);
+/* Something since the last transaction was over has failed or was undone. */
+static inline void
+session_doubt_pins(struct session *s)
+{
+	s->pins_doubt |= s->pins_new;
+}
+/* Nothing is owed and no transaction is open. true: the server is being asked;
+ * it stays with the session until it has answered. */
+bool session_ask_pins(struct session *s);
+/* The row it answered with. */
+void session_pins_answer(struct session *s, const char *row, size_t n);
 
 /* ---- acquire.c ---------------------------------------------------------------------------- */
 /* The server is the session's from now on. */
@@ -528,6 +547,9 @@ void session_listen_records(struct worker *w, struct hub *l,
 /* ---- relay.c ------------------------------------------------------------------- */
 extern const struct server_ops session_server_ops;
 void session_write_bump(struct session *s, bool clear);
+/* Send a query of our own to the server, which owes nothing: the client sees
+ * nothing of it, its row comes to those who ask, and if it fails none does. */
+void session_ask(struct session *s, struct slice sql);
 /* Statements prepared on servers so far may have another result type now: from
  * here on they are prepared anew, under other names. Any thread. */
 void session_statements_outdated(void);

@@ -249,10 +249,7 @@ settings_unanswered(struct session *s)
 bool
 settings_ask(struct session *s)
 {
-	struct buf *c = &s->sw->compose, q;
-	struct msgwrite w;
-	struct iovec iov;
-	bool ok;
+	struct buf q;
 
 	if (s->set.asked.count != 0)
 		settings_unanswered(s);
@@ -261,21 +258,11 @@ settings_ask(struct session *s)
 	s->set.asked = s->set.touched;
 	s->set.touched = (struct setting_names){ 0 };
 	buf_init(&q, QUERY_BYTES);
-	buf_consume(c, buf_len(c));
-	msgwrite_init(&w, c);
-	ok = settings_question(&s->set.asked, &q);
-	if (ok)
-		msgwrite_query(&w, slice_make(buf_head(&q), buf_len(&q)));
-	buf_reset(&q);
-	if (!ok || w.failed || !server_owe(s->server, OWED_QUERY,
-	    LEDGER_HIDE | LEDGER_MUTE, no_hash)) {
+	if (settings_question(&s->set.asked, &q))
+		session_ask(s, slice_make(buf_head(&q), buf_len(&q)));
+	else
 		session_close(s, CLOSE_MEMORY, NULL);
-		return true;
-	}
-	s->server->has_unnamed = false;
-	iov.iov_base = buf_head(c);
-	iov.iov_len = buf_len(c);
-	(void)!server_send(s->server, &iov, 1);
+	buf_reset(&q);
 	return true;
 }
 

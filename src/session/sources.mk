@@ -25,6 +25,7 @@ libpgsluice_a_SOURCES += \
 	src/session/notify.c \
 	src/session/overview.c \
 	src/session/physical.c \
+	src/session/pins.c \
 	src/session/promote.c \
 	src/session/promote.h \
 	src/session/proof.c \

@@ -58,7 +58,7 @@ enum {
 /* Why a statement ties its session to the server it ran on. */
 enum pin_reason {
 	PIN_NONE,
-#define PIN_REASON(sym, name, doc) PIN_##sym,
+#define PIN_REASON(sym, name, doc, question) PIN_##sym,
 #include "tbl/pin_reasons.h"
 	PIN_REASON_COUNT
 };
@@ -143,6 +143,8 @@ struct analysis {
 	                           no predicates then */
 	uint32_t flags;
 	uint32_t pins;          /* set of enum pin_reason */
+	uint32_t ends;          /* the same: what may be over behind it, or not
+	                           have come to be */
 	unsigned n_params;      /* highest $n */
 	struct an_table *tables;
 	size_t n_tables;

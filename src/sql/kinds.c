@@ -23,7 +23,7 @@ pin_reason_name(enum pin_reason r)
 {
 	static const char *const names[] = {
 		"none",
-#define PIN_REASON(sym, name, doc) name,
+#define PIN_REASON(sym, name, doc, question) name,
 #include "tbl/pin_reasons.h"
 	};
 

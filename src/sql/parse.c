@@ -51,6 +51,12 @@ parse_pin(struct parse *p, enum pin_reason r)
 }
 
 void
+parse_end(struct parse *p, enum pin_reason r)
+{
+	p->an->ends |= PIN_BIT(r);
+}
+
+void
 parse_setting(struct parse *p, const char *name, const struct an_value *value,
     bool reset)
 {

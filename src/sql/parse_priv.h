@@ -66,6 +66,8 @@ bool parse_reserve(struct parse *p, void *array, size_t n, size_t *size,
     size_t elem, size_t max) PG_MUST_CHECK;
 char *parse_strdup(struct parse *p, const char *s) PG_MUST_CHECK;
 void parse_pin(struct parse *p, enum pin_reason r);
+/* Behind the statement this may be over. */
+void parse_end(struct parse *p, enum pin_reason r);
 /* A setting may be changed: of this name, or (name NULL) of the one that an
  * argument of set_config() holds. */
 void parse_setting(struct parse *p, const char *name,

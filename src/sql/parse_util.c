@@ -231,11 +231,54 @@ util_channel(struct parse *p, bool listen, const char *name)
 	an->channels[an->n_channels++] = c;
 }
 
+static void
+util_discard(struct parse *p, const PgQuery__DiscardStmt *s)
+{
+	switch ((int)s->target) {
+	case PG_QUERY__DISCARD_MODE__DISCARD_ALL:
+		p->an->flags |= AN_DISCARD_ALL;
+		parse_end(p, PIN_LISTEN);
+		parse_end(p, PIN_CURSOR);
+		parse_end(p, PIN_ADVISORY);
+		parse_end(p, PIN_TEMP);
+		break;
+	case PG_QUERY__DISCARD_MODE__DISCARD_TEMP:
+		parse_end(p, PIN_TEMP);
+		break;
+	default:
+		break;
+	}
+}
+
+/* What the statement may take away from the session. */
+static void
+util_ends(struct parse *p, const parse_node *n)
+{
+	switch ((int)n->node_case) {
+	case PG_QUERY__NODE__NODE_CREATE_STMT:
+		if (n->create_stmt->oncommit ==
+		    PG_QUERY__ON_COMMIT_ACTION__ONCOMMIT_DROP)
+			parse_end(p, PIN_TEMP);
+		break;
+	case PG_QUERY__NODE__NODE_DROP_STMT:
+	case PG_QUERY__NODE__NODE_DROP_OWNED_STMT:
+		parse_end(p, PIN_TEMP);
+		break;
+	case PG_QUERY__NODE__NODE_CLOSE_PORTAL_STMT:
+		parse_end(p, PIN_CURSOR);
+		break;
+	case PG_QUERY__NODE__NODE_UNLISTEN_STMT:
+		parse_end(p, PIN_LISTEN);
+		break;
+	default:
+		break;
+	}
+}
+
 void
 parse_utility(struct parse *p, const parse_node *n, bool whole)
 {
-	struct analysis *an = p->an;
-
+	util_ends(p, n);
 	switch ((int)n->node_case) {
 	case PG_QUERY__NODE__NODE_COPY_STMT:
 		util_copy(p, n->copy_stmt, whole);
@@ -245,7 +288,7 @@ parse_utility(struct parse *p, const parse_node *n, bool whole)
 		    n->truncate_stmt->n_relations, USE_TARGET_BARE);
 		if (n->truncate_stmt->behavior ==
 		    PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE)
-			an->flags |= AN_WRITES_ALL;
+			p->an->flags |= AN_WRITES_ALL;
 		return;
 	case PG_QUERY__NODE__NODE_LOCK_STMT:
 		util_tables(p, n->lock_stmt->relations,
@@ -269,9 +312,7 @@ parse_utility(struct parse *p, const parse_node *n, bool whole)
 		util_explain(p, n->explain_stmt, whole);
 		return;
 	case PG_QUERY__NODE__NODE_DISCARD_STMT:
-		if (n->discard_stmt->target ==
-		    PG_QUERY__DISCARD_MODE__DISCARD_ALL)
-			an->flags |= AN_DISCARD_ALL;
+		util_discard(p, n->discard_stmt);
 		return;
 	case PG_QUERY__NODE__NODE_DECLARE_CURSOR_STMT:
 		if (n->declare_cursor_stmt->options & UTIL_CURSOR_HOLD)

@@ -116,6 +116,14 @@ walk_set_config(struct parse *p, const PgQuery__FuncCall *f)
 		parse_setting(p, NULL, &name, false);
 }
 
+/* It gives session locks back, or may not get one. */
+static bool
+walk_is_unlock(const char *name)
+{
+	return strncmp(name, "pg_advisory_unlock", 18) == 0 ||
+	    strncmp(name, "pg_try_advisory_lock", 20) == 0;
+}
+
 static void
 walk_function(struct parse *p, const PgQuery__FuncCall *f)
 {
@@ -139,6 +147,8 @@ walk_function(struct parse *p, const PgQuery__FuncCall *f)
 			walk_set_config(p, f);
 		else if (info.pin != PIN_NONE)
 			parse_pin(p, info.pin);
+		if (walk_is_unlock(name))
+			parse_end(p, PIN_ADVISORY);
 	} else {
 		walk_unknown_function(p, schema, name);
 	}
@@ -280,6 +290,9 @@ walk_hand(struct parse *p, PgQuery__Node__NodeCase c, const ProtobufCMessage *m)
 
 		p->use = USE_DDL;
 		p->an->flags |= AN_WRITES_ALL;
+		if (((const PgQuery__IntoClause *)v)->on_commit ==
+		    PG_QUERY__ON_COMMIT_ACTION__ONCOMMIT_DROP)
+			parse_end(p, PIN_TEMP);
 		parse_walk_fields(p, m);
 		p->use = use;
 		break;

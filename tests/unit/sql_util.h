@@ -91,6 +91,8 @@ sql_describe(struct slice sql, const struct lexer *lx,
 	sql_put_flags(f, a->flags);
 	if (a->pins != 0)
 		fprintf(f, "; pin %s", pin_reasons_text(a->pins, pins));
+	if (a->ends != 0)
+		fprintf(f, "; ends %s", pin_reasons_text(a->ends, pins));
 	for (i = 0; i < a->n_channels; i++)
 		fprintf(f, "; %s %s", a->channels[i].listen ? "listen" :
 		    "unlisten", a->channels[i].name != NULL ?

@@ -68,7 +68,7 @@ test_lookup(void **state)
 		{ "set_config", { AN_VOLATILE, PIN_SETTING, false } },
 		{ "setseed", { AN_VOLATILE, PIN_FUNCTION, false } },
 		{ "pg_advisory_unlock_all", { AN_VOLATILE | AN_LOCKING,
-		    PIN_ADVISORY, false } },
+		    PIN_NONE, false } },
 		{ "pg_try_advisory_xact_lock", { AN_VOLATILE | AN_LOCKING,
 		    PIN_NONE, false } },
 		{ "lo_unlink", { AN_VOLATILE | AN_WRITES_ALL, PIN_FUNCTION,

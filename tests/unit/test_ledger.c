@@ -461,8 +461,11 @@ test_error_of_a_hidden_request(void **state PG_UNUSED)
 	start(&l);
 	push(&l, OWED_QUERY, LEDGER_HIDE | LEDGER_MUTE, 0);
 	push(&l, OWED_QUERY, 0, 0);
+	assert_int_equal(message(&l, 'N'), LEDGER_DROP);
+	assert_int_equal(message(&l, 'S'), LEDGER_ASYNC);
 	assert_int_equal(message(&l, 'E'), LEDGER_DROP);
 	assert_int_equal(message(&l, 'Z'), LEDGER_DROP);
+	assert_int_equal(message(&l, 'N'), LEDGER_ASYNC);
 	assert_int_equal(message(&l, 'E'), LEDGER_PASS);
 	assert_int_equal(message(&l, 'Z'), LEDGER_PASS);
 	finish(&l);
