@@ -73,13 +73,11 @@ session_unit_error(struct session *s, const struct unit *u,
 	msgwrite_init(&w, &b);
 	msgwrite_error(&w, "ERROR", sqlstate, message, detail, hint);
 	CHECK(!w.failed);
-	/* Its Parse messages had nothing to do with it. */
-	if (strchr("PBDEC", u->first) != NULL)
-		session_extended_define(s, u);
-	if (s->state == SESSION_CLOSED) {
-		buf_reset(&b);
-		return;
-	}
+	/* It is the answer to the first message of the unit: nothing of the
+	 * unit has taken effect, but that both a Query and a Parse without a
+	 * name end the unnamed statement before anything can fail. */
+	if (u->first == 'Q' || (u->first == 'P' && u->p[FRAME_HEADER] == '\0'))
+		statements_drop_unnamed(&s->prepared, &s->sw->statements);
 	if (s->server != NULL && s->tx == 'T' && ends) {
 		session_abort_transaction(s, &b);
 		buf_reset(&b);

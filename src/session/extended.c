@@ -389,17 +389,6 @@ session_drops_names(const struct session *s)
 	return false;
 }
 
-void
-session_extended_define(struct session *s, const struct unit *u)
-{
-	bool midway = s->sw->n_meant > 0;
-	struct choice c;
-
-	if (midway || extended_choose(s, u, &c))
-		pass_commit(s);
-	pass_clear(s->sw);
-}
-
 enum unit_result
 session_extended(struct session *s, struct unit *u, struct query *q)
 {

@@ -15,6 +15,14 @@
 #include "session/session_priv.h"
 
 void
+session_ready(struct session *s)
+{
+	const char ready[6] = { 'Z', 0, 0, 0, 5, s->tx };
+
+	session_send(s, ready, sizeof(ready));
+}
+
+void
 session_reply(struct session *s, const struct unit *u, struct slice middle,
     char status)
 {

@@ -616,7 +616,7 @@ session_unit(struct session *s, struct unit *u)
 	if (s->skip_to_sync || (sync && s->state == SESSION_IDLE)) {
 		if (u->last == 'S') {
 			s->skip_to_sync = false;
-			session_reply(s, u, slice_make(NULL, 0), s->tx);
+			session_ready(s);
 		}
 		return unit_after(s, UNIT_DONE);
 	}

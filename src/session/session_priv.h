@@ -409,8 +409,6 @@ enum unit_result session_extended(struct session *s, struct unit *u,
 void session_extended_again(struct session *s, struct unit *u);
 /* The unit at hand closes statements: sent again, it would not find them. */
 bool session_drops_names(const struct session *s);
-/* Give the names that a refused unit would have defined. */
-void session_extended_define(struct session *s, const struct unit *u);
 /* ---- physical.c ------------------------------------------------------------------------- */
 /* The text a server is given for st in this form, and the hash that names it
  * on servers; both belong to st. */
@@ -507,6 +505,8 @@ bool session_local(struct session *s, struct unit *u, struct query *q);
  * asked. */
 void session_complete(struct session *s, const struct unit *u,
     const char *tag, char status);
+/* ReadyForQuery alone. */
+void session_ready(struct session *s);
 /* A complete reply for unit u around the middle part. */
 void session_reply(struct session *s, const struct unit *u,
     struct slice middle, char status);

@@ -197,6 +197,57 @@ def test_failed_group_defines_nothing(make, bad):
                                   sync())) == "1Z"
 
 
+@pytest.fixture
+def refused(make):
+    """refused(data): the client, after pgsluice itself has refused the first
+    unit of data, which waited for a server."""
+    sluice = make(1)
+    holder, c = client(sluice), client(sluice)
+
+    def refuse(data):
+        holder.ask("BEGIN")
+        holder.ask("SELECT 1")
+        waits(sluice, lambda: c.send(data))
+        c.cancel()
+        m = c.read_until_ready()
+        holder.ask("COMMIT")
+        assert sqlstates(m) == ["57014"]
+        return m
+    with holder, c:
+        refuse.client = c
+        yield refuse
+
+
+@pytest.mark.parametrize("behind", [
+    parse("", "SELECT 1") + bind("", "") + execute() + sync(),
+    bind("", "s") + execute() + sync(),
+    query("SELECT 1") + bind("", "s") + execute() + sync(),
+    rawpg.flush() + parse("t", "SELECT 1") + sync()],
+    ids=["parse", "bind", "query", "flush"])
+def test_refused_group_is_skipped_up_to_its_sync(refused, behind):
+    """Nothing behind an error of pgsluice's own is answered, however the
+    group was cut into units."""
+    c = refused.client
+    exchange(c, NAMED)
+    first = parse("", "SELECT 2") + bind("", "") + execute() + rawpg.flush()
+    assert types(refused(first + behind)) == "EZ"
+    assert text_rows(exchange(c, bound("s"))) == [("41",)]
+    assert types(exchange(c, parse("t", "SELECT 2") + sync())) == "1Z"
+
+
+def test_refused_group_defines_nothing(refused):
+    """Whose Parse got an error may send it again; and what had no name is
+    gone."""
+    c = refused.client
+    assert types(refused(NAMED)) == "EZ"
+    assert types(exchange(c, parse("s", "SELECT 42") + sync())) == "1Z"
+    assert types(refused(close("S", "s") + NAMED)) == "EZ"
+    assert text_rows(exchange(c, bound("s"))) == [("42",)]
+    exchange(c, parse("", "SELECT 43") + sync())
+    assert types(refused(parse("", "SELECT 44") + bound(""))) == "EZ"
+    assert sqlstates(exchange(c, bound(""))) == ["26000"]
+
+
 def test_defined_used_and_closed_in_one_group(make):
     """The name is good for its group, and free behind it."""
     with client(make()) as c:
