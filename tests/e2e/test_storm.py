@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: PostgreSQL
-"""Every statement asks for a token of its own while clients are cut off and
-servers terminated: no wrong answer, nobody left hanging.
+"""Every statement asks for a token of its own, one by one, in transactions and
+in pipelines, while clients are cut off, statements cancelled and servers
+terminated: no wrong answer, nobody left hanging, nothing lost but what was
+under way where somebody cut.
 
 PGSLUICE_STORM sets the number of statements, 20,000 by default; the full run
-is 1,000,000.  Faults grow with it: 200 of each at full size.
+is 1,000,000.  Faults grow with it: 200 clients cut and servers terminated and
+10,000 cancels at full size.
 """
 
+import glob
 import json
 import os
-import socket
-import struct
 import subprocess
-import threading
 
 import pytest
 
 from harness import HERE
+from stormfake import FakeProxy
 
 SIZE = int(os.environ.get("PGSLUICE_STORM", "20000"))
 FAULTS = max(20, min(200, SIZE // 1000))
+CANCELS = SIZE // 100
 
 CONF = """
 auth = "trust"
@@ -36,10 +39,11 @@ pytestmark = pytest.mark.storm
 @pytest.fixture(scope="session")
 def storm(lab):
     """The C program, made with the compiler that made the daemon."""
-    out = os.path.join(lab.work, "storm")
+    out = os.path.join(lab.work, "storm.bin")
     subprocess.run([*os.environ.get("CC", "cc").split(), "-std=gnu11",
                     "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-o", out,
-                    os.path.join(HERE, "storm.c")], check=True, timeout=120)
+                    *glob.glob(os.path.join(HERE, "storm", "*.c"))],
+                   check=True, timeout=120)
 
     def run(*args, timeout=60 + SIZE // 500):
         r = subprocess.run([out, *map(str, args)], capture_output=True,
@@ -57,15 +61,19 @@ def test_storm(pg, db, pgsluice, storm):
     sluice = pgsluice(CONF)
     found, errors = storm(
         "-p", sluice.port, "-d", "app", "-u", "app", "-c", 64, "-n", SIZE,
-        "-k", FAULTS, "-s", FAULTS, "-P", pg.port, "-D", db, "-x")
+        "-k", FAULTS, "-s", FAULTS, "-C", CANCELS, "-P", pg.port, "-D", db,
+        "-x")
     print(json.dumps(found))
     assert found["wrong"] == 0, errors
     assert found["hung"] == 0, errors
     assert found["asked"] == SIZE
-    assert found["answered"] + found["errors"] + found["lost"] == SIZE
-    assert found["answered"] >= 0.95 * SIZE, found
+    assert SIZE == sum(found[end] for end in (
+        "answered", "errors", "skipped", "lost"))
+    assert found["answered"] + found["skipped"] >= 0.95 * SIZE, found
     # It was a storm.
     assert found["cut"] >= FAULTS and found["killed"] >= FAULTS
+    assert found["overlapped"] >= SIZE // 20
+    assert found["cancelled"] >= CANCELS // 10
     assert sluice.count("waits") >= SIZE // 100
     assert sluice.count("cache_hits_l1") > 0
     # And it is over: nothing stuck, nothing open.
@@ -74,39 +82,32 @@ def test_storm(pg, db, pgsluice, storm):
     assert sluice.query("SELECT 'calm'") == [("calm",)]
 
 
-def test_the_storm_program_can_tell(storm):
-    """Against a server that gives a client another one's answer now and
-    then, it has to say so."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    last = [b"token-0-00000000", 0]
+@pytest.fixture
+def fake(request):
+    proxy = FakeProxy(request.param)
+    yield proxy
+    proxy.close()
 
-    def message(kind, body):
-        return kind + struct.pack("!I", len(body) + 4) + body
 
-    def client(conn):
-        with conn:
-            conn.recv(4096)
-            conn.sendall(message(b"R", b"\0\0\0\0") + message(b"Z", b"I"))
-            while data := conn.recv(4096):
-                token = data.split(b"'")[1] if b"'" in data else b""
-                if not token.startswith(b"token-") or b"::int" in data:
-                    return
-                last[1] += 1
-                if last[1] % 10 == 0:
-                    token, last[0] = last[0], token
-                row = struct.pack("!HI", 1, len(token)) + token
-                conn.sendall(
-                    message(b"T", b"\0\1") + message(b"D", row) +
-                    message(b"C", b"SELECT 1\0") + message(b"Z", b"I"))
+def storm_of_fakes(storm, proxy):
+    return storm("-p", proxy.port, "-c", 16, "-n", 4000, "-C", 100, "-x",
+                 "-k", 20, "-t", 5)
 
-    def serve():
-        while True:
-            try:
-                conn, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=client, args=(conn,), daemon=True).start()
-    threading.Thread(target=serve, daemon=True).start()
-    found, errors = storm("-p", listener.getsockname()[1], "-c", 4, "-n", 2000)
-    listener.close()
-    assert found["wrong"] > 10 and "another's row" in errors
+
+@pytest.mark.parametrize("fake", [None], indirect=True)
+def test_the_storm_program_has_nothing_against_right_answers(storm, fake):
+    found, errors = storm_of_fakes(storm, fake)
+    assert (found["wrong"], found["hung"]) == (0, 0), errors
+    assert found["cancelled"] > 0
+
+
+@pytest.mark.parametrize("fake,said", [
+    ("swap", "another's row"), ("drop", "not owed"), ("behind", "not owed"),
+    ("stray", "not owed"), ("status", "transaction status"),
+    ("another", "another's row"), ("cancel", "error without a cause"),
+    ("close", "closed without a cause"), ("lost", "struck by 0 faults")],
+    indirect=["fake"])
+def test_the_storm_program_can_tell(storm, fake, said):
+    """Of each thing that a pooler can do wrong it has to say so."""
+    found, errors = storm_of_fakes(storm, fake)
+    assert found["wrong"] > 0 and said in errors, found
