@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "backend/connect_error.h"
 #include "base/log.h"
 
 #define CANCEL_THREADS 4
@@ -99,6 +100,7 @@ connect_job_end(struct connect_job *j, const char *error)
 	event_del(&j->timer);
 	if (error != NULL) {
 		j->error = x_strdup(error);
+		connect_error_trim(j->error);
 		j->no_password = j->conn != NULL &&
 		    PQconnectionNeedsPassword(j->conn) == 1;
 		PQfinish(j->conn);
@@ -242,6 +244,8 @@ connect_job_start(struct connector *c, struct connect_job *j)
 		    PQerrorMessage(j->conn));
 		return;
 	}
+	/* For the SQLSTATE in it. */
+	(void)PQsetErrorVerbosity(j->conn, PQERRORS_VERBOSE);
 	/* libpq would print what the server says, as it is. */
 	PQsetNoticeProcessor(j->conn, connect_notice, NULL);
 	/* libpq: behave as if PQconnectPoll had returned WRITING. */

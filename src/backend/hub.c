@@ -222,13 +222,12 @@ hub_got(struct hub *h, struct server *s)
 static bool
 hub_lease(struct hub *h)
 {
+	struct pool_error why;
 	struct server *s;
-	char why[200];
 
 	if (h->leasing)
 		return false;
-	switch (pool_lease(h->pool, &h->waiter, clock_mono(), &s, why,
-	    sizeof(why))) {
+	switch (pool_lease(h->pool, &h->waiter, clock_mono(), &s, &why)) {
 	case LEASE_GOT:
 		hub_got(h, s);
 		return true;
@@ -236,7 +235,7 @@ hub_lease(struct hub *h)
 		h->leasing = true;
 		return false;
 	default:
-		hub_answer(h, &h->waiting, "08006", why);
+		hub_answer(h, &h->waiting, why.sqlstate, why.text);
 		return false;
 	}
 }

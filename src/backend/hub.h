@@ -50,7 +50,8 @@ void hub_release(struct hub *h, struct worker *from,
 
 /* What pools tell those that wait: false, if this is not one of ours. */
 bool hub_granted(struct worker *w, uint64_t id, struct server *s);
-bool hub_failed(struct worker *w, uint64_t id, const char *text);
+bool hub_failed(struct worker *w, uint64_t id,
+    const struct pool_error *why);
 /* About once a second on each worker: servers that their pool has replaced. */
 void hub_tick(struct worker *w);
 /* On its worker, when the process ends: let go of all servers. */

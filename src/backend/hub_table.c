@@ -96,14 +96,14 @@ hub_granted(struct worker *w, uint64_t id, struct server *s)
 }
 
 bool
-hub_failed(struct worker *w, uint64_t id, const char *text)
+hub_failed(struct worker *w, uint64_t id, const struct pool_error *why)
 {
 	struct hub *h = hub_find(w, id);
 
 	if (h == NULL)
 		return false;
 	h->leasing = false;
-	hub_answer(h, &h->waiting, "08006", text);
+	hub_answer(h, &h->waiting, why->sqlstate, why->text);
 	return true;
 }
 

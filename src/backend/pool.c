@@ -26,7 +26,7 @@ struct grant { /* a server, or a failure, for a waiting session */
 	struct worker *w;
 	struct server *s;
 	uint64_t session;
-	char text[200];
+	struct pool_error why;
 };
 
 static void
@@ -38,7 +38,7 @@ grant_run(struct worker *w, struct message *m)
 		server_attach(g->s, w);
 		pool_table.cb.granted(w, g->session, g->s);
 	} else {
-		pool_table.cb.failed(w, g->session, g->text);
+		pool_table.cb.failed(w, g->session, &g->why);
 	}
 	free(g);
 }
@@ -46,6 +46,8 @@ grant_run(struct worker *w, struct message *m)
 static void
 grant_here(struct deferred *d)
 {
+	static const struct pool_error lost = { .sqlstate = "08006",
+		.text = "the server was lost" };
 	struct grant *g = (struct grant *)(void *)((char *)d -
 	    offsetof(struct grant, here));
 
@@ -53,7 +55,7 @@ grant_here(struct deferred *d)
 	if (g->s->state == SERVER_IDLE)
 		pool_table.cb.granted(g->w, g->session, g->s);
 	else
-		pool_table.cb.failed(g->w, g->session, "the server was lost");
+		pool_table.cb.failed(g->w, g->session, &lost);
 	free(g);
 }
 
@@ -79,13 +81,13 @@ pool_grant(struct worker *here, struct worker *w, uint64_t session,
 }
 
 void
-pool_fail(struct worker *w, uint64_t session, const char *text)
+pool_fail(struct worker *w, uint64_t session, const struct pool_error *why)
 {
 	struct grant *g = x_calloc(1, sizeof(*g));
 
 	g->m.run = grant_run;
 	g->session = session;
-	snprintf(g->text, sizeof(g->text), "%s", text);
+	g->why = *why;
 	worker_post(w, &g->m);
 }
 
@@ -202,7 +204,7 @@ pool_queue(struct pool *p, struct pool_waiter *wt, nsec_t now)
 
 enum lease_result
 pool_lease(struct pool *p, struct pool_waiter *wt, nsec_t now,
-    struct server **out, char *why, size_t why_size)
+    struct server **out, struct pool_error *why)
 {
 	struct server *s;
 	unsigned i, from = pool_table.n_workers;
@@ -221,9 +223,8 @@ again:
 	if (s != NULL) {
 		p->served = now;
 	} else if (serve && p->total == 0 && now < p->retry_at) {
+		*why = p->told;
 		pthread_mutex_unlock(&p->lock);
-		snprintf(why, why_size, "could not connect to backend \"%s\" "
-		    "(server_login_retry)", p->backend);
 		return LEASE_FAILED;
 	} else {
 		pool_queue(p, wt, now);

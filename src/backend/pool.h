@@ -40,12 +40,20 @@ struct pool_waiter {
 	bool held; /* ... among those that are held */
 };
 
+/* Why there is no server, for the client. */
+struct pool_error {
+	char sqlstate[6];
+	bool refused; /* the server's own words: it does not want this session */
+	char text[200];
+};
+
 /* Called on the waiter's worker. granted: the server is IDLE and belongs to
  * that worker; the callee leases it or puts it back with pool_put(). failed:
- * no server can be had; text is for the client. */
+ * no server can be had. */
 struct pool_callbacks {
 	void (*granted)(struct worker *w, uint64_t session, struct server *s);
-	void (*failed)(struct worker *w, uint64_t session, const char *text);
+	void (*failed)(struct worker *w, uint64_t session,
+	    const struct pool_error *why);
 };
 
 /* Once, before workers start. workers: all of them. */
@@ -67,10 +75,10 @@ void pool_unref(struct pool **p);
 
 enum lease_result { LEASE_GOT, LEASE_WAIT, LEASE_FAILED };
 /* Get a server for the session named in wt (w, session set by the caller).
- * GOT: *out is IDLE, ours. WAIT: queued; a callback will come. FAILED: why
- * (of why_size bytes) is for the client. */
+ * GOT: *out is IDLE, ours. WAIT: queued; a callback will come. FAILED: *why
+ * is set. */
 enum lease_result pool_lease(struct pool *p, struct pool_waiter *wt,
-    nsec_t now, struct server **out, char *why, size_t why_size)
+    nsec_t now, struct server **out, struct pool_error *why)
     PG_MUST_CHECK;
 /* Leave the queue. false: already granted or failed; the callback is on its
  * way and must find that the session no longer waits. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "backend/connect_args.h"
+#include "backend/connect_error.h"
 #include "backend/connector.h"
 #include "backend/pool_priv.h"
 #include "base/log.h"
@@ -80,6 +81,7 @@ pool_connected(struct pool *p, struct worker *w, struct connect_job *j,
 	p->failures = 0;
 	p->retry_at = 0;
 	p->error[0] = '\0';
+	p->told.refused = false;
 	old = p->welcome;
 	p->welcome = fresh;
 	atomic_store(&p->scope, scope);
@@ -89,25 +91,43 @@ pool_connected(struct pool *p, struct worker *w, struct connect_job *j,
 }
 
 static void
+pool_tell(struct pool *p, const struct connect_job *j)
+{
+	struct pool_error *e = &p->told;
+	struct slice words;
+
+	e->refused = connect_error_read(j->error, e->sqlstate, &words) &&
+	    connect_error_refuses(e->sqlstate);
+	if (e->refused) {
+		snprintf(e->text, sizeof(e->text), "%.*s", (int)words.n,
+		    words.p);
+		return;
+	}
+	snprintf(e->sqlstate, sizeof(e->sqlstate), "08006");
+	snprintf(e->text, sizeof(e->text), j->no_password ?
+	    "no password is known to connect to backend \"%s\" with" :
+	    "could not connect to backend \"%s\"", p->backend);
+}
+
+static void
 pool_connect_failed(struct pool *p, struct worker *w,
     const struct connect_job *j, uint64_t epoch)
 {
 	TAILQ_HEAD(, pool_waiter) out = TAILQ_HEAD_INITIALIZER(out);
 	struct pool_waiter *wt;
-	char text[200];
 	unsigned factor;
 
 	stat_add(&w->metrics->c.server_connect_failures, 1);
-	log_warn("pool", "msg=\"cannot connect to backend\" backend=%s "
-	    "user=%s error=%s%s", p->backend, log_escs(p->user),
-	    log_escs(j->error), j->no_password ? " " PASSWORD_HINT : "");
-	snprintf(text, sizeof(text), j->no_password ?
-	    "no password is known to connect to backend \"%s\" with" :
-	    "could not connect to backend \"%s\"", p->backend);
 	pthread_mutex_lock(&p->lock);
 	p->connecting--;
 	pool_ended(p, epoch);
-	factor = p->failures < 4 ? 1u << p->failures : BACKOFF_MAX;
+	pool_tell(p, j);
+	log_msg(p->told.refused ? LOG_L_INFO : LOG_L_WARN, "pool",
+	    "msg=\"cannot connect to backend\" backend=%s user=%s error=%s%s",
+	    p->backend, log_escs(p->user), log_escs(j->error),
+	    j->no_password ? " " PASSWORD_HINT : "");
+	factor = p->told.refused ? 1 : p->failures < 4 ? 1u << p->failures :
+	    BACKOFF_MAX;
 	p->failures++;
 	p->retry_at = clock_mono() + atomic_load(&pool_table.login_retry) *
 	    (factor > BACKOFF_MAX ? BACKOFF_MAX : factor);
@@ -116,7 +136,7 @@ pool_connect_failed(struct pool *p, struct worker *w,
 	 * which may well be the reason. */
 	if (p->total == 0 && !atomic_load(&pool_table.paused))
 		while ((wt = pool_pop_waiter(p)) != NULL)
-			pool_fail(wt->w, wt->session, text);
+			pool_fail(wt->w, wt->session, &p->told);
 	pthread_mutex_unlock(&p->lock);
 }
 

@@ -41,7 +41,8 @@ struct pool {
 	struct welcome *welcome;
 	unsigned failures;
 	nsec_t retry_at;
-	char error[160];
+	char error[160];        /* of the last attempt; "": it went well */
+	struct pool_error told; /* ... as waiters were told */
 	nsec_t last_used;       /* a session asked for a server */
 	nsec_t served;          /* ... and got one; 0: not since the last epoch
 	                           began */
@@ -70,7 +71,8 @@ extern struct pool_table pool_table;
 /* Take the first waiter out; under the lock. NULL: nobody waits. */
 struct pool_waiter *pool_pop_waiter(struct pool *p);
 /* Tell a waiting session that there will be no server. Any thread. */
-void pool_fail(struct worker *w, uint64_t session, const char *text);
+void pool_fail(struct worker *w, uint64_t session,
+    const struct pool_error *why);
 /* Close the idle servers of w that have outstayed. On w's thread. */
 void pool_close_outstayed(struct pool *p, struct worker *w, nsec_t now);
 /* Ask a worker to hand one of its idle servers to the first waiter. */

@@ -409,7 +409,8 @@ pool_backend_ok(const char *backend)
 	for (i = 0; i < n; i++) {
 		if (strcmp(v[i]->backend, backend) == 0) {
 			pthread_mutex_lock(&v[i]->lock);
-			if (v[i]->failures > 0)
+			/* Refusing one client's settings, it works. */
+			if (v[i]->failures > 0 && !v[i]->told.refused)
 				bad++;
 			else
 				good++;

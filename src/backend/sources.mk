@@ -4,6 +4,8 @@
 libpgsluice_a_SOURCES += \
 	src/backend/connect_args.c \
 	src/backend/connect_args.h \
+	src/backend/connect_error.c \
+	src/backend/connect_error.h \
 	src/backend/connector.c \
 	src/backend/connector.h \
 	src/backend/credentials.c \

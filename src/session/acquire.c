@@ -145,7 +145,8 @@ session_acquire(struct session *s, const struct unit *u,
 {
 	struct server *srv;
 	struct pool *p;
-	char why[200], pins[PIN_TEXT_MAX];
+	char text[200], pins[PIN_TEXT_MAX];
+	struct pool_error why;
 
 	if (s->server != NULL && s->backend != b && s->tx == 'I' &&
 	    !session_is_pinned(s) && (s->granted || s->untouched)) {
@@ -161,12 +162,12 @@ session_acquire(struct session *s, const struct unit *u,
 			session_enter(s, SESSION_CANCEL_WAIT);
 			return UNIT_WAIT;
 		}
-		snprintf(why, sizeof(why), "statement needs backend \"%s\" "
+		snprintf(text, sizeof(text), "statement needs backend \"%s\" "
 		    "but %s on backend \"%s\"", b->name, s->tx == 'T' ?
 		    "the transaction runs" : "the session's state is",
 		    s->backend->name);
 		session_unit_error(s, u, s->tx == 'T' ? "25001" : "0A000",
-		    why, s->tx == 'T' ? NULL : s->pins != 0 ?
+		    text, s->tx == 'T' ? NULL : s->pins != 0 ?
 		    pin_reasons_text(s->pins, pins) : "pool_mode is session",
 		    s->tx == 'T' ? "Use one tenant or one backend in a "
 		    "transaction." : "Use DISCARD ALL, or another session.");
@@ -178,8 +179,7 @@ session_acquire(struct session *s, const struct unit *u,
 		    NULL);
 		return UNIT_WAIT;
 	}
-	switch (pool_lease(p, &s->waiter, s->started, &srv, why,
-	    sizeof(why))) {
+	switch (pool_lease(p, &s->waiter, s->started, &srv, &why)) {
 	case LEASE_GOT:
 		session_leased(s, srv, b);
 		return UNIT_DONE;
@@ -190,7 +190,7 @@ session_acquire(struct session *s, const struct unit *u,
 		session_enter(s, SESSION_SERVER_WAIT);
 		return UNIT_WAIT;
 	default:
-		session_unit_error(s, u, "08006", why, NULL, NULL);
+		session_unit_error(s, u, why.sqlstate, why.text, NULL, NULL);
 		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_WAIT;
 	}
 }
@@ -200,18 +200,17 @@ static void
 session_wait_on(struct session *s, struct server *srv)
 {
 	nsec_t since = s->waiter.since;
-	char why[200];
+	struct pool_error why;
 
 	pool_put(srv->pool, srv);
-	switch (pool_lease(s->waiting, &s->waiter, since, &srv, why,
-	    sizeof(why))) {
+	switch (pool_lease(s->waiting, &s->waiter, since, &srv, &why)) {
 	case LEASE_GOT: /* and resumed by now */
 		session_granted(s->sw->w, s->id, srv);
 		break;
 	case LEASE_WAIT:
 		break;
 	case LEASE_FAILED:
-		session_lease_failed(s->sw->w, s->id, why);
+		session_lease_failed(s->sw->w, s->id, &why);
 		break;
 	}
 }
@@ -251,17 +250,18 @@ session_granted(struct worker *w, uint64_t id, struct server *srv)
 }
 
 void
-session_lease_failed(struct worker *w, uint64_t id, const char *text)
+session_lease_failed(struct worker *w, uint64_t id,
+    const struct pool_error *why)
 {
 	struct session *s = session_find(w->sessions, id);
 
-	if (s == NULL && hub_failed(w, id, text))
+	if (s == NULL && hub_failed(w, id, why))
 		return;
 	if (s == NULL || s->waiting == NULL)
 		return;
 	s->waiting = NULL;
 	if (s->state == SESSION_WELCOME)
-		session_close(s, CLOSE_BACKEND_DOWN, text);
+		session_unwelcome(s, why);
 	else
-		session_waiting_error(s, "08006", text);
+		session_waiting_error(s, why->sqlstate, why->text);
 }

@@ -219,21 +219,22 @@ session_reclaim(struct deferred *d)
 }
 
 static void
-session_tell(struct session *s, enum close_reason why, const char *detail)
+session_tell(struct session *s, enum close_reason why, const char *sqlstate,
+    const char *detail)
 {
 	struct msgwrite w;
 	struct buf b;
 
 	/* Not in the middle of a message that is being relayed. */
-	if (reasons[why].sqlstate == NULL || !stream_is_open(&s->st) ||
+	if (sqlstate == NULL || !stream_is_open(&s->st) ||
 	    s->state == SESSION_TLS ||
 	    (s->server != NULL && s->server->body_left > 0))
 		return;
 	buf_init(&b, 64 * 1024);
 	msgwrite_init(&w, &b);
-	msgwrite_error(&w, "FATAL", reasons[why].sqlstate,
+	msgwrite_error(&w, "FATAL", sqlstate,
 	    why == CLOSE_AUTH || why == CLOSE_AUTH_REFUSED ||
-	    why == CLOSE_NO_DATABASE ||
+	    why == CLOSE_NO_DATABASE || why == CLOSE_UNWELCOME ||
 	    why == CLOSE_VERSION || why == CLOSE_BACKEND_DOWN ?
 	    detail : reasons[why].text,
 	    why == CLOSE_PROTOCOL || why == CLOSE_STARTUP ||
@@ -265,6 +266,13 @@ session_log_end(const struct session *s, enum close_reason why,
 void
 session_close(struct session *s, enum close_reason why, const char *detail)
 {
+	session_close_as(s, why, reasons[why].sqlstate, detail);
+}
+
+void
+session_close_as(struct session *s, enum close_reason why,
+    const char *sqlstate, const char *detail)
+{
 	struct session_worker *sw = s->sw;
 	size_t i;
 	struct parsing *p;
@@ -273,7 +281,7 @@ session_close(struct session *s, enum close_reason why, const char *detail)
 	if (s->state == SESSION_CLOSED)
 		return;
 	session_log_end(s, why, detail);
-	session_tell(s, why, detail);
+	session_tell(s, why, sqlstate, detail);
 	stat_add(&session_metrics(s)->closes[why], 1);
 	if (reasons[why].counter != SIZE_MAX)
 		stat_add((_Atomic uint64_t *)(void *)((char *)

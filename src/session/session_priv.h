@@ -226,6 +226,10 @@ bool session_takes_messages(const struct session *s);
  * a SQLSTATE) the client; or NULL. */
 void session_close(struct session *s, enum close_reason why,
     const char *detail);
+/* The same with another SQLSTATE than the reason's, of which the client is told
+ * the detail alone. */
+void session_close_as(struct session *s, enum close_reason why,
+    const char *sqlstate, const char *detail);
 /* Bytes for the client; on failure the session closes. */
 void session_send(struct session *s, const void *p, size_t n);
 void session_sendv(struct session *s, const struct iovec *iov, int n);
@@ -266,6 +270,8 @@ void session_tls_step(struct session *s);
 /* A first server of the home pool is there, ours until this: by session pooling
  * the session keeps it, else the pool has it back. */
 void session_welcome(struct session *s, struct server *srv);
+/* ... or there will be none. */
+void session_unwelcome(struct session *s, const struct pool_error *why);
 
 /* ---- login.c ---------------------------------------------------------- */
 void session_login_free(struct session *s);
@@ -396,7 +402,8 @@ void session_waiting_error(struct session *s, const char *sqlstate,
 
 /* pool_callbacks. */
 void session_granted(struct worker *w, uint64_t id, struct server *srv);
-void session_lease_failed(struct worker *w, uint64_t id, const char *text);
+void session_lease_failed(struct worker *w, uint64_t id,
+    const struct pool_error *why);
 /* After a unit that left nothing owed: a server in no transaction goes home. */
 void session_settle(struct session *s);
 

@@ -311,6 +311,21 @@ session_welcome(struct session *s, struct server *srv)
 		session_pump(s);
 }
 
+void
+session_unwelcome(struct session *s, const struct pool_error *why)
+{
+	static const char proven[] = "R\0\0\0\010\0\0\0";
+
+	if (!why->refused) {
+		session_close(s, CLOSE_BACKEND_DOWN, why->text);
+		return;
+	}
+	/* PostgreSQL looks at settings and rights when it knows the user. */
+	session_send(s, proven, sizeof(proven));
+	if (s->state != SESSION_CLOSED)
+		session_close_as(s, CLOSE_UNWELCOME, why->sqlstate, why->text);
+}
+
 static void
 session_greet_console(struct session *s)
 {
@@ -367,6 +382,7 @@ void
 session_logged_in(struct session *s)
 {
 	struct server *srv;
+	struct pool_error why;
 	struct welcome *w;
 	char text[200];
 
@@ -407,8 +423,7 @@ session_logged_in(struct session *s)
 	}
 	s->waiting = s->home;
 	session_enter(s, SESSION_WELCOME);
-	switch (pool_lease(s->home, &s->waiter, clock_mono(), &srv, text,
-	    sizeof(text))) {
+	switch (pool_lease(s->home, &s->waiter, clock_mono(), &srv, &why)) {
 	case LEASE_GOT:
 		s->waiting = NULL;
 		session_welcome(s, srv);
@@ -417,7 +432,7 @@ session_logged_in(struct session *s)
 		break;
 	case LEASE_FAILED:
 		s->waiting = NULL;
-		session_close(s, CLOSE_BACKEND_DOWN, text);
+		session_unwelcome(s, &why);
 		break;
 	}
 }

@@ -24,6 +24,7 @@ CLOSE_REASON(TOO_MANY_USER, client_refused, "53300", "too many client connection
 CLOSE_REASON(TOO_MANY_ADDRESS, client_refused, "53300", "too many client connections from this address (max_address_client_connections)")
 CLOSE_REASON(SHUTDOWN, client_refused, "57P01", "terminating connection because pgsluice is shutting down")
 CLOSE_REASON(BACKEND_DOWN, client_login_failures, "08006", "no server can be reached")
+CLOSE_REASON(UNWELCOME, client_login_failures, "22023", "the backend refuses the session, its settings or rights")
 CLOSE_REASON(SERVER_LOST, none, "08006", "the server connection was lost")
 CLOSE_REASON(SERVER_CUT, none, NULL, "the server connection was lost in the middle of a row")
 CLOSE_REASON(SERVER_FATAL, none, NULL, "the server ended the session")

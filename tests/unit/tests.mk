@@ -17,6 +17,7 @@ UNIT_TESTS = \
 	tests/unit/test_command \
 	tests/unit/test_conf \
 	tests/unit/test_connect_args \
+	tests/unit/test_connect_error \
 	tests/unit/test_console \
 	tests/unit/test_credentials \
 	tests/unit/test_dbstate \
@@ -113,6 +114,10 @@ tests_unit_test_conf_LDADD = $(UNIT_LDADD)
 tests_unit_test_connect_args_SOURCES = tests/unit/test_connect_args.c
 tests_unit_test_connect_args_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_connect_args_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_connect_error_SOURCES = tests/unit/test_connect_error.c
+tests_unit_test_connect_error_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_connect_error_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_console_SOURCES = tests/unit/test_console.c
 tests_unit_test_console_CPPFLAGS = $(UNIT_CPPFLAGS)
