@@ -294,6 +294,7 @@ extended_known(struct session *s, const struct unit *u)
 		query_prepare(s, &q, st->sql, st, NULL);
 		pool = session_pool(s, q.where.backend);
 		if (u->p[pos + 5] == '\0' || q.plan->err_sqlstate != NULL ||
+		    (q.shape->an->pins & PIN_BIT(PIN_PREPARE)) ||
 		    pool == NULL || !statement_physical(s, st, q.where.form,
 		    &sql, &hash) || !pool_knows(pool, hash))
 			return false;

@@ -494,7 +494,7 @@ void session_repeats_free(struct session_worker *sw);
 /* A unit that is SQL's PREPARE, EXECUTE or DEALLOCATE. false: not one, or it
  * must go to the server as it is; else *r says what became of it. */
 bool session_sql_prepared(struct session *s, const struct unit *u,
-    const struct query *q, enum unit_result *r) PG_MUST_CHECK;
+    struct query *q, enum unit_result *r) PG_MUST_CHECK;
 /* The server will get such statements as they are: write to b what gives it
  * those of the session, under their own names. */
 bool session_go_native(struct session *s, struct buf *b) PG_MUST_CHECK;

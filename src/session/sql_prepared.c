@@ -151,6 +151,7 @@ session_go_native(struct session *s, struct buf *b)
 	statements_drop_declared(&s->prepared, &s->sw->statements);
 	s->server->has_unnamed = s->server->parse_safe = false;
 	s->native = true;
+	session_pin(s, PIN_BIT(PIN_PREPARE));
 	return n.ok && !w.failed;
 }
 
@@ -413,16 +414,25 @@ prepare_run(struct session *s, const struct unit *u, struct about *a,
 	return ours;
 }
 
-bool
-session_sql_prepared(struct session *s, const struct unit *u,
-    const struct query *q, enum unit_result *r)
+/* To the server as it is: it has all that SQL prepared, or shall have. A server
+ * of one's own need not share, so that what it says of its statements is what
+ * the client made. */
+static bool
+about_is_native(const struct session *s, const struct about *a)
+{
+	bool native = s->native || (a->text.kind == SQL_PREPARE &&
+	    s->db->pool_mode == POOL_MODE_SESSION);
+
+	return native && (a->st == NULL || a->text.kind == SQL_DEALLOCATE_ALL);
+}
+
+static bool
+about_do(struct session *s, const struct unit *u, const struct query *q,
+    enum unit_result *r)
 {
 	uint32_t flags = q->shape->an->flags;
-	struct about a;
+	struct about a = { .st = NULL };
 
-	if (q->shape->an->kind != STMT_PREPARE)
-		return false;
-	a = (struct about){ .st = NULL };
 	if ((flags & AN_MULTI) || s->tx == 'E' || s->state != SESSION_IDLE ||
 	    !sql_prepared_read(q->sql, &a.text))
 		return false;
@@ -430,7 +440,7 @@ session_sql_prepared(struct session *s, const struct unit *u,
 	    u->bind.statement.n > 0))
 		return false;
 	a.st = statements_find(&s->prepared, slice_str(a.text.name));
-	if (s->native && (a.text.kind != SQL_DEALLOCATE || a.st == NULL))
+	if (about_is_native(s, &a))
 		return false;
 	if (a.text.kind == SQL_PREPARE)
 		return prepare_run(s, u, &a, r);
@@ -451,4 +461,18 @@ session_sql_prepared(struct session *s, const struct unit *u,
 	a.inner.bind = q->bind;
 	*r = about_run(s, u, &a);
 	return true;
+}
+
+bool
+session_sql_prepared(struct session *s, const struct unit *u,
+    struct query *q, enum unit_result *r)
+{
+	if (q->shape->an->kind != STMT_PREPARE)
+		return false;
+	if (about_do(s, u, q, r))
+		return true;
+	/* The worker has one place for what is found in a text, and a look at
+	 * the statement that is meant has taken it. */
+	query_prepare(s, q, q->sql, q->stmt, q->bind);
+	return false;
 }

@@ -167,7 +167,9 @@ util_explain(struct parse *p, const PgQuery__ExplainStmt *s, bool whole)
 	an->flags = before | (an->flags & (AN_PARAMS | AN_SUBLINK |
 	    AN_CATALOG | AN_STABLE | AN_VOLATILE | AN_UNKNOWN_FN |
 	    AN_TABLESAMPLE | AN_DATETIME_LITERAL));
-	an->pins = pins | (an->pins & PIN_BIT(PIN_TEMP));
+	/* Even of CREATE TABLE ... AS EXECUTE, the statement is looked up. */
+	an->pins = pins | (an->pins & (PIN_BIT(PIN_TEMP) |
+	    PIN_BIT(PIN_PREPARE)));
 	for (i = first; i < an->n_tables; i++) {
 		an->tables[i].read = true;
 		an->tables[i].written = false;

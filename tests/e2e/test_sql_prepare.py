@@ -258,6 +258,7 @@ def test_ddl_in_a_transaction_that_is_rolled_back(sluice):
 @pytest.mark.parametrize("how", [
     "PREPARE x AS SELECT 1; EXECUTE x",
     "EXPLAIN EXECUTE s (1)",
+    "EXPLAIN CREATE TABLE tt AS EXECUTE s (1)",
     "CREATE TEMP TABLE tt AS EXECUTE s (1)",
     "EXECUTE s (pg_advisory_xact_lock(1)::text::int)",
     "EXECUTE s ((random() * 0)::int)",
@@ -283,6 +284,71 @@ def test_what_cannot_be_kept_pins(sluice, how):
         c.ask("PREPARE s AS SELECT 'new'")
         assert c.ask_rows("EXECUTE s") == [("new",)]
         assert pins(sluice) in ([""], [None])
+
+
+@pytest.mark.parametrize("name", ["", "named"])
+def test_execute_that_is_only_described(sluice, name):
+    with raw(sluice) as c:
+        c.ask("PREPARE s (int) AS SELECT $1 + 5 AS five, 'x' AS x")
+        c.send(rawpg.parse(name, "EXECUTE s (1)") + rawpg.sync())
+        assert rawpg.types(c.read_until_ready()) == "1Z"
+        with raw(sluice) as other:
+            other.ask("BEGIN")
+            other.ask("SELECT 1")
+            c.send(rawpg.describe("S", name) + rawpg.sync())
+            assert rawpg.types(c.read_until_ready()) == "tTZ"
+            assert c.ask_rows("EXECUTE s (2)") == [("7", "x")]
+        assert pins(sluice)[0] == "prepare"
+
+
+ROUTED = CONF + """
+table "r" {
+    variant "plain" { kind = "plain" backend = "main" relation = "s.other" }
+}
+"""
+
+
+def test_routed_tables_of_long_texts(pg, db, pgsluice, direct):
+    """Every name is put in its own place, literals in front of it or not."""
+    direct.execute("CREATE SCHEMA s; CREATE TABLE s.other (a int, b int); "
+                   "INSERT INTO s.other VALUES (1, 1), (2, 3)")
+    with raw(pgsluice(ROUTED)) as c:
+        c.ask("PREPARE p (bool) AS SELECT count(*) FROM r a LEFT JOIN r b ON "
+              "(a.b = b.a AND EXISTS (SELECT 1 FROM r c WHERE c.b = b.a "
+              "AND $1 AND 'x' <> 'yy'))")
+        assert c.ask_rows("EXECUTE p (true)") == [("2",)]
+        assert c.ask_rows("EXECUTE p (false)") == [("2",)]
+
+
+def test_session_pooling_keeps_them_as_they_are(pg, db, pgsluice, direct):
+    """Names, counts and errors are PostgreSQL's own."""
+    sluice = pgsluice(CONF + 'pool_mode = "session"\n')
+
+    def run(conn):
+        return [said(conn, sql) for sql in (
+            "CREATE TABLE t (a int)", "PREPARE p AS SELECT * FROM t",
+            "SELECT name, statement, generic_plans "
+            "FROM pg_prepared_statements", "EXECUTE p",
+            "ALTER TABLE t ADD b int", "EXECUTE p", "PREPARE p AS SELECT 1",
+            "DEALLOCATE p", "EXECUTE p", "DEALLOCATE p", "DEALLOCATE ALL",
+            "PREPARE p AS SELECT 1", "EXECUTE p", "DROP TABLE t")]
+    want = run(direct)
+    assert ("0A000", "cached plan must not change result type",
+            None) in want
+    with sluice.connect(autocommit=True) as conn:
+        assert run(conn) == want
+    with raw(sluice) as c:
+        c.ask("PREPARE s (int) AS SELECT $1 * 2")
+        c.send(rawpg.parse("q", "SELECT $1::int * 3") + rawpg.sync())
+        c.read_until_ready()
+        c.send(rawpg.query("PREPARE q AS SELECT 1"))
+        assert rawpg.sqlstates(c.read_until_ready()) == ["42P05"]
+        assert c.ask_rows("EXECUTE q (5)") == [("15",)]
+        c.send(bound("s", ["21"]))
+        assert rawpg.rows(c.read_until_ready()) == [(b"42",)]
+        c.ask("DEALLOCATE q")
+        c.send(bound("q", ["1"]))
+        assert rawpg.sqlstates(c.read_until_ready()) == ["26000"]
 
 
 def test_writes_are_known_by_what_is_executed(sluice, direct):

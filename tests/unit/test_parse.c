@@ -305,6 +305,8 @@ static const struct {
 	    "explain WRITES VOLATILE" },
 	{ "EXPLAIN EXECUTE p",
 	    "explain WRITES_ALL; pin prepare" },
+	{ "EXPLAIN CREATE TABLE t AS EXECUTE p",
+	    "explain; pin prepare; r:t@t" },
 	{ "EXPLAIN (ROUTE) SELECT * FROM t WHERE id = 5",
 	    "select EXPLAIN_ROUTE; ra:t@t; 0.id = 5" },
 	{ "EXPLAIN (ROUTE, ANALYZE) SELECT 1",
