@@ -293,6 +293,11 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 		q = *known;
 	else
 		query_prepare(s, &q, st->sql, st, b);
+	if (b->n_result_formats > 1) { /* for columns that the client knows */
+		st->told = true;
+		s->sw->tells = false;
+	}
+	st->told |= s->sw->tells;
 	query_note(s, &q);
 	s->series = query_series(s, &q, s->backend, s->fill != NULL ?
 	    OUT_MISS : OUT_BYPASS);
@@ -353,6 +358,7 @@ extended_describe(struct session *s, struct msgwrite *w,
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
 	query_remember(s, st->sql, form);
+	st->told = true;
 	if (!ensure_prepared(s, w, st, client.n == 0, form, LEDGER_HIDE,
 	    name, &sent))
 		return false;
@@ -448,6 +454,14 @@ compose_promotes(struct session *s, const struct query *q)
 	return s->timed_named;
 }
 
+/* Message f is a Describe, or is followed by one of its portal? */
+static bool
+compose_tells(const struct unit *u, const struct frame *f, size_t next)
+{
+	return f->type == 'D' || (f->type == 'B' && next < u->n &&
+	    u->p[next] == 'D');
+}
+
 enum unit_result
 session_compose(struct session *s, const struct unit *u, struct query *q)
 {
@@ -461,7 +475,7 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	alone = s->tx == 'I' && !s->open_unit && s->held_begin == NULL &&
 	    s->server->tx == 'I' && ledger_empty(&s->server->owed) &&
 	    u->last == 'S' && !s->repeating;
-	s->sw->relied = false;
+	s->sw->relied = s->sw->fixed = false;
 	s->sw->promoted = alone && q != NULL && u->has_parse &&
 	    u->bind.statement.n == 0 && compose_promotes(s, q);
 	buf_consume(b, buf_len(b));
@@ -481,6 +495,7 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	msgwrite_init(&w, b);
 	for (pos = 0; pos < u->n; pos += f.size) {
 		unit_message(u, pos, &f);
+		s->sw->tells = compose_tells(u, &f, pos + f.size);
 		if (!extended_message(s, &w, u, &f, q != NULL ? q->stmt :
 		    s->sw->meant[i], q) || w.failed)
 			goto fail;
@@ -489,6 +504,7 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 			s->server->parse_safe = false;
 		i++;
 	}
+	s->sw->tells = false;
 	if (u->last != 'S')
 		server_tell(s->server);
 	if (s->state == SESSION_CLOSED)
@@ -506,6 +522,7 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 		stream_read_stop(&s->st);
 	return UNIT_DONE;
 fail:
+	s->sw->tells = false;
 	if (s->state != SESSION_CLOSED)
 		session_close(s, CLOSE_MEMORY, NULL);
 	return UNIT_CLOSED;

@@ -17,7 +17,8 @@ struct statement *
 session_statement(struct session *s, const struct wire_parse *p)
 {
 	struct statement *st = statement_get(&s->sw->statements, p->sql, NULL,
-	    slice_make(p->oids, (size_t)p->n_oids * 4), false);
+	    slice_make(p->oids, (size_t)p->n_oids * 4), false,
+	    p->name.n > 0 ? session_statement_epoch() : 0);
 
 	if (st != NULL && s->prepared.bytes + p->sql.n <=
 	    (size_t)s->conf->max_prepared_bytes)

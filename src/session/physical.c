@@ -52,8 +52,10 @@ bool
 statement_physical(struct session *s, struct statement *st,
     enum route_form form, struct slice *sql, struct hash128 *hash)
 {
-	uint64_t epoch = session_statement_epoch();
+	bool fixed = st->told && st->epoch > 0 && !s->sw->tells;
+	uint64_t epoch = fixed ? st->epoch : session_statement_epoch();
 
+	s->sw->fixed |= fixed;
 	if (!statement_text(s, st, form, sql, hash))
 		return false;
 	*hash = settings_mark(s, hash_mix(*hash, (struct hash128){ epoch,

@@ -20,7 +20,7 @@
 /* ---- invalidation ------------------------------------------------------------- */
 
 static const struct hash128 no_hash;
-static _Atomic uint64_t statement_epoch;
+static _Atomic uint64_t statement_epoch = 1;
 
 void
 session_statements_outdated(void)

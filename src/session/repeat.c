@@ -9,9 +9,10 @@
  * knows one already, the error and its ReadyForQuery are swallowed and the
  * unit is composed anew.  That is right only while nothing of the unit has
  * been done or said: outside of a transaction block, alone on its server, and
- * before a single byte of its answer went out.  In every other case the client
- * gets the error, and only the next use is mended.  Runs on the session's
- * worker.
+ * before a single byte of its answer went out, and not for a client that was
+ * told the result's types and does not ask for them again: it would read the
+ * new ones as the old.  In every other case the client gets the error, and only
+ * the next use is mended.  Runs on the session's worker.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 struct repeat {
 	SLIST_ENTRY(repeat) link;
 	bool said;      /* the client has got something of the answer */
+	bool fixed;     /* it knows the result's types, and is not told again */
 	bool sql;       /* one of SQL's PREPARE and the like: terms is set */
 	struct unit_terms terms;
 	unsigned tries;
@@ -91,7 +93,7 @@ repeat_keep(struct session *s, const struct unit *u)
 		return NULL;
 	memcpy(r->bytes, u->p, u->n);
 	r->n = u->n;
-	r->said = r->sql = false;
+	r->said = r->sql = r->fixed = false;
 	r->tries = 0;
 	s->repeat = r;
 	return r;
@@ -100,8 +102,8 @@ repeat_keep(struct session *s, const struct unit *u)
 void
 session_keep_unit(struct session *s, const struct unit *u)
 {
-	if (!s->repeating && u->n <= REPEAT_MAX)
-		(void)repeat_keep(s, u);
+	if (!s->repeating && u->n <= REPEAT_MAX && repeat_keep(s, u) != NULL)
+		s->repeat->fixed = s->sw->fixed;
 }
 
 bool
@@ -198,6 +200,8 @@ session_mend(void *lessee, const char *body, size_t n)
 	    r->tries == REPEAT_TRIES)
 		return false;
 	f = fault_of(body, n);
+	if (f == FAULT_PLAN && r->fixed)
+		return false;
 	/* Parameter types of long ago, for example: as the client sent it. */
 	if (f == FAULT_NONE && s->timed != NULL && s->timed_named &&
 	    strncmp(fault_field(body, n, 'C'), "42", 2) == 0)

@@ -193,6 +193,10 @@ struct session_worker {
 	                           at hand */
 	bool refuses;           /* ... and has a Parse of a name that is taken,
 	                           which means NULL */
+	bool tells;             /* what is composed tells the client the types
+	                           of the statement's result anew */
+	bool fixed;             /* something did not, and must find the types
+	                           that were told before */
 	bool relied;            /* the unit being composed uses a statement that
 	                           its server was given under a name */
 	SLIST_HEAD(, repeat) repeats; /* spare ones */

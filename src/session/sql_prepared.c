@@ -313,6 +313,8 @@ about_refuse(struct session *s, const struct unit *u, const char *sqlstate,
 static bool
 about_decide(struct session *s, struct about *a)
 {
+	bool ok;
+
 	query_prepare(s, &a->inner, a->st->sql, a->st, NULL);
 	if (a->inner.where.variant != NULL ||
 	    a->inner.plan->err_sqlstate != NULL ||
@@ -322,7 +324,11 @@ about_decide(struct session *s, struct about *a)
 		return false;
 	if (s->server != NULL && a->inner.shape->an->n_tables == 0)
 		a->inner.where.backend = s->backend;
-	if (!statement_physical(s, a->st, FORM_ASIS, &a->sql, &a->hash))
+	/* EXECUTE tells the result's types. */
+	s->sw->tells = true;
+	ok = statement_physical(s, a->st, FORM_ASIS, &a->sql, &a->hash);
+	s->sw->tells = false;
+	if (!ok)
 		return false;
 	prepared_name(a->hash, a->name);
 	return true;
@@ -380,7 +386,7 @@ static struct statement *
 about_content(struct session *s, const struct about *a)
 {
 	struct statement *st = statement_get(&s->sw->statements, a->text.body,
-	    NULL, a->text.head, true);
+	    NULL, a->text.head, true, 0);
 
 	if (st != NULL && s->prepared.bytes + st->sql.n + st->types.n <=
 	    (size_t)s->conf->max_prepared_bytes)

@@ -39,23 +39,24 @@ statement_table_fini(struct statement_table *t)
 
 struct statement *
 statement_get(struct statement_table *t, struct slice sql,
-    const struct hash128 *sql_hash, struct slice types, bool declared)
+    const struct hash128 *sql_hash, struct slice types, bool declared,
+    uint64_t epoch)
 {
 	struct hash128 sh = sql_hash != NULL ? *sql_hash :
 	    hash_bytes(sql.p, sql.n);
 	struct hash128 h = hash_mix(sh, hash_bytes(types.p, types.n));
-	const struct hash128 mark = { declared, declared };
+	const struct hash128 mark = { declared, epoch };
 	struct htab_node *n;
 	struct statement *st;
 	char *p;
 
-	if (declared)
+	if (declared || epoch > 0)
 		h = hash_mix(h, mark);
 	for (n = htab_find(&t->tab, h.lo); n != NULL; n = htab_next(n)) {
 		st = htab_entry(n, struct statement, node);
 		if (hash_eq(st->hash, h) && slice_eq(st->sql, sql) &&
 		    slice_eq(st->types, types) &&
-		    st->declared == declared) {
+		    st->declared == declared && st->epoch == epoch) {
 			st->refs++;
 			return st;
 		}
@@ -71,6 +72,7 @@ statement_get(struct statement_table *t, struct slice sql,
 	st->sql = slice_make(p, sql.n);
 	st->types = slice_make(p + sql.n, types.n);
 	st->declared = declared;
+	st->epoch = epoch;
 	st->hash = h;
 	st->sql_hash = sh;
 	st->refs = 1;

@@ -24,6 +24,10 @@ struct statement {
 	struct slice sql, types; /* owned, behind the struct */
 	bool declared;           /* by SQL's PREPARE: types is the text between
 	                            name and sql, not OIDs */
+	/* A name for it was made then, so that its result must keep its types
+	 * once a client was told them; 0: it has no name of Parse. */
+	uint64_t epoch;
+	bool told;
 	struct promotion promotion; /* as an unnamed statement */
 	/* Physical texts, made when first needed for a configuration. */
 	uint64_t generation;
@@ -57,8 +61,8 @@ void statement_table_init(struct statement_table *t);
 void statement_table_fini(struct statement_table *t);
 /* A reference to the statement of this content. NULL: out of memory. */
 struct statement *statement_get(struct statement_table *t, struct slice sql,
-    const struct hash128 *sql_hash, struct slice types, bool declared)
-    PG_MUST_CHECK;
+    const struct hash128 *sql_hash, struct slice types, bool declared,
+    uint64_t epoch) PG_MUST_CHECK;
 static inline struct statement *
 statement_ref(struct statement *st)
 {

@@ -63,6 +63,42 @@ def test_changed_result_type(sluice, direct):
     assert sluice.count("prepared_mended") == 4
 
 
+@pytest.mark.parametrize("formats", [[0], [0, 0]])
+@pytest.mark.parametrize("seen", [False, True])
+def test_types_that_the_client_was_told(sluice, direct, formats, seen):
+    """A client that relies on them gets PostgreSQL's error, not other types."""
+    def use(c, described=False):
+        c.send(rawpg.bind("", "s", result_formats=formats) +
+               (rawpg.describe("P") if described else b"") +
+               rawpg.execute() + rawpg.sync())
+        return c.read_until_ready()
+    direct.execute("ALTER TABLE t ADD b int DEFAULT 2")
+    sql = "SELECT * FROM t"
+    with raw(sluice) as c:
+        c.send(rawpg.parse("s", sql) + rawpg.describe("S", "s") +
+               rawpg.sync())
+        assert rawpg.types(c.read_until_ready()) == "1tTZ"
+        assert rawpg.types(use(c)) == "2DCZ"
+        alter = "ALTER TABLE t ALTER b TYPE text"
+        if seen:
+            sluice.query(alter)
+        else:
+            direct.execute(alter)
+        for _ in range(2):
+            m = use(c)
+            assert rawpg.types(m) == "EZ"
+            assert rawpg.sqlstates(m) == ["0A000"]
+        m = use(c, described=True)
+        assert rawpg.types(m) == ("2TDCZ" if len(formats) == 1 else "EZ")
+        # As soon as it asks anew, it can.
+        c.send(rawpg.close("S", "s") + rawpg.parse("s", sql) +
+               rawpg.describe("S", "s") + rawpg.sync())
+        m = c.read_until_ready()
+        assert [x.type for x in rawpg.columns(rawpg.bodies(m, "T")[0])] == \
+            [23, 25]
+        assert rawpg.types(use(c)) == "2DCZ"
+
+
 def test_statement_that_was_taken_away(sluice):
     with raw(sluice) as c, sluice.connect() as other:
         prepared(c, "s", "SELECT $1::int + 1")

@@ -35,7 +35,7 @@ static struct statement *
 get(struct statement_table *t, const char *sql)
 {
 	struct statement *st = statement_get(t, slice_str(sql), NULL,
-	    no_types, false);
+	    no_types, false, 0);
 
 	assert_non_null(st);
 	return st;
@@ -58,14 +58,14 @@ test_equal_contents_are_one(void **state PG_UNUSED)
 	assert_int_equal(a->refs, 2);
 	assert_true(slice_eq_str(a->sql, "select $1"));
 	/* Types are part of the content, but not of the text. */
-	c = statement_get(&t, slice_str("select $1"), NULL, types4(), false);
+	c = statement_get(&t, slice_str("select $1"), NULL, types4(), false, 0);
 	assert_ptr_not_equal(a, c);
 	assert_false(hash_eq(a->hash, c->hash));
 	assert_true(hash_eq(a->sql_hash, c->sql_hash));
 	assert_true(slice_eq(c->types, types4()));
 	/* With the hash known beforehand. */
 	h = hash_bytes("select $1", 9);
-	d = statement_get(&t, slice_str("select $1"), &h, types4(), false);
+	d = statement_get(&t, slice_str("select $1"), &h, types4(), false, 0);
 	assert_ptr_equal(c, d);
 	assert_int_equal(t.tab.count, 2);
 	statement_unref(&t, &a);
@@ -87,15 +87,15 @@ test_empty_and_binary_texts(void **state PG_UNUSED)
 	struct statement *a, *b, *c;
 
 	statement_table_init(&t);
-	a = statement_get(&t, slice_make(NULL, 0), NULL, no_types, false);
+	a = statement_get(&t, slice_make(NULL, 0), NULL, no_types, false, 0);
 	b = get(&t, "");
 	assert_ptr_equal(a, b);
 	assert_int_equal(a->sql.n, 0);
 	/* The same bytes, divided otherwise between text and types. */
-	c = statement_get(&t, no_types, NULL, slice_make("ab", 2), false);
+	c = statement_get(&t, no_types, NULL, slice_make("ab", 2), false, 0);
 	assert_ptr_not_equal(a, c);
 	statement_unref(&t, &a);
-	a = statement_get(&t, slice_make("ab", 2), NULL, no_types, false);
+	a = statement_get(&t, slice_make("ab", 2), NULL, no_types, false, 0);
 	assert_ptr_not_equal(a, c);
 	statement_unref(&t, &a);
 	statement_unref(&t, &b);
@@ -249,9 +249,9 @@ test_declared(void **state PG_UNUSED)
 
 	statement_table_init(&t);
 	statements_init(&s);
-	a = statement_get(&t, SLICE_LIT("select $1"), NULL, types4(), true);
-	b = statement_get(&t, SLICE_LIT("select $1"), NULL, types4(), false);
-	c = statement_get(&t, SLICE_LIT("select $1"), NULL, types4(), true);
+	a = statement_get(&t, SLICE_LIT("select $1"), NULL, types4(), true, 0);
+	b = statement_get(&t, SLICE_LIT("select $1"), NULL, types4(), false, 0);
+	c = statement_get(&t, SLICE_LIT("select $1"), NULL, types4(), true, 0);
 	assert_ptr_not_equal(a, b);
 	assert_ptr_equal(a, c);
 	assert_false(hash_eq(a->hash, b->hash));
