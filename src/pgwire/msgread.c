@@ -74,6 +74,8 @@ msgread_error(const void *body, size_t n, struct wire_error *e)
 			e->message = s;
 		else if (code == 'P')
 			e->position = s;
+		else if (code == 'W' || code == 'q')
+			e->inner = true;
 	}
 	if (e->severity.p == NULL)
 		e->severity = plain;

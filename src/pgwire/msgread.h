@@ -114,6 +114,8 @@ struct wire_error {
 	struct slice sqlstate;
 	struct slice message;
 	struct slice position;
+	bool inner; /* it is about something that the statement ran: a function's
+	               text, a row's trigger */
 };
 /* false: malformed (fields read so far are set). */
 bool msgread_error(const void *body, size_t n, struct wire_error *e);

@@ -45,6 +45,7 @@ session_pin(struct session *s, uint32_t pins)
 		s->pins_doubt = 0;
 		stat_add(&session_metrics(s)->c.pins, 1);
 	}
+	s->unread |= (pins & ~s->pins & PIN_BIT(PIN_UNPARSED)) != 0;
 	s->pins |= pins;
 	log_debug("session", "msg=pinned id=%llu reason=%s",
 	    (unsigned long long)s->id, pin_reasons_text(s->pins, text));

@@ -225,6 +225,9 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	if (s->listening != NULL)
 		session_listen_failed(s);
 	whole = msgread_error(body, n, &e);
+	if (s->unread && s->completed == 0 && !e.inner &&
+	    slice_eq_str(e.sqlstate, "42601"))
+		s->over |= PIN_BIT(PIN_UNPARSED);
 	if (slice_eq_str(e.severity, "FATAL") ||
 	    slice_eq_str(e.severity, "PANIC"))
 		s->closing_fatal = true;
@@ -331,8 +334,9 @@ relay_parameter(void *lessee, const char *name, const char *value)
 static void
 relay_settle_writes(struct session *s, bool last)
 {
-	/* A lone ROLLBACK undid them all. */
-	if (last && s->rolled_back && s->completed == 1)
+	/* A lone ROLLBACK undid them all, or there were none. */
+	if (last && ((s->rolled_back && s->completed == 1) ||
+	    s->over == PIN_BIT(PIN_UNPARSED)))
 		memset(&s->writes, 0, sizeof(s->writes));
 	else
 		session_write_bump(s, last);
@@ -349,6 +353,18 @@ relay_discarded(struct session *s)
 	statements_clear(&s->prepared, &s->sw->statements);
 	s->native = false;
 	settings_discarded(s);
+}
+
+/* What the unit at hand ended, if nothing was sent behind it. */
+static void
+relay_settle_pins(struct session *s, bool last)
+{
+	if (last && s->over == PIN_BIT(PIN_UNPARSED))
+		session_unpin(s, s->over); /* nothing was run */
+	else if (last && s->over != 0 && s->completed == 1)
+		relay_discarded(s);
+	s->over = 0;
+	s->unread = false;
 }
 
 static void
@@ -378,10 +394,8 @@ relay_synced(void *lessee, char status)
 	}
 	if (s->listening != NULL)
 		session_listen_synced(s, status);
-	/* Clean again, unless something was sent behind it. */
-	if (s->over != 0 && last && s->completed == 1)
-		relay_discarded(s);
-	s->over = 0;
+	if ((s->over | s->pins) != 0)
+		relay_settle_pins(s, last);
 	s->completed = 0;
 	s->rolled_back = false;
 }

@@ -137,7 +137,9 @@ struct session {
 	nsec_t tx_began;    /* while tx is not I: arrival of its first statement */
 	bool rolled_back;   /* the last of them was ROLLBACK */
 	uint32_t over;      /* pin reasons that a DISCARD ended which completed
-	                       since the last ReadyForQuery */
+	                       since the last ReadyForQuery, or that a statement
+	                       would have brought which the server cannot read */
+	bool unread;        /* PIN_UNPARSED has come since then */
 	struct write_set writes;
 	TAILQ_HEAD(, parsing) parsing; /* names whose fate is open, in order */
 	bool savepoints;    /* ... since the transaction began */

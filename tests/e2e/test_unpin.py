@@ -17,6 +17,7 @@ pool_size = 1
 query_wait_timeout = "20s"
 shared_listen=false
 cache_memory = "8MB"
+max_statement_size = "1kB"
 backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
 database "app" { backend = "main" pool_mode = "$MODE" }
 cache "dates" { tables = {"dates"} ttl = "1h" }
@@ -473,3 +474,52 @@ def test_prepared_statements_mean_what_they_say(sluice):
         a.execute("DROP TABLE pg_temp.dates")
         assert b.execute(sql).fetchall() == [(1,)]
         assert a.execute(sql).fetchall() == [(1,)]
+
+
+# ------------------------------------------------- text that cannot be read
+
+LONG = "SELECT '" + "x" * 2000 + "'"  # fine, but too long to be looked at
+WRONG = ["SELEC 1", "SELECT 1 1 1;", "SELECT 'x", "SELECT 1; SELEC 2",
+         "SELEC" + LONG[6:], "CREATE TEMP TABLE (a int)"]
+
+
+@pytest.mark.parametrize("sql", WRONG)
+@pytest.mark.parametrize("build", [query, whole])
+def test_a_syntax_error_leaves_nothing(sluice, raw, sql, build):
+    say(raw, "SELECT * FROM dates")
+    for begin, status in ((False, "I"), (True, "E")):
+        if begin:
+            say(raw, "BEGIN")
+        raw.send(build(sql))
+        got = raw.read_until_ready()
+        assert sqlstates(got) == ["42601"] and statuses(got) == status
+        if begin:
+            say(raw, "ROLLBACK")
+        free(sluice)
+    # Nor are results that were kept forgotten, or the server closed.
+    with sluice.counting(cache_hits_l1=1):
+        say(raw, "SELECT * FROM dates")
+    assert sluice.count("server_connects") == 1
+
+
+@pytest.mark.parametrize("before,behind", [
+    (LONG, "SELEC 1"), ("SELEC 1", LONG),
+    (LONG, "SELECT 1 / 0"), ("SELECT 1 / 0", LONG)])
+def test_what_was_run_counts(sluice, raw, before, behind):
+    raw.send(query(before) + query(behind))
+    raw.read_until_ready(2)
+    kept(sluice, "unparsed")
+    # It is not the last one's to end.
+    assert sqlstates(say(raw, "SELEC 1")) == ["42601"]
+    kept(sluice, "unparsed")
+    say(raw, "DISCARD ALL")
+    free(sluice)
+
+
+@pytest.mark.parametrize("sql", [
+    LONG + "; SELECT wrong()", "SELECT wrong(), '" + "x" * 2000 + "'"])
+def test_a_syntax_error_further_in(pg, db, sluice, raw, sql):
+    pg.psql("CREATE FUNCTION wrong() RETURNS int LANGUAGE plpgsql AS "
+            "$$ BEGIN EXECUTE 'SELEC 1'; END $$", db)
+    assert sqlstates(say(raw, sql)) == ["42601"]
+    kept(sluice, "unparsed")

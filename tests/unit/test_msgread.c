@@ -157,6 +157,11 @@ test_error_fields(void **state PG_UNUSED)
 	assert_true(slice_eq_str(e.sqlstate, "42P01"));
 	assert_true(slice_eq_str(e.message, "no table"));
 	assert_true(slice_eq_str(e.position, "15"));
+	assert_false(e.inner);
+	assert_true(ERR("VERROR\0C42601\0Mm\0Wa function\0\0", &e));
+	assert_true(e.inner);
+	assert_true(ERR("VERROR\0C42601\0Mm\0p4\0qSELEC\0\0", &e));
+	assert_true(e.inner);
 	/* V counts wherever it stands */
 	assert_true(ERR("VFATAL\0SFATAAL\0\0", &e));
 	assert_true(slice_eq_str(e.severity, "FATAL"));
