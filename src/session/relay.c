@@ -222,6 +222,7 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 		return true;
 	}
 	session_doubt_pins(s);
+	settings_failed(&s->set);
 	if (s->listening != NULL)
 		session_listen_failed(s);
 	whole = msgread_error(body, n, &e);

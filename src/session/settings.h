@@ -56,6 +56,12 @@ void settings_note(struct session *s, const struct query *q);
 bool settings_ask(struct session *s);
 /* The row it answered with. */
 void settings_answer(struct session *s, const char *row, size_t n);
+/* Something failed: what was to be changed may be at its default. */
+static inline void
+settings_failed(struct settings *set)
+{
+	set->touched.resets |= set->touched.count > 0;
+}
 /* A transaction is over. */
 void settings_transaction_ended(struct session *s);
 /* DISCARD ALL took effect. */

@@ -154,6 +154,24 @@ def test_what_fails_sets_nothing(pair):
         assert show(a, "work_mem") == "8MB"
 
 
+@pytest.mark.parametrize("sql", [
+    "SET log_statement = 'all'",
+    "SELECT set_config('log_statement', 'all', false)"])
+def test_what_only_superusers_may_set(pair, sql):
+    """Refused, it is not asked for on the next server."""
+    sluice, a, b = pair
+    for begin in (False, True):
+        if begin:
+            a.execute("BEGIN")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            a.execute(sql)
+        if begin:
+            a.execute("ROLLBACK")
+        assert show(b, "log_statement") == "none"
+        for _ in range(3):
+            assert show(a, "log_statement") == "none"
+
+
 def test_several_statements_in_one_query(pair):
     sluice, a, b = pair
     a.execute("SET work_mem = '8MB'; SET TIME ZONE 'Asia/Tokyo'; SELECT 1")
