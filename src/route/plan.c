@@ -120,6 +120,7 @@ struct plan_tables {
 	size_t n_routed;
 	const struct an_table *unrouted;  /* the first one */
 	bool several;                     /* different routed tables */
+	uint64_t hidden;                  /* see route_plan_hidden() */
 };
 
 static char *
@@ -138,16 +139,28 @@ plan_ambiguous(const struct an_table *t, const struct conf_table *a,
 	return plan_take(&m);
 }
 
+/* It is a temporary one, or one of the session's hides it. */
+static bool
+plan_is_hidden(const struct route_plan *p, const struct an_table *t,
+    uint64_t hidden)
+{
+	const struct analysis one = { .tables = (struct an_table *)
+		(uintptr_t)t, .n_tables = 1 };
+
+	return t->temp || (hidden != 0 &&
+	    route_hidden_names(p->db, &one, hidden) != 0);
+}
+
 static bool
 plan_find_tables(struct route_plan *p, const struct analysis *a,
     struct plan_tables *pt)
 {
 	for (size_t i = 0; i < a->n_tables; i++) {
 		const struct an_table *t = &a->tables[i];
-		const struct conf_table *second;
-		const struct conf_table *c = route_table_find(p->db, t,
-		    &second);
+		const struct conf_table *second = NULL, *c = NULL;
 
+		if (!plan_is_hidden(p, t, pt->hidden))
+			c = route_table_find(p->db, t, &second);
 		if (second != NULL) {
 			plan_error(p, "0A000", plan_ambiguous(t, c, second),
 			    x_strdup("Qualify the name with its schema."));
@@ -215,7 +228,7 @@ plan_put_backend(struct buf *m, const struct conf_backend *b)
 
 static void
 plan_put_table(struct buf *m, const struct an_table *t,
-    const struct conf_table *c, const struct conf_database *db)
+    const struct conf_table *c, const struct conf_backend *home)
 {
 	if (buf_len(m) > 0)
 		plan_put(m, ", ");
@@ -228,7 +241,7 @@ plan_put_table(struct buf *m, const struct an_table *t,
 		}
 		plan_put(m, t->name);
 	}
-	plan_put_backend(m, c != NULL ? c->use->backend : db->backend);
+	plan_put_backend(m, c != NULL ? c->use->backend : home);
 }
 
 /* Every table once, with the backend that would serve it. */
@@ -255,7 +268,7 @@ plan_no_common_backend(struct route_plan *p, const struct analysis *a,
 		}
 		if (!seen)
 			plan_put_table(&names, &a->tables[i], pt->routed[i],
-			    p->db);
+			    p->home);
 	}
 	list = plan_take(&names);
 	buf_init(&m, PLAN_NAMES_MAX + sizeof(intro));
@@ -374,7 +387,7 @@ plan_choose(struct route_plan *p, const struct analysis *a,
     const struct plan_tables *pt)
 {
 	bool placed = true;
-	bool common = pt->unrouted == NULL || p->backend == p->db->backend;
+	bool common = pt->unrouted == NULL || p->backend == p->home;
 
 	for (size_t i = 0; i < a->n_tables; i++) {
 		if (pt->routed[i] != NULL &&
@@ -402,16 +415,25 @@ struct route_plan *
 route_plan_new(const struct conf *c, const struct conf_database *db,
     const struct shape *s)
 {
+	return route_plan_hidden(c, db, s, 0, db->backend);
+}
+
+struct route_plan *
+route_plan_hidden(const struct conf *c, const struct conf_database *db,
+    const struct shape *s, uint64_t hidden, const struct conf_backend *home)
+{
 	const struct analysis *a = s->an;
 	struct route_plan *p = x_calloc(1, sizeof(*p));
 	struct plan_tables pt = { .n_routed = 0 };
 
 	p->generation = c->generation;
 	p->db = db;
-	p->backend = db->backend;
+	p->hidden = hidden;
+	p->home = p->backend = home;
 	p->key_pred = -1;
 	p->relaxed = true;
-	p->why = a->kind == STMT_UNPARSED ?
+	p->why = hidden != 0 ? "the session's server: a temporary table "
+	    "hides the routed one" : a->kind == STMT_UNPARSED ?
 	    "the default backend: the statement cannot be parsed" :
 	    "the default backend: no routed table is named";
 	route_plan_verdict(p, a);
@@ -422,6 +444,9 @@ route_plan_new(const struct conf *c, const struct conf_database *db,
 		plan_error(p, "53200", x_strdup("out of memory"), NULL);
 		return p;
 	}
+	pt.hidden = hidden;
+	if (a->flags & AN_MULTI) /* one may read what another has made */
+		pt.hidden |= route_temp_names(db, a);
 	if (plan_find_tables(p, a, &pt) && pt.n_routed > 0) {
 		p->relaxed = false;
 		if (plan_make_edits(p, a, &pt))

@@ -49,6 +49,8 @@ struct route_edit {
 struct route_plan {
 	uint64_t generation;              /* of the configuration */
 	const struct conf_database *db;
+	uint64_t hidden;                  /* see route_plan_hidden() */
+	const struct conf_backend *home;  /* where tables are that are not routed */
 	const struct conf_table *table;   /* the routed table; NULL: none */
 	const struct conf_variant *variant;
 	const struct conf_backend *backend; /* unless values prove a better one */
@@ -114,6 +116,19 @@ struct route_decision {
  * and a table configured without schema is also meant by "public.name". */
 struct route_plan *route_plan_new(const struct conf *c,
     const struct conf_database *db, const struct shape *s) PG_MUST_CHECK;
+/* The same, but these of the routed tables are meant by names with a schema
+ * only: temporary tables of the session, which is on backend home, have theirs.
+ * A set of their numbers in db, where the last bit stands for all from 63 on. */
+struct route_plan *route_plan_hidden(const struct conf *c,
+    const struct conf_database *db, const struct shape *s, uint64_t hidden,
+    const struct conf_backend *home) PG_MUST_CHECK;
+/* The set of routed tables whose names are those of temporary ones that the
+ * statement may make. */
+uint64_t route_temp_names(const struct conf_database *db,
+    const struct analysis *a);
+/* Those of a set that the statement means. */
+uint64_t route_hidden_names(const struct conf_database *db,
+    const struct analysis *a, uint64_t hidden);
 void route_plan_free(struct route_plan **p);
 void route_decide(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, struct route_decision *d);

@@ -39,6 +39,48 @@ route_table_find(const struct conf_database *db, const struct an_table *t,
 	return found;
 }
 
+/* Of the tables of a set, those of this bare name. */
+static uint64_t
+route_table_bits(const struct conf_database *db, const char *name,
+    uint64_t set)
+{
+	uint64_t found = 0, bit;
+
+	for (size_t i = 0; i < db->n_tables; i++) {
+		bit = (uint64_t)1 << (i < 63 ? i : 63);
+		if ((set & bit) != 0 && strcmp(db->tables[i]->rel, name) == 0)
+			found |= bit;
+	}
+	return found;
+}
+
+uint64_t
+route_temp_names(const struct conf_database *db, const struct analysis *a)
+{
+	uint64_t found = 0;
+
+	for (size_t i = 0; i < a->n_tables; i++) {
+		if (a->tables[i].temp)
+			found |= route_table_bits(db, a->tables[i].name,
+			    UINT64_MAX);
+	}
+	return found;
+}
+
+uint64_t
+route_hidden_names(const struct conf_database *db, const struct analysis *a,
+    uint64_t hidden)
+{
+	uint64_t found = 0;
+
+	for (size_t i = 0; i < a->n_tables; i++) {
+		if (a->tables[i].schema == NULL)
+			found |= route_table_bits(db, a->tables[i].name,
+			    hidden);
+	}
+	return found;
+}
+
 static bool
 route_table_has_physical(const struct conf_table *c, const struct an_table *t)
 {

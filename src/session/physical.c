@@ -25,13 +25,15 @@ statement_text(struct session *s, struct statement *st,
 		*hash = st->hash;
 		return true;
 	}
-	if (st->generation != s->conf->generation || st->db != s->db) {
+	if (st->generation != s->conf->generation || st->db != s->db ||
+	    st->hidden != s->hidden) {
 		for (i = 0; i < FORM_COUNT; i++) {
 			free(st->phys[i].sql);
 			st->phys[i].sql = NULL;
 		}
 		st->generation = s->conf->generation;
 		st->db = s->db;
+		st->hidden = s->hidden;
 	}
 	if (st->phys[form].sql == NULL) {
 		query_prepare(s, &q, st->sql, st, NULL);

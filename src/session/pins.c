@@ -16,7 +16,10 @@
  * not come (a timeout of the client's, a cancel) leaves the doubt to the end
  * of the next transaction.
  *
- * Does not know of what ends inside of functions.  Runs on the session's
+ * With temporary tables come their names, which hide routed tables of the same
+ * name from the session (session.hidden) until it has none any more.
+ *
+ * Does not know of what begins or ends inside of functions.  Runs on the session's
  * worker.
  */
 #include "base/log.h"
@@ -60,6 +63,8 @@ session_unpin(struct session *s, uint32_t pins)
 		return;
 	s->pins &= ~pins;
 	s->pins_new &= s->pins;
+	if (!(s->pins & PIN_BIT(PIN_TEMP)))
+		s->hidden = 0;
 	log_debug("session", "msg=unpinned id=%llu left=%s",
 	    (unsigned long long)s->id, pin_reasons_text(s->pins, text));
 }
@@ -67,8 +72,22 @@ session_unpin(struct session *s, uint32_t pins)
 void
 session_note_pins(struct session *s, const struct analysis *an)
 {
+	uint64_t names = 0;
+
 	session_pin(s, an->pins);
 	s->pins_doubt |= an->ends;
+	if (an->pins & PIN_BIT(PIN_TEMP))
+		names = route_temp_names(s->db, an);
+	if ((names & ~s->hidden) != 0)
+		session_statements_outdated();
+	s->hidden |= names;
+}
+
+void
+session_note_rename(struct session *s)
+{
+	if (s->pins & PIN_BIT(PIN_TEMP))
+		s->hidden = UINT64_MAX;
 }
 
 /* ---- asking -------------------------------------------------------------------------- */

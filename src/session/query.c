@@ -23,9 +23,10 @@ static const struct hash128 no_hash;
 
 /* ---- recognising -------------------------------------------------------------- */
 
-/* Plans of one shape, by database. */
+/* Plans of one shape, by database; behind these, those for sessions whose
+ * temporary tables hide routed ones. */
 struct shape_plans {
-	size_t n;
+	size_t n; /* databases */
 	struct route_plan *plan[];
 };
 
@@ -37,7 +38,7 @@ query_plans_free(void *p)
 
 	if (sp == NULL)
 		return;
-	for (i = 0; i < sp->n; i++)
+	for (i = 0; i < 2 * sp->n; i++)
 		route_plan_free(&sp->plan[i]);
 	free(sp);
 }
@@ -51,7 +52,7 @@ query_plan(struct session *s, struct shape *sh)
 	if (sp == NULL || sp->n <= s->db->id) {
 		query_plans_free(sp);
 		sp = x_calloc(1, sizeof(*sp) +
-		    s->conf->n_databases * sizeof(sp->plan[0]));
+		    2 * s->conf->n_databases * sizeof(sp->plan[0]));
 		sp->n = s->conf->n_databases;
 		sh->derived = sp;
 	}
@@ -60,6 +61,28 @@ query_plan(struct session *s, struct shape *sh)
 		route_plan_free(slot);
 	if (*slot == NULL)
 		*slot = route_plan_new(s->conf, s->db, sh);
+	return *slot;
+}
+
+/* The plan for a session some of whose temporary tables have the names of
+ * routed ones. */
+static struct route_plan *
+query_plan_hidden(struct session *s, struct shape *sh)
+{
+	struct route_plan **slot, *open = query_plan(s, sh);
+	struct shape_plans *sp = sh->derived;
+	const struct conf_backend *home = s->server != NULL ? s->backend :
+	    s->db->backend;
+	uint64_t hidden = route_hidden_names(s->db, sh->an, s->hidden);
+
+	if (hidden == 0)
+		return open;
+	slot = &sp->plan[sp->n + s->db->id];
+	if (*slot != NULL && ((*slot)->generation != s->conf->generation ||
+	    (*slot)->hidden != hidden || (*slot)->home != home))
+		route_plan_free(slot);
+	if (*slot == NULL)
+		*slot = route_plan_hidden(s->conf, s->db, sh, hidden, home);
 	return *slot;
 }
 
@@ -86,7 +109,12 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 		q->values.oids = stmt->types.p;
 		q->values.n_oids = (unsigned)(stmt->types.n / 4);
 	}
-	q->values.now_wall = q->plan->table != NULL ? clock_wall() : 0;
+	q->values.now_wall = 0;
+	if (q->plan->table != NULL) {
+		if (unlikely(s->hidden != 0))
+			q->plan = query_plan_hidden(s, q->shape);
+		q->values.now_wall = clock_wall();
+	}
 	q->values.other_encoding = scope != NULL && scope->recoded;
 	route_decide(q->plan, q->shape, &q->values, &q->where);
 }
@@ -152,8 +180,11 @@ query_note_writes(struct session *s, const struct query *q)
 		w->ddl = true;
 		session_statements_outdated();
 	}
-	if (p->writes_all || (q->shape->an->flags & AN_WRITES_ALL))
+	if (p->writes_all || (q->shape->an->flags & AN_WRITES_ALL)) {
 		w->any = w->all = true;
+		if (q->shape->an->flags & AN_RENAMES)
+			session_note_rename(s);
+	}
 	for (i = 0; i < p->n_writes && !w->all; i++)
 		write_set_add(w, tag_of_table(p->writes[i]));
 }

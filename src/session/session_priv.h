@@ -150,6 +150,8 @@ struct session {
 	uint32_t pins_new;  /* of these: noted since a transaction was over last */
 	uint32_t pins_doubt; /* may be over, see pins.c */
 	uint32_t pins_asked; /* the server is being asked whether these are */
+	uint64_t hidden;    /* routed tables that temporary ones hide, see
+	                       route_plan_hidden(); not 0: pinned, PIN_TEMP */
 	struct settings set;
 	bool native;        /* SQL's PREPARE and the like go to the server as they are */
 
@@ -378,6 +380,8 @@ void session_pin(struct session *s, uint32_t pins);
 void session_unpin(struct session *s, uint32_t pins);
 /* A statement is sent: what it leaves on the server, or may take away. */
 void session_note_pins(struct session *s, const struct analysis *an);
+/* A relation may have got another name. */
+void session_note_rename(struct session *s);
 /* Something since the last transaction was over has failed or was undone. */
 static inline void
 session_doubt_pins(struct session *s)

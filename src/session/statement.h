@@ -32,6 +32,7 @@ struct statement {
 	/* Physical texts, made when first needed for a configuration. */
 	uint64_t generation;
 	const struct conf_database *db;
+	uint64_t hidden;         /* of the session they were made for */
 	struct {
 		char *sql;           /* NULL: not made */
 		size_t n;

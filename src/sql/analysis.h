@@ -52,7 +52,8 @@ enum {
 	AN_RESET_ALL = 1u << 21,   /* RESET ALL */
 	AN_EXPLAIN_UNSUPPORTED = 1u << 19, /* with AN_EXPLAIN_ROUTE: other options, or several
 	                              statements; refuse it */
-	AN_SAVEPOINT = 1u << 20    /* SAVEPOINT, RELEASE, ROLLBACK TO */
+	AN_SAVEPOINT = 1u << 20,   /* SAVEPOINT, RELEASE, ROLLBACK TO */
+	AN_RENAMES = 1u << 22      /* gives a relation another name */
 };
 
 /* Why a statement ties its session to the server it ran on. */
@@ -76,6 +77,7 @@ struct an_table {
 	bool read, written;
 	bool takes_alias;    /* an "AS name" may be inserted behind it */
 	bool has_alias;
+	bool temp;           /* a temporary one that the statement may make */
 	bool is_target;      /* the relation of INSERT/UPDATE/DELETE/COPY/TRUNCATE */
 	struct textpos pos;  /* of the (qualified) relation token */
 	uint32_t len;        /* bytes of it, quotes and dots included; 0: place

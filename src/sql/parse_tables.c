@@ -120,8 +120,10 @@ parse_table(struct parse *p, const PgQuery__RangeVar *rv, enum parse_use use)
 	if (tables_is_catalog(rv))
 		an->flags |= AN_CATALOG;
 	if (strcmp(rv->relpersistence, "t") == 0 ||
-	    parse_is_temp_schema(rv->schemaname))
+	    parse_is_temp_schema(rv->schemaname)) {
 		parse_pin(p, PIN_TEMP);
+		t->temp = use == USE_DDL && rv->location >= 0;
+	}
 	return (unsigned)(an->n_tables - 1);
 }
 

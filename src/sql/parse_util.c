@@ -281,6 +281,8 @@ void
 parse_utility(struct parse *p, const parse_node *n, bool whole)
 {
 	util_ends(p, n);
+	if (NODE_IS(n, RENAME_STMT))
+		p->an->flags |= AN_RENAMES;
 	switch ((int)n->node_case) {
 	case PG_QUERY__NODE__NODE_COPY_STMT:
 		util_copy(p, n->copy_stmt, whole);

@@ -24,7 +24,7 @@ sql_put_flags(FILE *f, uint32_t flags)
 	    "TX_END", "TX_PLAIN", "MULTI", "PARAMS", "EXPLAIN_ROUTE",
 	    "DISCARD_ALL", "SUBLINK", "SET_ISOLATION", "SET_LOCAL",
 	    "TABLESAMPLE", "DATETIME_LITERAL", "EXPLAIN_UNSUPPORTED",
-	    "SAVEPOINT", "RESET_ALL" };
+	    "SAVEPOINT", "RESET_ALL", "RENAMES" };
 	unsigned i;
 
 	for (i = 0; i < 32; i++)
@@ -67,7 +67,8 @@ static inline void
 sql_put_table(FILE *f, struct slice sql, const struct lexer *lx,
     const struct an_table *t)
 {
-	fprintf(f, " %s%s%s%s%s:", t->read ? "r" : "", t->written ? "w" : "",
+	fprintf(f, " %s%s%s%s%s%s:", t->read ? "r" : "",
+	    t->written ? "w" : "", t->temp ? "T" : "",
 	    t->is_target ? "t" : "", t->has_alias ? "A" : "",
 	    t->takes_alias ? "a" : "");
 	if (t->schema != NULL)

@@ -128,6 +128,42 @@ names_match_by_schema(void **state)
 }
 
 static void
+temporary_tables_hide_names(void **state)
+{
+	struct route_plan *p;
+
+	(void)state;
+	util_conf_init(&conf, V_SHARDED);
+	util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM events, app.events");
+	util_table(&st, "events")->temp = true;
+	util_table(&st, "app.events");
+	assert_int_equal(route_temp_names(&conf.db, &st.an), 1);
+	assert_int_equal(route_hidden_names(&conf.db, &st.an, UINT64_MAX), 1);
+	assert_int_equal(route_hidden_names(&conf.db, &st.an, 6), 0);
+	end(NULL);
+	for (unsigned hidden = 0; hidden < 4; hidden++) {
+		util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM events");
+		util_table(&st, "events");
+		p = route_plan_hidden(&conf.c, &conf.db, &st.shape, hidden,
+		    &conf.b[B_MONTHLY]);
+		assert_int_equal(p->table == NULL, hidden & 1);
+		assert_ptr_equal(p->backend, &conf.b[hidden & 1 ? B_MONTHLY :
+		    B_COORDINATOR]);
+		end(p);
+	}
+	/* What a statement makes it does not read, but another behind it. */
+	for (unsigned multi = 0; multi < 2; multi++) {
+		util_stmt_init(&st, STMT_SELECT, "INTO events FROM events");
+		util_table(&st, "events")->temp = true;
+		util_table(&st, "events");
+		st.an.flags |= multi ? AN_MULTI : 0;
+		p = plan();
+		assert_int_equal(p->table == NULL, multi);
+		end(p);
+	}
+}
+
+static void
 a_name_that_fits_two_tables_is_refused(void **state)
 {
 	struct route_plan *p;
@@ -574,6 +610,7 @@ main(void)
 		cmocka_unit_test(text_that_cannot_be_parsed_writes_everything),
 		cmocka_unit_test(the_variant_in_use_serves_its_table),
 		cmocka_unit_test(names_match_by_schema),
+		cmocka_unit_test(temporary_tables_hide_names),
 		cmocka_unit_test(a_name_that_fits_two_tables_is_refused),
 		cmocka_unit_test(tables_on_one_backend_go_together),
 		cmocka_unit_test(tables_on_several_backends_are_refused),
