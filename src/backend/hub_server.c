@@ -51,8 +51,7 @@ server_mend(void *lessee PG_UNUSED, const char *body PG_UNUSED,
 }
 
 static void
-server_parse_ended(void *lessee PG_UNUSED, struct hash128 hash PG_UNUSED,
-    bool ok PG_UNUSED)
+server_named(void *lessee PG_UNUSED, enum named how PG_UNUSED)
 {
 }
 
@@ -121,7 +120,7 @@ const struct server_ops hub_server_ops = {
 	.completed = server_completed,
 	.failed = server_failed,
 	.mend = server_mend,
-	.parse_ended = server_parse_ended,
+	.named = server_named,
 	.copy_in = server_nothing,
 	.parameter = server_parameter,
 	.notification = server_notification,

@@ -32,12 +32,12 @@ static const uint8_t ledger_rules[OWED_COUNT][128] = {
 };
 
 void
-ledger_init(struct ledger *l, void (*parse_lost)(void *, struct hash128),
-    void *arg)
+ledger_init(struct ledger *l, void (*lost)(void *,
+    const struct ledger_entry *, bool), void *arg)
 {
 	memset(l, 0, sizeof(*l));
 	buf_init(&l->synth, 4 * 1024 * 1024);
-	l->parse_lost = parse_lost;
+	l->lost = lost;
 	l->arg = arg;
 }
 
@@ -112,7 +112,7 @@ ledger_push(struct ledger *l, enum owed kind, unsigned flags,
 	}
 	if (l->skipping) {
 		if (kind == OWED_PARSE || (flags & LEDGER_NAME))
-			l->parse_lost(l->arg, hash);
+			l->lost(l->arg, &e, false);
 		if (kind != OWED_SYNC)
 			return true;
 		l->skipping = false;
@@ -145,9 +145,10 @@ ledger_push_synth(struct ledger *l, const void *p, size_t n)
 	return buf_append(&l->synth, p, n) && ledger_add(l, e);
 }
 
-/* After an error in the extended protocol: drop what the server will ignore. */
+/* After an error in the extended protocol: drop what the server will ignore.
+ * refused: the first of it is what the error is about. */
 static void
-ledger_skip_to_sync(struct ledger *l)
+ledger_skip_to_sync(struct ledger *l, bool refused)
 {
 	struct ledger_entry *e;
 
@@ -156,7 +157,8 @@ ledger_skip_to_sync(struct ledger *l)
 		if (e->kind == OWED_SYNC)
 			return;
 		if (e->kind == OWED_PARSE || (e->flags & LEDGER_NAME))
-			l->parse_lost(l->arg, e->hash);
+			l->lost(l->arg, e, refused);
+		refused = false;
 		ledger_pop(l);
 	}
 	l->skipping = true;
@@ -184,10 +186,11 @@ ledger_error(struct ledger *l, struct ledger_entry e)
 	l->unsure |= l->copy_sync;
 	ledger_end_copy(l);
 	l->failed = (enum owed)e.kind;
+	l->failed_flags = e.flags;
 	l->failed_name = slice_make(buf_head(&l->synth), e.synth);
 	if (e.kind != OWED_QUERY && e.kind != OWED_FUNCTION &&
 	    e.kind != OWED_SYNC)
-		ledger_skip_to_sync(l);
+		ledger_skip_to_sync(l, true);
 	if ((e.flags & LEDGER_STEP) && l->count > 0) {
 		ledger_head(l)->flags = 0;
 		ledger_head(l)->hash = (struct hash128){ 0, 0 };
@@ -228,7 +231,7 @@ ledger_message(struct ledger *l, unsigned char type,
 	uint8_t rule, hide;
 
 	if (done != NULL)
-		done->kind = OWED_COUNT;
+		done->kind = OWED_COUNT, done->flags = 0;
 	if (type == 'N' || type == 'S' || type == 'A')
 		return type == 'N' && ledger_is_mute(l) ? LEDGER_DROP :
 		    LEDGER_ASYNC;
@@ -261,7 +264,7 @@ void
 ledger_swallow(struct ledger *l)
 {
 	if (ledger_head(l)->kind != OWED_QUERY)
-		ledger_skip_to_sync(l);
+		ledger_skip_to_sync(l, false);
 	if (l->count > 0)
 		ledger_head(l)->flags |= LEDGER_HIDE;
 }

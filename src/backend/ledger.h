@@ -30,7 +30,8 @@ enum {
 	LEDGER_MUTE = 1 << 3,    /* HIDE, and errors and notices too */
 	LEDGER_STEP = 1 << 4,    /* QUERY or PARSE: HIDE, but an error is the client's, with the
 	                            ReadyForQuery behind it */
-	LEDGER_NAME = 1 << 5     /* CLOSE: of a name that is kept track of */
+	LEDGER_NAME = 1 << 5     /* PARSE, CLOSE or QUERY: a name of the client's means
+	                            something else if it is done */
 };
 
 struct ledger_entry {
@@ -38,7 +39,7 @@ struct ledger_entry {
 	uint32_t synth;      /* bytes in ledger.synth. SYNTH: the reply;
 	                        else: what the client calls the statement */
 	struct hash128 hash; /* of the statement that a PARSE makes, or a QUERY or EXECUTE
-	                        by SQL's PREPARE; CLOSE: of the name; else 0 */
+	                        by SQL's PREPARE; else 0 */
 };
 
 struct ledger {
@@ -46,6 +47,7 @@ struct ledger {
 	unsigned head, count, size; /* size is a power of two, or 0 */
 	bool skipping; /* after an error: everything up to the next Sync is ignored by the server */
 	enum owed failed; /* kind of the entry the last error answered */
+	uint8_t failed_flags; /* and its flags */
 	struct slice failed_name; /* and its name, until the next push */
 	bool copy_in;  /* the server waits for CopyData */
 	bool copy_data; /* ... and has been sent some */
@@ -55,16 +57,16 @@ struct ledger {
 	bool unsure;   /* ... which then failed: was the Sync read as data, or
 	                  behind the failure? */
 	struct buf synth;
-	/* Called for every PARSE entry, and CLOSE with LEDGER_NAME, that will
-	 * not be answered by success. */
-	void (*parse_lost)(void *arg, struct hash128 hash);
+	/* Called for every PARSE entry, and any with LEDGER_NAME, that will not
+	 * be answered by success; refused: by the server, not skipped. */
+	void (*lost)(void *arg, const struct ledger_entry *e, bool refused);
 	void *arg;
 };
 
 #define LEDGER_MAX 65536u
 
-void ledger_init(struct ledger *l, void (*parse_lost)(void *, struct hash128),
-    void *arg);
+void ledger_init(struct ledger *l, void (*lost)(void *,
+    const struct ledger_entry *, bool), void *arg);
 void ledger_fini(struct ledger *l);
 
 static inline bool

@@ -158,15 +158,19 @@ static const struct stream_ops server_stream_ops = {
 /* ---- life --------------------------------------------------------------- */
 
 static void
-server_parse_lost(void *arg, struct hash128 hash)
+server_request_lost(void *arg, const struct ledger_entry *e, bool refused)
 {
 	struct server *s = arg;
 
-	prepared_answered(&s->prepared, hash, false);
-	if (s->ops != NULL)
-		s->ops->parse_ended(s->lessee, hash, false);
-	if (s->has_unnamed && hash_eq(s->unnamed, hash))
-		s->has_unnamed = false;
+	if (e->kind == OWED_PARSE && (e->flags & LEDGER_UNNAMED)) {
+		if (s->has_unnamed && hash_eq(s->unnamed, e->hash))
+			s->has_unnamed = false;
+	} else if (e->kind == OWED_PARSE) {
+		prepared_answered(&s->prepared, e->hash, false);
+	}
+	if ((e->flags & LEDGER_NAME) && s->ops != NULL)
+		s->ops->named(s->lessee, refused ? NAMED_REFUSED :
+		    NAMED_SKIPPED);
 }
 
 struct server *
@@ -187,7 +191,7 @@ server_take_over(struct pool *pool, struct worker *w, PGconn *conn,
 	s->tx = 'I';
 	s->born = s->used = clock_mono();
 	buf_init(&s->in, MAX_CONTROL + 8192);
-	ledger_init(&s->owed, server_parse_lost, s);
+	ledger_init(&s->owed, server_request_lost, s);
 	prepared_init(&s->prepared);
 	stream_init(&s->st, w, PQsocket(conn), ssl, true, &server_stream_ops);
 	TAILQ_INSERT_TAIL(&servers_of[w->id], s, all_link);

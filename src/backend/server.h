@@ -33,6 +33,9 @@ enum server_state {
 };
 const char *server_state_name(enum server_state st);
 
+/* What became of a message that gives or takes a name, see LEDGER_NAME. */
+enum named { NAMED_DONE, NAMED_REFUSED, NAMED_SKIPPED };
+
 /* What the lessee is told. Callbacks may release, abandon or discard the
  * server; its memory stays until the end of the turn. */
 struct server_ops {
@@ -47,9 +50,9 @@ struct server_ops {
 	 * the ReadyForQuery behind it is for the client, since the lessee
 	 * will send the unit again then. */
 	bool (*mend)(void *lessee, const char *body, size_t n);
-	/* A Parse of a named statement of this content, or a Close of a name
-	 * of this hash, was answered, or never will be. */
-	void (*parse_ended)(void *lessee, struct hash128 hash, bool ok);
+	/* The oldest of what was entered with LEDGER_NAME was answered, or never
+	 * will be. */
+	void (*named)(void *lessee, enum named how);
 	/* DataRow of a query that the client did not send. */
 	void (*row)(void *lessee, const char *body, size_t n);
 	/* CopyInResponse was seen. */

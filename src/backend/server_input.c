@@ -164,12 +164,9 @@ server_message(struct server *s, const struct frame *f)
 	if (server_made_statement(&done)) {
 		prepared_answered(&s->prepared, done.hash, true);
 		pool_know(s->pool, done.hash);
-		if (s->ops != NULL)
-			s->ops->parse_ended(s->lessee, done.hash, true);
 	}
-	if (done.kind == OWED_CLOSE && (done.flags & LEDGER_NAME) &&
-	    s->ops != NULL)
-		s->ops->parse_ended(s->lessee, done.hash, true);
+	if ((done.flags & LEDGER_NAME) && s->ops != NULL)
+		s->ops->named(s->lessee, NAMED_DONE);
 	switch (f->type) {
 	case 'E':
 		return v != LEDGER_DROP && server_error(s, f, v) &&

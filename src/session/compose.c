@@ -79,11 +79,11 @@ session_preamble(struct session *s, struct buf *b, uint32_t pins,
 }
 
 bool
-session_write_parse(struct session *s, struct msgwrite *w, const char *name,
+session_write_parse(struct session *s, struct msgwrite *w, struct slice name,
     struct slice sql, struct slice types, struct hash128 hash, unsigned flags)
 {
 	msgwrite_begin(w, 'P');
-	msgwrite_str(w, name);
+	msgwrite_slice(w, name);
 	msgwrite_slice(w, sql);
 	msgwrite_u16(w, (uint16_t)(types.n / 4));
 	msgwrite_bytes(w, types.p, types.n);
@@ -152,8 +152,9 @@ ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
 		if (s->sw->instead.n > 0) {
 			srv->has_unnamed = false;
 			*sent = true;
-			return session_write_parse(s, w, "", s->sw->instead,
-			    st->types, no_hash, flags | LEDGER_UNNAMED);
+			return session_write_parse(s, w, SLICE_LIT(""),
+			    s->sw->instead, st->types, no_hash,
+			    flags | LEDGER_UNNAMED);
 		}
 		if (srv->has_unnamed && hash_eq(srv->unnamed, hash) &&
 		    (flags & LEDGER_HIDE))
@@ -161,8 +162,8 @@ ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
 		srv->has_unnamed = true;
 		srv->unnamed = hash;
 		*sent = true;
-		return session_write_parse(s, w, "", sql, st->types, hash,
-		    flags | LEDGER_UNNAMED);
+		return session_write_parse(s, w, SLICE_LIT(""), sql,
+		    st->types, hash, flags | LEDGER_UNNAMED);
 	}
 	s->sw->relied = true;
 	prepared_name(hash, name);
@@ -176,8 +177,8 @@ ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
 	return (state == PREPARED_ABSENT ||
 	    session_write_close(s, w, name)) &&
 	    (st->declared ? session_write_declared(s, w, st, name, hash) :
-	    session_write_parse(s, w, name, sql, st->types, hash, flags)) &&
-	    session_write_evictions(s, w);
+	    session_write_parse(s, w, slice_str(name), sql, st->types, hash,
+	    flags)) && session_write_evictions(s, w);
 }
 
 static bool
@@ -189,29 +190,41 @@ write_raw(struct session *s, struct msgwrite *w, const struct frame *f,
 }
 
 /* The session has no unnamed statement: let the server say so, which may hold
- * that of another one. */
+ * that of another one, known (has_unnamed) or not. */
 static bool
 write_no_unnamed(struct session *s, struct msgwrite *w)
 {
-	if (!s->server->has_unnamed)
-		return true;
 	s->server->has_unnamed = false;
 	return session_write_close(s, w, "");
 }
 
-/* Remember the client's name for the Parse or Close to be entered next. */
-static void
-parsing_add(struct session *s, struct slice name, struct hash128 hash,
-    struct statement *st, bool closing)
+void
+session_naming(struct session *s, struct slice name)
 {
 	struct parsing *p = x_calloc(1, sizeof(*p) + name.n + 1);
+	struct statement *before = statements_find(&s->prepared, name);
 
-	p->hash = hash;
 	p->group = s->server->group;
-	p->closing = closing;
-	p->st = statement_ref(st);
-	memcpy(p->name, name.p, name.n);
+	p->before = before != NULL ? statement_ref(before) : NULL;
+	if (name.n > 0)
+		memcpy(p->name, name.p, name.n);
 	TAILQ_INSERT_TAIL(&s->parsing, p, link);
+}
+
+/* A message has been entered: what it says of names takes effect. */
+static void
+name_apply(struct session *s, const struct frame *f, struct statement *st)
+{
+	struct statement_table *t = &s->sw->statements;
+	struct slice name;
+
+	if (st == NULL || (f->type != 'P' && (f->type != 'C' ||
+	    f->p[0] != 'S')))
+		return;
+	name = slice_str(f->p + (f->type == 'C'));
+	statements_remove(&s->prepared, t, name);
+	if (f->type == 'P')
+		statements_set(&s->prepared, t, name, statement_ref(st));
 }
 
 /* Parse under a name that the session has: the server shall say so where it
@@ -224,7 +237,7 @@ write_refused(struct session *s, struct msgwrite *w, const struct wire_parse *p)
 
 	prepared_name(taken_mark, name);
 	if (!session_write_close(s, w, name) || !session_write_parse(s, w,
-	    name, slice_make("", 0), slice_make(NULL, 0), no_hash,
+	    slice_str(name), SLICE_LIT(""), slice_make(NULL, 0), no_hash,
 	    LEDGER_HIDE))
 		return false;
 	msgwrite_begin(w, 'P');
@@ -238,6 +251,18 @@ write_refused(struct session *s, struct msgwrite *w, const struct wire_parse *p)
 }
 
 static bool
+native_parse(struct session *s, struct msgwrite *w, struct slice name,
+    struct slice sql, const struct query *q)
+{
+	/* Before it is bound, which may happen without our knowing what it is. */
+	session_pin(s, q->shape->an->pins);
+	session_naming(s, name);
+	s->server->parse_safe = false;
+	return session_write_parse(s, w, name, sql, q->stmt->types, no_hash,
+	    LEDGER_NAME);
+}
+
+static bool
 extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
     struct statement *st)
 {
@@ -247,6 +272,7 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	struct hash128 hash;
 	struct slice sql;
 	struct query q;
+	unsigned flags = 0;
 	bool sent;
 
 	if (!msgread_parse(f->p, f->body, &p))
@@ -260,11 +286,17 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	if (p.name.n > 0) {
 		if (!statement_physical(s, st, form, &sql, &hash))
 			return false;
+		if (s->native)
+			return native_parse(s, w, p.name, sql, &q);
 		if (prepared_need(s->server, hash, 0) != PREPARED_HELD)
-			parsing_add(s, p.name, hash, st, false);
+			flags = LEDGER_NAME;
+	} else if (!s->server->parse_safe) {
+		flags = LEDGER_NAME;
 	}
+	if (flags != 0)
+		session_naming(s, p.name);
 	if (!ensure_prepared(s, w, st, p.name.n == 0 && !s->sw->promoted,
-	    form, 0, name, &sent))
+	    form, flags, name, &sent))
 		return false;
 	if (!sent)
 		return server_owe_synth(s->server, "1\0\0\0\4", 5);
@@ -280,15 +312,16 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	char name[PREPARED_NAME_LEN + 1];
 	enum route_form form;
 	struct query q;
-	bool sent;
+	bool sent, native;
 
-	if (st == NULL) {
+	if (st == NULL || (s->renamed && b->statement.n > 0)) {
 		/* Perhaps one of SQL's PREPARE: it may do anything. */
 		s->writes.any = s->writes.all = true;
 		s->tx_dirty = true;
+	}
+	if (st == NULL)
 		return (b->statement.n > 0 || write_no_unnamed(s, w)) &&
 		    write_raw(s, w, f, OWED_BIND);
-	}
 	if (known != NULL)
 		q = *known;
 	else
@@ -304,11 +337,12 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
 	query_remember(s, st->sql, form);
-	if (!ensure_prepared(s, w, st, b->statement.n == 0 && !s->sw->promoted,
-	    form, LEDGER_HIDE, name, &sent))
+	native = s->native && b->statement.n > 0;
+	if (!native && !ensure_prepared(s, w, st, b->statement.n == 0 &&
+	    !s->sw->promoted, form, LEDGER_HIDE, name, &sent))
 		return false;
 	query_note_settings(s, &q);
-	if (b->statement.n == 0 && !s->sw->promoted)
+	if (native || (b->statement.n == 0 && !s->sw->promoted))
 		return write_raw(s, w, f, OWED_BIND);
 	msgwrite_begin(w, 'B');
 	msgwrite_slice(w, b->portal);
@@ -332,7 +366,7 @@ extended_bind_head(struct session *s, struct msgwrite *w,
 		return false;
 	s->long_bind = true;
 	s->server->parse_safe = false;
-	if (st == NULL || b.statement.n == 0)
+	if (st == NULL || b.statement.n == 0 || s->native)
 		return true; /* as it came */
 	length = buf_head(w->b) + w->mark + 1;
 	wire_put_u32(length, wire_u32(length) + (uint32_t)rest);
@@ -354,6 +388,8 @@ extended_describe(struct session *s, struct msgwrite *w,
 	if (st == NULL)
 		return (client.n > 0 || write_no_unnamed(s, w)) &&
 		    write_raw(s, w, f, OWED_DESCRIBE_S);
+	if (s->native && client.n > 0)
+		return write_raw(s, w, f, OWED_DESCRIBE_S);
 	query_prepare(s, &q, st->sql, st, NULL);
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
@@ -374,26 +410,22 @@ extended_close(struct session *s, struct msgwrite *w, const struct frame *f,
     struct statement *st)
 {
 	struct slice name = slice_make(f->p + 1, f->body - 2);
-	struct hash128 hash;
 
-	if (f->p[0] == 'P') {
+	if (f->p[0] == 'P')
 		s->pins_doubt |= PIN_BIT(PIN_CURSOR);
-		return write_raw(s, w, f, OWED_CLOSE);
-	}
-	if (f->body == 2) {
+	if (f->p[0] == 'S' && name.n == 0)
 		s->server->has_unnamed = false;
-		return write_raw(s, w, f, OWED_CLOSE);
-	}
-	if (st == NULL)
+	if (f->p[0] == 'P' || st == NULL || (s->server->parse_safe &&
+	    (s->native || name.n == 0)))
 		return write_raw(s, w, f, OWED_CLOSE);
 	/* The server's copy is shared and stays. */
 	if (s->server->parse_safe)
 		return server_owe_synth(s->server, "3\0\0\0\4", 5);
-	/* Skipped or not, as the server has it: no such name is there. */
-	hash = hash_bytes(name.p, name.n);
-	parsing_add(s, name, hash, st, true);
+	/* Skipped or not, as the server has it: no such name is there, unless
+	 * it is native. */
+	session_naming(s, name);
 	msgwrite_raw(w, f->p - 5, f->size);
-	return server_owe(s->server, OWED_CLOSE, LEDGER_NAME, hash);
+	return server_owe(s->server, OWED_CLOSE, LEDGER_NAME, no_hash);
 }
 
 static bool
@@ -484,12 +516,16 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	if (q != NULL) {
 		s->sw->unit_pins = q->shape->an->pins;
 		s->sw->unit_flags = q->shape->an->flags;
+		s->sw->unit_native = (q->shape->an->pins &
+		    PIN_BIT(PIN_PREPARE)) != 0;
 	}
 	if (!session_preamble(s, b, s->sw->unit_pins, s->sw->unit_flags))
 		goto fail;
-	if ((s->sw->unit_pins & PIN_BIT(PIN_PREPARE)) != 0 &&
-	    !session_go_native(s, b))
+	if (s->sw->unit_native && !session_go_native(s, b))
 		goto fail;
+	if ((s->sw->unit_flags & AN_DISCARD_ALL) != 0 && (q != NULL ||
+	    s->sw->unit_native))
+		s->over |= q != NULL ? OVER_ASKED | OVER_ALONE : OVER_ASKED;
 	session_enter(s, SESSION_RELAY);
 	s->open_unit = true;
 	msgwrite_init(&w, b);
@@ -502,6 +538,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 		/* These can fail, and what is behind them is skipped. */
 		if (f.type == 'B' || f.type == 'D' || f.type == 'E')
 			s->server->parse_safe = false;
+		if (q == NULL)
+			name_apply(s, &f, s->sw->meant[i]);
 		i++;
 	}
 	s->sw->tells = false;

@@ -127,7 +127,7 @@ pass_find(const struct session *s, struct slice name)
 	return statements_find(&s->prepared, name);
 }
 
-/* The unit is going to a server: its changes of names take effect. */
+/* The unit has been answered, but for a server: its changes of names take effect. */
 static void
 pass_commit(struct session *s)
 {
@@ -153,7 +153,7 @@ name_is_open(const struct session *s, struct slice name)
 {
 	const struct parsing *p;
 
-	if (s->server == NULL)
+	if (s->server == NULL || (s->native && name.n > 0))
 		return false;
 	TAILQ_FOREACH(p, &s->parsing, link)
 		if (p->group != s->server->group &&
@@ -173,20 +173,23 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 
 	if (!msgread_parse(f->p, f->body, &parse))
 		return false;
-	c->open |= name_is_open(s, parse.name);
 	if (parse.name.n > 0 && pass_find(s, parse.name) != NULL) {
-		if (!s->repeating) {
+		/* By this very message, the first time; or perhaps not any
+		 * more. */
+		if (!s->repeating && !s->native && !s->sw->unit_native) {
 			s->sw->refuses = true;
 			return meant_add(s->sw, NULL);
 		}
-		/* By this very message, the first time. */
 		if (!change_add(s->sw, parse.name, NULL))
 			return false;
 	}
+	c->open |= name_is_open(s, parse.name);
 	st = session_statement(s, &parse);
 	if (st == NULL)
 		return false;
 	query_prepare(s, &q, st->sql, st, NULL);
+	/* Describe looks the statement up. */
+	s->sw->unit_native |= (q.shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0;
 	/* Without values nothing is known of a shard. */
 	if (q.where.variant == NULL || q.where.variant->n_shards == 0)
 		choice_add(c, s, &q);
@@ -216,6 +219,9 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 		if (st != NULL) {
 			query_prepare(s, &q, st->sql, st, &bind);
 			choice_add(c, s, &q);
+			s->sw->unit_native |= (q.shape->an->pins &
+			    PIN_BIT(PIN_PREPARE)) != 0 ||
+			    (q.shape->an->flags & AN_DISCARD_ALL) != 0;
 			*last = st;
 		}
 	} else if ((f->type == 'D' || f->type == 'C') && f->p[0] == 'S') {
@@ -232,8 +238,8 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 }
 
 /* First pass, in order: which statement each message means, what becomes of
- * names, which backend. Nothing of it lasts before pass_commit(), since the
- * unit may have to wait and will be looked at again. */
+ * names, which backend. Nothing of it lasts, since the unit may have to wait and
+ * will be looked at again. */
 static bool
 extended_choose(struct session *s, const struct unit *u, struct choice *c)
 {
@@ -244,7 +250,7 @@ extended_choose(struct session *s, const struct unit *u, struct choice *c)
 
 	memset(c, 0, sizeof(*c));
 	s->sw->unit_pins = s->sw->unit_flags = 0;
-	s->sw->refuses = false;
+	s->sw->refuses = s->sw->unit_native = false;
 	for (pos = 0; pos < u->n; pos += f.size) {
 		unit_message(u, pos, &f);
 		if (!choose_message(s, &f, c, &last))
@@ -325,7 +331,8 @@ extended_run(struct session *s, struct unit *u, const struct choice *c)
 	bool relaying = s->state == SESSION_RELAY;
 	enum unit_result r;
 
-	if (relaying && c->open)
+	if (relaying && (c->open || (s->sw->unit_native && !s->native &&
+	    !ledger_empty(&s->server->owed))))
 		return UNIT_WAIT;
 	if (relaying && (c->err_sqlstate != NULL || b != s->backend)) {
 		if (!s->open_unit)
@@ -361,7 +368,6 @@ extended_run(struct session *s, struct unit *u, const struct choice *c)
 	}
 	stat_add(&session_metrics(s)->bypass[s->long_bind ? BYPASS_LONG :
 	    relaying ? BYPASS_PIPELINED : BYPASS_PROTOCOL], u->executes);
-	pass_commit(s);
 	return session_compose(s, u, NULL);
 }
 
@@ -371,10 +377,8 @@ session_extended_again(struct session *s, struct unit *u)
 	bool sent = false;
 	struct choice c;
 
-	if (extended_choose(s, u, &c)) {
-		pass_commit(s);
+	if (extended_choose(s, u, &c))
 		sent = session_compose(s, u, NULL) == UNIT_DONE;
-	}
 	pass_clear(s->sw);
 	if (!sent && s->state != SESSION_CLOSED)
 		session_close(s, CLOSE_MEMORY, NULL);

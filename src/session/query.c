@@ -218,15 +218,9 @@ query_note(struct session *s, const struct query *q)
 	    AN_SET_ISOLATION | AN_SET_LOCAL | AN_UNKNOWN_FN)) != 0 ||
 	    ((an->flags & AN_TX_BEGIN) && !(an->flags & AN_TX_PLAIN)))
 		s->tx_dirty = true;
-	/* Statements that take our server-side ones away. */
-	if (an->flags & AN_DISCARD_ALL) {
-		/* It may fail, or be one of several. */
-		prepared_doubt(&s->server->prepared);
-		s->server->has_unnamed = false;
-	} else if ((an->pins & PIN_BIT(PIN_PREPARE)) &&
-	    text_has(q->sql, "deallocate") && text_has(q->sql, "all")) {
-		prepared_doubt(&s->server->prepared);
-	}
+	if ((an->pins & PIN_BIT(PIN_PREPARE)) &&
+	    text_has(q->sql, "deallocate"))
+		session_renamed(s, q);
 }
 
 void
@@ -271,22 +265,42 @@ query_adapt(struct session *s, struct query *q)
 	}
 }
 
+/* session_go_native() looks at other statements. */
+static bool
+query_go_native(struct session *s, struct buf *b, struct query *q)
+{
+	struct query again;
+
+	if (!session_go_native(s, b))
+		return false;
+	query_prepare(s, &again, q->sql, NULL, NULL);
+	q->values = again.values;
+	return true;
+}
+
 /* Send a simple query to the leased server. */
 static enum unit_result
 query_send(struct session *s, const struct unit *u, struct query *q,
     enum outcome o)
 {
+	bool native = session_needs_native(s, q->shape->an);
 	struct buf *b = &s->sw->compose;
 	struct iovec iov[2];
 	struct msgwrite w;
+	unsigned flags = 0;
 	int n = 0;
 
 	buf_consume(b, buf_len(b));
 	if (!session_preamble(s, b, q->shape->an->pins, q->shape->an->flags))
 		goto fail;
-	if ((q->shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0 &&
-	    !session_go_native(s, b))
+	if (unlikely(native) && !query_go_native(s, b, q))
 		goto fail;
+	if (unlikely(q->shape->an->flags & AN_DISCARD_ALL))
+		s->over |= native ? OVER_ASKED : OVER_ASKED | OVER_ALONE;
+	if (unlikely(s->open_unit) && s->prepared.unnamed != NULL) {
+		session_naming(s, slice_make(NULL, 0));
+		flags = LEDGER_NAME;
+	}
 	if (q->where.form != FORM_ASIS) {
 		struct buf *t = &s->sw->text;
 
@@ -300,7 +314,7 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 			goto fail;
 	}
 	if (!server_owe(s->server, u->first == 'F' ? OWED_FUNCTION :
-	    OWED_QUERY, 0, no_hash))
+	    OWED_QUERY, flags, no_hash))
 		goto fail;
 	query_note(s, q);
 	query_note_settings(s, q);
@@ -590,6 +604,8 @@ unit_pipelined(struct session *s, struct unit *u)
 
 	if (s->server->owed.count > PIPELINE_MAX || s->again ||
 	    session_terms(s) != NULL ||
+	    /* What a name means is known when it has been answered. */
+	    ((s->over & OVER_ASKED) && s->server->owed.count > 0) ||
 	    /* The cache may have it when that is known. */
 	    ((s->set.asked.count > 0 || s->pins_asked != 0) &&
 	    s->server->owed.count == 1 && s->db->n_rules > 0))
@@ -608,6 +624,9 @@ unit_pipelined(struct session *s, struct unit *u)
 	}
 	query_prepare(s, &q, sql, NULL, NULL);
 	query_adapt(s, &q);
+	if (session_needs_native(s, q.shape->an) && !s->native &&
+	    !ledger_empty(&s->server->owed))
+		return UNIT_WAIT;
 	if (q.plan->err_sqlstate != NULL || q.where.backend != s->backend ||
 	    (q.shape->an->flags & AN_EXPLAIN_ROUTE) ||
 	    q.shape->an->n_channels > 0 ||

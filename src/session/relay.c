@@ -97,6 +97,14 @@ relay_forward(void *lessee, const char *p, size_t n)
 		stream_read_stop(&s->server->st);
 }
 
+/* The server has no named statement any more, for anybody. */
+static void
+relay_deallocated(struct session *s)
+{
+	prepared_doubt(&s->server->prepared);
+	statements_clear_named(&s->prepared, &s->sw->statements);
+}
+
 static void
 relay_completed(void *lessee, const char *tag, bool hidden)
 {
@@ -120,14 +128,14 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 			session_write_bump(s, false);
 		break;
 	case 'D':
-		if (strcmp(tag, "DISCARD ALL") == 0)
-			s->over = UINT32_MAX;
-		else if (strcmp(tag, "DISCARD SEQUENCES") == 0)
+		if (strcmp(tag, "DISCARD SEQUENCES") == 0)
 			s->over |= PIN_BIT(PIN_SEQUENCE);
-		/* Perhaps long after it was bound: what has been prepared in
-		 * between is gone, too. */
-		if (s->over == UINT32_MAX || strcmp(tag, "DEALLOCATE ALL") == 0)
-			prepared_doubt(&s->server->prepared);
+		if (strcmp(tag, "DISCARD ALL") == 0) {
+			s->over |= s->over & OVER_ALONE ? OVER_ALL : 0;
+			relay_deallocated(s);
+		}
+		if (strcmp(tag, "DEALLOCATE ALL") == 0)
+			relay_deallocated(s);
 		break;
 	default:
 		break;
@@ -208,6 +216,20 @@ relay_own_terms(struct session *s, const char *body, size_t n,
 	buf_reset(&b);
 }
 
+/* A Parse of the unnamed statement has ended the one before it. */
+static void
+relay_unnamed_refused(struct session *s)
+{
+	struct parsing *p;
+
+	TAILQ_FOREACH(p, &s->parsing, link)
+		if (*p->name == '\0') {
+			statement_unref(&s->sw->statements, &p->before);
+			return;
+		}
+	statements_drop_unnamed(&s->prepared, &s->sw->statements);
+}
+
 static bool
 relay_failed(void *lessee, const char *body, size_t n, bool own)
 {
@@ -234,6 +256,10 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 		s->closing_fatal = true;
 	if (whole)
 		session_fault(s, body, n);
+	if (s->server->owed.failed == OWED_PARSE &&
+	    (s->server->owed.failed_flags & (LEDGER_UNNAMED | LEDGER_HIDE |
+	    LEDGER_NAME)) == LEDGER_UNNAMED)
+		relay_unnamed_refused(s);
 	s->again = false;
 	if (whole && ((e.position.n > 0 && (s->rewritten != NULL ||
 	    session_terms(s) != NULL)) ||
@@ -245,37 +271,29 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 }
 
 static void
-relay_parse_ended(void *lessee, struct hash128 hash, bool ok)
+relay_named(void *lessee, enum named how)
 {
 	struct session *s = lessee;
-	struct parsing *p, *behind;
+	struct parsing *p = TAILQ_FIRST(&s->parsing), *behind;
 
-	TAILQ_FOREACH(p, &s->parsing, link)
-		if (hash_eq(p->hash, hash))
-			break;
-	if (p == NULL) {
-		/* One of our own, or of the unnamed statement. */
-		if (!ok && s->server->has_unnamed &&
-		    hash_eq(s->server->unnamed, hash))
-			statements_drop_unnamed(&s->prepared,
-			    &s->sw->statements);
-		return;
-	}
+	CHECK(p != NULL);
 	behind = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&s->parsing, p, link);
-	if (!ok && !p->undone) {
+	if (how != NAMED_DONE && !p->undone) {
 		statements_remove(&s->prepared, &s->sw->statements,
 		    slice_str(p->name));
-		if (p->closing)
+		/* A Parse of the unnamed one ends that before it in any case. */
+		if (p->before != NULL && (how == NAMED_SKIPPED ||
+		    *p->name != '\0'))
 			statements_set(&s->prepared, &s->sw->statements,
-			    slice_str(p->name), statement_ref(p->st));
+			    slice_str(p->name), statement_ref(p->before));
 		/* What the name was before the first of those that an error
 		 * takes along, it is again. */
 		for (; behind != NULL && behind->group == p->group;
 		    behind = TAILQ_NEXT(behind, link))
 			behind->undone |= strcmp(behind->name, p->name) == 0;
 	}
-	statement_unref(&s->sw->statements, &p->st);
+	statement_unref(&s->sw->statements, &p->before);
 	free(p);
 }
 
@@ -345,14 +363,13 @@ relay_settle_writes(struct session *s, bool last)
 
 /* A DISCARD of some state or all, alone. */
 static void
-relay_discarded(struct session *s)
+relay_discarded(struct session *s, uint32_t over)
 {
-	session_unpin(s, s->over);
+	session_unpin(s, over & OVER_ALL ? UINT32_MAX : over);
 	s->server->sequences_of = s->id;
-	if (s->over != UINT32_MAX)
+	if (!(over & OVER_ALL))
 		return;
-	statements_clear(&s->prepared, &s->sw->statements);
-	s->native = false;
+	s->native = s->renamed = false;
 	settings_discarded(s);
 }
 
@@ -360,11 +377,13 @@ relay_discarded(struct session *s)
 static void
 relay_settle_pins(struct session *s, bool last)
 {
-	if (last && s->over == PIN_BIT(PIN_UNPARSED))
-		session_unpin(s, s->over); /* nothing was run */
-	else if (last && s->over != 0 && s->completed == 1)
-		relay_discarded(s);
-	s->over = 0;
+	uint32_t over = s->over & ~(OVER_ASKED | OVER_ALONE);
+
+	if (last && over == PIN_BIT(PIN_UNPARSED))
+		session_unpin(s, over); /* nothing was run */
+	else if (last && over != 0 && s->completed == 1)
+		relay_discarded(s, over);
+	s->over = last ? 0 : s->over & (OVER_ASKED | OVER_ALONE);
 	s->unread = false;
 }
 
@@ -519,7 +538,7 @@ const struct server_ops session_server_ops = {
 	.completed = relay_completed,
 	.failed = relay_failed,
 	.mend = session_mend,
-	.parse_ended = relay_parse_ended,
+	.named = relay_named,
 	.row = relay_row,
 	.copy_in = relay_copy_in,
 	.notification = relay_notification,

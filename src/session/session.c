@@ -301,7 +301,7 @@ session_close_as(struct session *s, enum close_reason why,
 	statements_clear(&s->prepared, &sw->statements);
 	while ((p = TAILQ_FIRST(&s->parsing)) != NULL) {
 		TAILQ_REMOVE(&s->parsing, p, link);
-		statement_unref(&sw->statements, &p->st);
+		statement_unref(&sw->statements, &p->before);
 		free(p);
 	}
 	stream_close(&s->st);

@@ -55,18 +55,22 @@ struct write_set {
 	tag_t tag[WRITES_MAX];
 };
 
-/* A named Parse, or a Close that an error may skip, that a server has not
- * answered yet. Names take effect when they are sent, and again what they were if
- * it comes to nothing. */
+/* A message that changes what a name means, that a server has not answered yet, and
+ * that may come to nothing: a Parse, or a Close or Query that an error may skip. Names
+ * take effect when it is sent, and are again what they were if it does. Entered
+ * with LEDGER_NAME, in the same order. */
 struct parsing {
 	TAILQ_ENTRY(parsing) link;
-	struct hash128 hash;  /* of what was sent; Close: of the name */
 	unsigned group;       /* server.group it was sent in */
-	bool closing;
 	bool undone;          /* an error in front of it has been accounted for */
-	struct statement *st; /* what the name means; Close: has meant. A reference */
-	char name[];          /* the client's */
+	struct statement *before; /* what the name meant, or NULL; a reference */
+	char name[];          /* the client's; empty: the unnamed statement */
 };
+
+/* Bits of session.over besides pin reasons. */
+#define OVER_ASKED (1u << 31) /* a DISCARD ALL was sent and may not be answered */
+#define OVER_ALONE (1u << 30) /* ... with nothing else in its unit */
+#define OVER_ALL (1u << 29)   /* ... and has completed: no pin is left */
 
 struct session {
 	uint32_t magic;
@@ -138,7 +142,8 @@ struct session {
 	bool rolled_back;   /* the last of them was ROLLBACK */
 	uint32_t over;      /* pin reasons that a DISCARD ended which completed
 	                       since the last ReadyForQuery, or that a statement
-	                       would have brought which the server cannot read */
+	                       would have brought which the server cannot read;
+	                       and OVER_ bits */
 	bool unread;        /* PIN_UNPARSED has come since then */
 	struct write_set writes;
 	TAILQ_HEAD(, parsing) parsing; /* names whose fate is open, in order */
@@ -153,7 +158,10 @@ struct session {
 	uint64_t hidden;    /* routed tables that temporary ones hide, see
 	                       route_plan_hidden(); not 0: pinned, PIN_TEMP */
 	struct settings set;
-	bool native;        /* SQL's PREPARE and the like go to the server as they are */
+	bool native;        /* its server has its statements under their own names:
+	                       prepared tells what they may mean, the server which
+	                       there are */
+	bool renamed;       /* ... and SQL has taken away we know not which */
 
 	/* statements */
 	struct statements prepared;
@@ -201,6 +209,8 @@ struct session_worker {
 	                           of the statement's result anew */
 	bool fixed;             /* something did not, and must find the types
 	                           that were told before */
+	bool unit_native;       /* ... and binds what the server must know the
+	                           client's names for */
 	bool relied;            /* the unit being composed uses a statement that
 	                           its server was given under a name */
 	SLIST_HEAD(, repeat) repeats; /* spare ones */
@@ -449,8 +459,11 @@ bool session_preamble(struct session *s, struct buf *b, uint32_t pins,
 /* Parse, entered in the ledger; Close of a name, and of all that the server
  * holds too many. */
 bool session_write_parse(struct session *s, struct msgwrite *w,
-    const char *name, struct slice sql, struct slice types,
+    struct slice name, struct slice sql, struct slice types,
     struct hash128 hash, unsigned flags) PG_MUST_CHECK;
+/* Note that the message to be entered next, with LEDGER_NAME, changes what the
+ * name means. */
+void session_naming(struct session *s, struct slice name);
 bool session_write_close(struct session *s, struct msgwrite *w,
     const char *name) PG_MUST_CHECK;
 bool session_write_evictions(struct session *s, struct msgwrite *w)
@@ -506,8 +519,15 @@ void session_repeats_free(struct session_worker *sw);
 bool session_sql_prepared(struct session *s, const struct unit *u,
     struct query *q, enum unit_result *r) PG_MUST_CHECK;
 /* The server will get such statements as they are: write to b what gives it
- * those of the session, under their own names. */
+ * those of the session, under their own names. Nothing that an error might skip
+ * may be under way. */
 bool session_go_native(struct session *s, struct buf *b) PG_MUST_CHECK;
+/* A DEALLOCATE goes to the server as it is: ALL takes effect when it completes,
+ * others now, since a PREPARE of the name may follow. */
+void session_renamed(struct session *s, const struct query *q);
+/* A Query of these pins and flags can be answered only by a server that has the
+ * session's statements under their own names. */
+bool session_needs_native(const struct session *s, const struct analysis *an);
 /* Make a statement of SQL's PREPARE amid extended messages. */
 bool session_write_declared(struct session *s, struct msgwrite *w,
     const struct statement *st, const char *name, struct hash128 hash)

@@ -110,13 +110,39 @@ struct native {
 	bool ok;
 };
 
+/* One of the protocol's. If the server does not take it any more, it does not say
+ * so before it is used, where that is possible. */
+static bool
+native_parse(struct native *n, struct slice name, struct statement *st)
+{
+	bool apart = n->s->tx == 'I' && !n->s->open_unit;
+	enum route_form form;
+	struct hash128 hash;
+	struct slice sql;
+	struct query q;
+
+	query_prepare(n->s, &q, st->sql, st, NULL);
+	if (!statement_form(&q, n->s->backend, &form))
+		form = FORM_ASIS;
+	if (!statement_physical(n->s, st, form, &sql, &hash) ||
+	    !session_write_parse(n->s, n->w, name, sql, st->types, no_hash,
+	    apart ? LEDGER_HIDE | LEDGER_MUTE : LEDGER_HIDE))
+		return false;
+	if (!apart)
+		return true;
+	msgwrite_raw(n->w, "S\0\0\0\4", 5);
+	return server_owe(n->s->server, OWED_SYNC, LEDGER_HIDE, no_hash);
+}
+
 static void
-native_declare(void *arg, struct slice name, const struct statement *st)
+native_declare(void *arg, struct slice name, struct statement *st)
 {
 	struct native *n = arg;
 	char quoted[2 * SQL_NAME_MAX + 3], *out = quoted;
 	size_t i;
 
+	if (!st->declared)
+		n->ok = n->ok && native_parse(n, name, st);
 	if (!st->declared || !n->ok)
 		return;
 	*out++ = '"';
@@ -137,6 +163,29 @@ native_declare(void *arg, struct slice name, const struct statement *st)
 		    LEDGER_HIDE | LEDGER_MUTE, no_hash);
 }
 
+void
+session_renamed(struct session *s, const struct query *q)
+{
+	struct sql_prepared text;
+
+	if (!s->native)
+		return; /* the transaction has failed */
+	if ((q->shape->an->flags & AN_MULTI) ||
+	    !sql_prepared_read(q->sql, &text))
+		s->renamed = true;
+	else if (text.kind == SQL_DEALLOCATE)
+		statements_remove(&s->prepared, &s->sw->statements,
+		    slice_str(text.name));
+}
+
+bool
+session_needs_native(const struct session *s, const struct analysis *an)
+{
+	/* Among others in one Query DISCARD ALL is refused. */
+	return (an->pins & PIN_BIT(PIN_PREPARE)) != 0 ||
+	    ((an->flags & AN_DISCARD_ALL) && s->open_unit);
+}
+
 bool
 session_go_native(struct session *s, struct buf *b)
 {
@@ -148,7 +197,6 @@ session_go_native(struct session *s, struct buf *b)
 	msgwrite_init(&w, b);
 	n.w = &w;
 	statements_each(&s->prepared, native_declare, &n);
-	statements_drop_declared(&s->prepared, &s->sw->statements);
 	s->server->has_unnamed = s->server->parse_safe = false;
 	s->native = true;
 	session_pin(s, PIN_BIT(PIN_PREPARE));
@@ -219,8 +267,8 @@ about_step(struct session *s, const struct unit *u, const struct about *a,
 		    server_owe(srv, OWED_QUERY, LEDGER_HIDE | LEDGER_STEP,
 		    a->hash);
 	} else {
-		ok = session_write_parse(s, &w, a->name, a->sql, a->st->types,
-		    a->hash, LEDGER_HIDE | LEDGER_STEP) &&
+		ok = session_write_parse(s, &w, slice_str(a->name), a->sql,
+		    a->st->types, a->hash, LEDGER_HIDE | LEDGER_STEP) &&
 		    server_owe(srv, OWED_SYNC, LEDGER_HIDE, no_hash);
 		msgwrite_raw(&w, "S\0\0\0\4", 5);
 	}
@@ -367,7 +415,7 @@ static enum unit_result
 about_deallocate(struct session *s, const struct unit *u, struct about *a)
 {
 	if (a->text.kind == SQL_DEALLOCATE_ALL) {
-		statements_clear(&s->prepared, &s->sw->statements);
+		statements_clear_named(&s->prepared, &s->sw->statements);
 		session_complete(s, u, "DEALLOCATE ALL", s->tx);
 		return UNIT_DONE;
 	}
@@ -426,10 +474,8 @@ prepare_run(struct session *s, const struct unit *u, struct about *a,
 static bool
 about_is_native(const struct session *s, const struct about *a)
 {
-	bool native = s->native || (a->text.kind == SQL_PREPARE &&
+	return s->native || (a->text.kind == SQL_PREPARE && a->st == NULL &&
 	    s->db->pool_mode == POOL_MODE_SESSION);
-
-	return native && (a->st == NULL || a->text.kind == SQL_DEALLOCATE_ALL);
 }
 
 static bool

@@ -131,16 +131,28 @@ named_free(struct htab_node *n, void *arg)
 	free(ns);
 }
 
+static size_t
+statement_cost(const struct statement *st, size_t name_len)
+{
+	return st->sql.n + st->types.n + name_len + STATEMENT_OVERHEAD;
+}
+
 void
-statements_clear(struct statements *s, struct statement_table *t)
+statements_clear_named(struct statements *s, struct statement_table *t)
 {
 	struct clear_arg a = { s, t };
 
 	htab_each(&s->named, named_free, &a);
 	htab_fini(&s->named);
 	htab_init(&s->named);
-	statement_unref(t, &s->unnamed);
-	s->bytes = 0;
+	s->bytes = s->unnamed != NULL ? statement_cost(s->unnamed, 0) : 0;
+}
+
+void
+statements_clear(struct statements *s, struct statement_table *t)
+{
+	statements_clear_named(s, t);
+	statements_drop_unnamed(s, t);
 }
 
 size_t
@@ -173,12 +185,6 @@ statements_find(const struct statements *s, struct slice name)
 		return s->unnamed;
 	ns = named_find(s, name);
 	return ns != NULL ? ns->st : NULL;
-}
-
-static size_t
-statement_cost(const struct statement *st, size_t name_len)
-{
-	return st->sql.n + st->types.n + name_len + STATEMENT_OVERHEAD;
 }
 
 void
@@ -222,7 +228,7 @@ statements_remove(struct statements *s, struct statement_table *t,
 }
 
 struct each_arg {
-	void (*fn)(void *arg, struct slice name, const struct statement *st);
+	void (*fn)(void *arg, struct slice name, struct statement *st);
 	void *arg;
 };
 
@@ -238,32 +244,11 @@ named_each(struct htab_node *n, void *arg)
 
 void
 statements_each(const struct statements *s, void (*fn)(void *arg,
-    struct slice name, const struct statement *st), void *arg)
+    struct slice name, struct statement *st), void *arg)
 {
 	struct each_arg e = { fn, arg };
 
 	htab_each((struct htab *)(uintptr_t)&s->named, named_each, &e);
-}
-
-static void
-named_drop_declared(struct htab_node *n, void *arg)
-{
-	struct named_statement *ns = htab_entry(n, struct named_statement,
-	    node);
-	struct clear_arg *a = arg;
-
-	if (!ns->st->declared)
-		return;
-	a->s->bytes -= statement_cost(ns->st, ns->len);
-	named_free(n, a);
-}
-
-void
-statements_drop_declared(struct statements *s, struct statement_table *t)
-{
-	struct clear_arg a = { s, t };
-
-	htab_each(&s->named, named_drop_declared, &a);
 }
 
 void

@@ -76,6 +76,8 @@ void statement_unref(struct statement_table *t, struct statement **st);
 
 void statements_init(struct statements *s);
 void statements_clear(struct statements *s, struct statement_table *t);
+/* All but the unnamed one, as DEALLOCATE ALL does. */
+void statements_clear_named(struct statements *s, struct statement_table *t);
 size_t statements_count(const struct statements *s);
 /* name empty: the unnamed one. NULL: none. Borrowed. */
 struct statement *statements_find(const struct statements *s,
@@ -87,10 +89,7 @@ void statements_remove(struct statements *s, struct statement_table *t,
     struct slice name);
 /* Each name with its statement. */
 void statements_each(const struct statements *s, void (*fn)(void *arg,
-    struct slice name, const struct statement *st), void *arg);
-/* Those of SQL's PREPARE go. */
-void statements_drop_declared(struct statements *s,
-    struct statement_table *t);
+    struct slice name, struct statement *st), void *arg);
 void statements_drop_unnamed(struct statements *s, struct statement_table *t);
 
 #endif

@@ -297,6 +297,39 @@ SCRIPTS = {
         parse("s1", "SELECT 1") + run_all("s1") + sync(), WAIT,
         execute("p1") + sync(), WAIT,
         parse("s2", "SELECT 1") + run_all("s2") + sync(), query("COMMIT")],
+    "P58 a statement of Parse, named in SQL": [
+        parse("s1", "SELECT $1::int") + parse("s2", "SELECT 2") + sync(),
+        query("EXPLAIN (COSTS OFF) EXECUTE s1(1)"),
+        run_all("s1", ("7",)) + sync(), run_all("s1") + sync(),
+        query("SELECT 1; DEALLOCATE s1; EXECUTE s2"),
+        run_all("s1", ("7",)) + sync(), run_all("s2") + sync(),
+        parse("s1", "SELECT 3") + sync(), parse("s1", "SELECT 4") + sync(),
+        run_all("s1") + describe("S", "s1") + sync(), query("DISCARD ALL"),
+        run_all("s1") + sync(), parse("s1", "SELECT 5") + run_all("s1") +
+        sync()],
+    "P58 DEALLOCATE amid messages": [
+        parse("s1", "SELECT 1") + parse("s2", "SELECT 2") + sync(),
+        parse("", "DEALLOCATE s1") + run_all() + run_all("s2") +
+        run_all("s1") + sync(),
+        parse("s3", "DEALLOCATE ALL") + sync(), run_all("s2") + sync(),
+        run_all("s3") + parse("s2", "SELECT 3") + run_all("s2") + sync(),
+        run_all("s3") + sync(), run_all("s2") + sync()],
+    "P58 DEALLOCATE skipped": [
+        parse("s1", "SELECT 1") + sync(),
+        execute("none") + flush() + parse("", "DEALLOCATE s1") + run_all() +
+        sync() + run_all("s1") + sync(),
+        query("BEGIN"), execute("none") + sync() + parse("s2",
+        "DEALLOCATE s1") + run_all("s2") + sync() + run_all("s1") + sync(),
+        query("ROLLBACK"), run_all("s1") + sync(), run_all("s2") + sync()],
+    "P58 DISCARD ALL and what follows": [
+        parse("s1", "SELECT 1") + parse("s2", "DISCARD ALL") + sync() +
+        run_all("s2") + sync() + run_all("s1") + sync() +
+        query("BEGIN") + run_all("s2") + sync() + query("ROLLBACK"),
+        parse("s1", "SELECT 2") + parse("s2", "DISCARD ALL") + run_all("s2") +
+        parse("s1", "SELECT 3") + run_all("s1") + flush(), WAIT,
+        run_all("s1") + sync() + query("DISCARD ALL") + run_all("s1") +
+        sync(), parse("", "DISCARD ALL") + run_all() + sync() + run_all() +
+        sync(), query("BEGIN; DISCARD ALL"), query("ROLLBACK")],
     "P58 in extended messages": [
         group("EXECUTE q"), group("DEALLOCATE q"),
         group("PREPARE q AS SELECT 1"), group("PREPARE q AS SELECT 2"),

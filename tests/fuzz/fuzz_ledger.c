@@ -28,9 +28,11 @@ fuzz_settle(struct model *m, struct hash128 hash)
 }
 
 static void
-fuzz_lost(void *arg, struct hash128 hash)
+fuzz_lost(void *arg, const struct ledger_entry *e, bool refused PG_UNUSED)
 {
-	fuzz_settle(arg, hash);
+	CHECK(e->kind == OWED_PARSE || (e->flags & LEDGER_NAME));
+	if (e->kind == OWED_PARSE)
+		fuzz_settle(arg, e->hash);
 }
 
 static void

@@ -18,20 +18,21 @@
 static const struct hash128 none;
 
 static struct hash128 lost[LEDGER_MAX];
-static unsigned n_lost;
+static unsigned n_lost, n_refused;
 
 static void
-note_lost(void *arg, struct hash128 hash)
+note_lost(void *arg, const struct ledger_entry *e, bool refused)
 {
 	assert_ptr_equal(arg, &n_lost);
 	assert_true(n_lost < LEDGER_MAX);
-	lost[n_lost++] = hash;
+	n_refused += refused;
+	lost[n_lost++] = e->hash;
 }
 
 static void
 start(struct ledger *l)
 {
-	n_lost = 0;
+	n_lost = n_refused = 0;
 	ledger_init(l, note_lost, &n_lost);
 }
 
@@ -287,11 +288,17 @@ test_error_before_the_sync_is_there(void **state PG_UNUSED)
 	assert_int_equal(n_lost, 1);
 	push(&l, OWED_PARSE, 0, 2);
 	push(&l, OWED_QUERY, 0, 0);
+	push(&l, OWED_QUERY, LEDGER_NAME, 3);
+	push(&l, OWED_CLOSE, LEDGER_NAME, 4);
+	push(&l, OWED_CLOSE, 0, 5);
 	push(&l, OWED_EXECUTE, 0, 0);
 	assert_true(ledger_push_synth(&l, "1\0\0\0\4", 5));
 	assert_int_equal(l.count, 0);
-	assert_int_equal(n_lost, 2);
+	assert_int_equal(n_lost, 4);
+	assert_int_equal(n_refused, 1);
 	assert_int_equal(lost[1].lo, 2);
+	assert_int_equal(lost[2].lo, 3);
+	assert_int_equal(lost[3].lo, 4);
 	assert_false(ledger_take_synth(&l, &bytes));
 	assert_int_equal(message(&l, 'N'), LEDGER_ASYNC);
 	assert_int_equal(message(&l, 'C'), LEDGER_SURPRISE);

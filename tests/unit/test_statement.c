@@ -229,7 +229,7 @@ struct seen {
 };
 
 static void
-see(void *arg, struct slice name, const struct statement *st)
+see(void *arg, struct slice name, struct statement *st)
 {
 	struct seen *seen = arg;
 
@@ -238,7 +238,8 @@ see(void *arg, struct slice name, const struct statement *st)
 	seen->declared += st->declared;
 }
 
-/* SQL's PREPARE: never one with a Parse of the same bytes, and gone alone. */
+/* SQL's PREPARE: never one with a Parse of the same bytes. Names go without the
+ * unnamed one. */
 static void
 test_declared(void **state PG_UNUSED)
 {
@@ -261,11 +262,13 @@ test_declared(void **state PG_UNUSED)
 	statements_each(&s, see, &seen);
 	assert_int_equal(seen.n, 3);
 	assert_int_equal(seen.declared, 2);
-	statements_drop_declared(&s, &t);
+	statements_set(&s, &t, SLICE_LIT(""), statement_ref(b));
+	statements_clear_named(&s, &t);
 	assert_int_equal(statements_count(&s), 1);
-	assert_ptr_equal(statements_find(&s, SLICE_LIT("b")), b);
+	assert_ptr_equal(statements_find(&s, SLICE_LIT("")), b);
 	assert_null(statements_find(&s, SLICE_LIT("a")));
-	statements_remove(&s, &t, SLICE_LIT("b"));
+	assert_null(statements_find(&s, SLICE_LIT("b")));
+	statements_drop_unnamed(&s, &t);
 	assert_int_equal(s.bytes, 0);
 	statements_clear(&s, &t);
 	statement_table_fini(&t);
