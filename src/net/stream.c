@@ -173,6 +173,25 @@ stream_detach(struct stream *st)
 }
 
 void
+stream_pass(struct stream *to, struct stream *from,
+    const struct stream_ops *ops)
+{
+	CHECK(!from->borrowed && stream_is_open(from));
+	event_del(&from->rd);
+	event_del(&from->wr);
+	*to = *from;
+	to->ops = ops;
+	buf_init(&from->out, STREAM_OUT_MAX);
+	from->reading = from->write_armed = false;
+	from->ssl = NULL;
+	from->fd = -1;
+	from->failed = true;
+	stream_attach(to, to->w);
+	if (buf_len(&to->out) > 0)
+		stream_want_write(to);
+}
+
+void
 stream_close(struct stream *st)
 {
 	if (st->fd < 0)

@@ -60,6 +60,10 @@ bool stream_is_open(const struct stream *st);
  * stream must have nothing left to send. */
 void stream_detach(struct stream *st);
 void stream_attach(struct stream *st, struct worker *w);
+/* Hand an owned one over, with what it has left to send; on the same worker.
+ * from is closed. Reading is paused. */
+void stream_pass(struct stream *to, struct stream *from,
+    const struct stream_ops *ops);
 
 void stream_read_start(struct stream *st);
 void stream_read_stop(struct stream *st);

@@ -11,6 +11,7 @@
 
 #include "auth/lookup.h"
 #include "base/log.h"
+#include "session/farewell.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
 
@@ -148,6 +149,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	buf_init(&sw->text, COMPOSE_MAX);
 	htab_init(&sw->by_id);
 	TAILQ_INIT(&sw->sessions);
+	TAILQ_INIT(&sw->farewells);
 	sw->l2 = session_worker_l2(w, setup);
 	sw->self = dbstate_get("pgsluice");
 	listen_worker_init(sw);
@@ -311,6 +313,7 @@ session_layer_tick(struct worker *w, nsec_t now)
 	if (now - sw->last_second < NSEC_PER_SEC)
 		return;
 	sw->last_second = now;
+	farewell_tick(sw, now);
 	atomic_store_explicit(&w->metrics->c.shape_parses, sw->shapes.parses,
 	    memory_order_relaxed);
 	server_tick(w, now);
@@ -350,6 +353,8 @@ session_drain(struct worker *w, enum session_drain how)
 		if (session_drains(s, how))
 			session_close(s, CLOSE_SHUTDOWN, NULL);
 	}
+	if (how == DRAIN_NOW)
+		farewell_close_all(sw);
 }
 
 /* ---- for the admin layer ---------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "net/tcp.h"
 #include "pgwire/msgwrite.h"
+#include "session/farewell.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
 
@@ -304,6 +305,8 @@ session_close_as(struct session *s, enum close_reason why,
 		statement_unref(&sw->statements, &p->before);
 		free(p);
 	}
+	if (why != CLOSE_KILLED && why != CLOSE_MEMORY)
+		farewell_take(s);
 	stream_close(&s->st);
 	buf_reset(&s->in);
 	htab_remove(&sw->by_id, &s->by_id);

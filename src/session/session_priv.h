@@ -225,6 +225,7 @@ struct session_worker {
 	size_t n_changes, changes_size;
 	struct htab by_id;
 	TAILQ_HEAD(session_list, session) sessions;
+	TAILQ_HEAD(, farewell) farewells; /* oldest first, see farewell.h */
 	struct l2 *l2;          /* NULL: off */
 	struct dbstate *self;   /* of the console */
 	struct listen_worker *listen;

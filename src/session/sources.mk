@@ -11,6 +11,8 @@ libpgsluice_a_SOURCES += \
 	src/session/dbstate.c \
 	src/session/dbstate.h \
 	src/session/extended.c \
+	src/session/farewell.c \
+	src/session/farewell.h \
 	src/session/fill.c \
 	src/session/fill.h \
 	src/session/identity.c \

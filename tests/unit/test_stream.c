@@ -210,6 +210,27 @@ test_backlog_is_sent_in_order(void **state PG_UNUSED)
 	finish(&e);
 }
 
+/* What has been kept goes on from where it was. */
+static void
+test_passed_on_with_its_backlog(void **state PG_UNUSED)
+{
+	struct end e, heir;
+
+	start(&e);
+	send_much(&e);
+	heir = e;
+	stream_pass(&heir.st, &e.st, &ops);
+	assert_false(stream_is_open(&e.st));
+	assert_int_equal(stream_backlog(&e.st), 0);
+	stream_close(&e.st);
+	assert_true(heir.st.write_armed && !heir.st.reading);
+	peer_expects(&heir, MUCH);
+	turn(&heir);
+	assert_int_equal(heir.drained, 1);
+	assert_int_equal(heir.broken, 0);
+	finish(&heir);
+}
+
 static void
 test_small_sends_leave_at_once(void **state PG_UNUSED)
 {
@@ -727,6 +748,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_backlog_is_sent_in_order),
+		cmocka_unit_test(test_passed_on_with_its_backlog),
 		cmocka_unit_test(test_small_sends_leave_at_once),
 		cmocka_unit_test(test_queued_until_flushed),
 		cmocka_unit_test(test_broken_is_told_once),
