@@ -55,9 +55,15 @@ server_named(void *lessee PG_UNUSED, enum named how PG_UNUSED)
 {
 }
 
-static void
+static bool
 server_parameter(void *lessee PG_UNUSED, const char *name PG_UNUSED,
     const char *value PG_UNUSED)
+{
+	return true;
+}
+
+static void
+server_parameter_own(void *lessee PG_UNUSED)
 {
 }
 
@@ -123,6 +129,7 @@ const struct server_ops hub_server_ops = {
 	.named = server_named,
 	.copy_in = server_nothing,
 	.parameter = server_parameter,
+	.parameter_own = server_parameter_own,
 	.notification = server_notification,
 	.synced = server_synced,
 	.ready = server_ready,

@@ -179,9 +179,8 @@ ledger_error(struct ledger *l, struct ledger_entry e)
 		v = LEDGER_OWN_ERROR;
 	else if (e.flags & LEDGER_MUTE)
 		v = LEDGER_DROP;
-	else if (e.kind == OWED_QUERY && (e.flags & LEDGER_HIDE) &&
-	    !(e.flags & LEDGER_STEP))
-		/* What was sent behind it counts on its success. */
+	else if ((e.kind == OWED_QUERY && (e.flags & LEDGER_HIDE) &&
+	    !(e.flags & LEDGER_STEP)) || (e.flags & LEDGER_VITAL))
 		return LEDGER_SURPRISE;
 	l->unsure |= l->copy_sync;
 	ledger_end_copy(l);

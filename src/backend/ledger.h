@@ -30,6 +30,8 @@ enum {
 	LEDGER_MUTE = 1 << 3,    /* HIDE, and errors and notices too */
 	LEDGER_STEP = 1 << 4,    /* QUERY or PARSE: HIDE, but an error is the client's, with the
 	                            ReadyForQuery behind it */
+	LEDGER_VITAL = 1 << 6,   /* HIDE, and what is sent behind it counts on its
+	                            success, as for any hidden QUERY */
 	LEDGER_NAME = 1 << 5     /* PARSE, CLOSE or QUERY: a name of the client's means
 	                            something else if it is done */
 };

@@ -78,6 +78,7 @@ server_reclaim(struct deferred *d)
 	buf_reset(&s->in);
 	vars_unref(&s->vars);
 	free(s->app_name);
+	free(s->app_born);
 	s->magic = 0;
 	free(s);
 }
@@ -179,6 +180,7 @@ server_take_over(struct pool *pool, struct worker *w, PGconn *conn,
 {
 	struct server *s = x_calloc(1, sizeof(*s));
 	SSL *ssl = PQgetssl(conn);
+	const char *name;
 
 	s->magic = SERVER_MAGIC;
 	s->state = SERVER_IDLE;
@@ -187,6 +189,8 @@ server_take_over(struct pool *pool, struct worker *w, PGconn *conn,
 	s->conn = conn;
 	s->cancel = PQgetCancel(conn);
 	s->pid = PQbackendPID(conn);
+	name = PQparameterStatus(conn, "application_name");
+	s->app_born = x_strdup(name != NULL ? name : "");
 	s->scope = scope;
 	s->tx = 'I';
 	s->born = s->used = clock_mono();

@@ -59,8 +59,11 @@ struct server_ops {
 	void (*copy_in)(void *lessee);
 	/* NotificationResponse. false: not for the client. */
 	bool (*notification)(void *lessee, const char *body, size_t n);
-	/* ParameterStatus. */
-	void (*parameter)(void *lessee, const char *name, const char *value);
+	/* ParameterStatus. false: not for the client. */
+	bool (*parameter)(void *lessee, const char *name, const char *value);
+	/* What came before one that was not has been handed on: the lessee may
+	 * say something in its place. */
+	void (*parameter_own)(void *lessee);
 	/* ReadyForQuery, before it is forwarded. */
 	void (*synced)(void *lessee, char status);
 	/* ReadyForQuery was forwarded and nothing more is owed. */
@@ -117,7 +120,8 @@ struct server {
 	uint64_t sequences_of;  /* whose values of sequences it
 	                           remembers, see sequence.c; 0: nobody's */
 	struct vars *vars;      /* what sessions have set since it was born */
-	char *app_name;         /* application_name last set by us, or NULL */
+	char *app_name;         /* application_name now, or NULL: not known */
+	char *app_born;         /* ... and where RESET leads */
 	const struct server_ops *ops;
 	void *lessee;
 	struct server_orphan *orphan;

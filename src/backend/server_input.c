@@ -72,9 +72,9 @@ server_parameter(struct server *s, const struct frame *f)
 	    slice_eq_str(name, "application_name")))
 		return LEDGER_DROP;
 	if (s->ops != NULL)
-		s->ops->parameter(s->lessee, name.p, value.p);
-	else
-		s->settings_changed = true;
+		return s->ops->parameter(s->lessee, name.p, value.p) ?
+		    LEDGER_ASYNC : LEDGER_DROP;
+	s->settings_changed = true;
 	return LEDGER_ASYNC;
 }
 
@@ -302,6 +302,8 @@ server_input(struct server *s, const char *p, size_t n)
 		if (v == LEDGER_DROP || v == LEDGER_OWN_ERROR) {
 			server_forward(s, p + run, pos - run);
 			run = pos + here;
+			if (f.type == 'S' && s->ops != NULL)
+				s->ops->parameter_own(s->lessee);
 		}
 		s->body_left = f.size - here;
 		s->body_pass = run <= pos;

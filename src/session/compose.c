@@ -21,6 +21,44 @@ static const struct hash128 unnamed_mark = { 1, 1 };
 /* Name of a statement that no client can mean. */
 static const struct hash128 taken_mark = { UINT64_MAX, UINT64_MAX };
 
+/* The BEGIN that was held back, in the form in which it came: messages leave a
+ * portal. */
+static bool
+write_begin(struct session *s, struct msgwrite *w)
+{
+	static const char rest[] = "B\0\0\0\014\0\0\0\0\0\0\0\0"
+	    "E\0\0\0\011\0\0\0\0\0" "S\0\0\0\004";
+	const unsigned vital = LEDGER_HIDE | LEDGER_VITAL;
+	struct server *srv = s->server;
+	bool ok;
+
+	if (s->held_extended) {
+		ok = session_write_parse(s, w, SLICE_LIT(""),
+		    slice_str(s->held_begin), slice_make(NULL, 0), no_hash,
+		    vital | LEDGER_UNNAMED) &&
+		    server_owe(srv, OWED_BIND, vital, no_hash) &&
+		    server_owe(srv, OWED_EXECUTE, vital, no_hash) &&
+		    server_owe(srv, OWED_SYNC, vital, no_hash);
+		msgwrite_raw(w, rest, sizeof(rest) - 1);
+	} else {
+		msgwrite_query(w, slice_str(s->held_begin));
+		ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash);
+	}
+	free(s->held_begin);
+	s->held_begin = NULL;
+	srv->has_unnamed = false;
+	return ok;
+}
+
+/* Inside of a transaction, with nothing under way: RESET in it may have given the
+ * server a name that is not the session's. */
+static bool
+app_is_reset(const struct session *s)
+{
+	return s->set.app_reset && s->server->tx == 'T' && !s->open_unit &&
+	    ledger_empty(&s->server->owed);
+}
+
 bool
 session_preamble(struct session *s, struct buf *b, uint32_t pins,
     uint32_t flags)
@@ -29,7 +67,8 @@ session_preamble(struct session *s, struct buf *b, uint32_t pins,
 	const char *app = s->app_name != NULL ? s->app_name : "", *p;
 	struct msgwrite w;
 	struct buf t;
-	bool ok = true, fresh = srv->tx == 'I' && ledger_empty(&srv->owed);
+	bool ok = true, fresh = srv->tx == 'I' && ledger_empty(&srv->owed) &&
+	    !s->open_unit;
 
 	if (s->repeat != NULL && !s->repeating)
 		session_forget_unit(s);
@@ -40,7 +79,8 @@ session_preamble(struct session *s, struct buf *b, uint32_t pins,
 		flags |= AN_TX_BEGIN;
 	if (ok && (pins | flags) != 0)
 		ok = session_sequences(s, &w, pins, flags, fresh);
-	if (ok && fresh && (srv->app_name == NULL || strcmp(srv->app_name, app) != 0)) {
+	if (ok && (fresh || app_is_reset(s)) && (srv->app_name == NULL ||
+	    strcmp(srv->app_name, app) != 0)) {
 		buf_init(&t, 4096);
 		ok = buf_append(&t, "SET application_name = E'", 25);
 		/* Doubled, since some client encodings forbid \'. */
@@ -59,13 +99,8 @@ session_preamble(struct session *s, struct buf *b, uint32_t pins,
 		free(srv->app_name);
 		srv->app_name = x_strdup(app);
 	}
-	if (ok && s->held_begin != NULL) {
-		msgwrite_query(&w, slice_str(s->held_begin));
-		ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash);
-		free(s->held_begin);
-		s->held_begin = NULL;
-		srv->has_unnamed = false;
-	}
+	if (ok && s->held_begin != NULL)
+		ok = write_begin(s, &w);
 	/* The transaction failed before it had a server: let this one know. */
 	if (ok && fresh && s->tx == 'E') {
 		msgwrite_query(&w, SLICE_LIT("BEGIN"));
@@ -304,6 +339,62 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	return true;
 }
 
+/* Does the server refuse these values, before it looks at the state of the
+ * transaction? Where it is sure; n: how many the statement takes. */
+static bool
+bind_misfits(const struct wire_bind *b, const struct query *q, unsigned *n)
+{
+	const struct analysis *an = q->shape->an;
+	unsigned typed = (unsigned)(q->stmt->types.n / 4);
+
+	if (q->stmt->declared || (an->flags & AN_MULTI))
+		return false;
+	switch ((int)an->kind) {
+	case STMT_SELECT:
+	case STMT_INSERT:
+	case STMT_UPDATE:
+	case STMT_DELETE:
+	case STMT_MERGE:
+		break;
+	default:
+		if (an->kind == STMT_UNPARSED || an->n_params > 0)
+			return false;
+	}
+	*n = an->n_params > typed ? an->n_params : typed;
+	return b->n_params != *n || (b->n_param_formats > 1 &&
+	    b->n_param_formats != b->n_params);
+}
+
+/* Such a Bind where the transaction has failed, or may have by then: there the
+ * server can be given no statement that it has not got but one that ends a
+ * transaction, and it says the same of that. */
+static bool
+write_misfit(struct session *s, struct msgwrite *w, const struct wire_bind *b,
+    unsigned n)
+{
+	static const char int4[] = { 0, 0, 0, 23 };
+	char name[PREPARED_NAME_LEN + 1];
+
+	prepared_name(taken_mark, name);
+	if (!session_write_close(s, w, name))
+		return false;
+	msgwrite_begin(w, 'P');
+	msgwrite_str(w, name);
+	msgwrite_str(w, "ROLLBACK");
+	msgwrite_u16(w, (uint16_t)n);
+	for (; n > 0; n--)
+		msgwrite_bytes(w, int4, sizeof(int4));
+	msgwrite_end(w);
+	if (!server_owe(s->server, OWED_PARSE, LEDGER_HIDE, no_hash))
+		return false;
+	msgwrite_begin(w, 'B');
+	msgwrite_slice(w, b->portal);
+	msgwrite_str(w, name);
+	msgwrite_bytes(w, b->rest.p, b->rest.n);
+	msgwrite_end(w);
+	return server_owe_named(s->server, OWED_BIND, b->statement);
+}
+
 /* b: f taken apart. */
 static bool
 extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
@@ -313,6 +404,7 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	enum route_form form;
 	struct query q;
 	bool sent, native;
+	unsigned n;
 
 	if (st == NULL || (s->renamed && b->statement.n > 0)) {
 		/* Perhaps one of SQL's PREPARE: it may do anything. */
@@ -338,6 +430,9 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 		form = FORM_ASIS;
 	query_remember(s, st->sql, form);
 	native = s->native && b->statement.n > 0;
+	if (!native && s->tx != 'I' && !s->server->parse_safe &&
+	    f->type == 'B' && bind_misfits(b, &q, &n))
+		return write_misfit(s, w, b, n);
 	if (!native && !ensure_prepared(s, w, st, b->statement.n == 0 &&
 	    !s->sw->promoted, form, LEDGER_HIDE, name, &sent))
 		return false;

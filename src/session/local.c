@@ -95,6 +95,7 @@ local_begin(struct session *s, const struct unit *u, const struct query *q)
 
 	free(s->held_begin);
 	s->held_begin = x_strndup(q->sql.p, q->sql.n);
+	s->held_extended = u->first != 'Q';
 	s->tx_dirty = scope == NULL || !scope->read_committed;
 	s->tx_began = s->started;
 	session_complete(s, u, local_first_word(q, "start") ?

@@ -325,17 +325,33 @@ relay_notification(void *lessee, const char *body, size_t n)
 	return session_listen_own(lessee, body, n);
 }
 
-static void
+/* What the client is to believe of it; false: nothing new, or not in the server's
+ * words. */
+static bool
+relay_app_name(struct session *s, const char *value)
+{
+	struct server *srv = s->server;
+	const char *now = s->app_name != NULL ? s->app_name : "";
+	const char *born = s->app_born != NULL ? s->app_born : now;
+	bool reset = s->set.app_reset && strcmp(value, srv->app_born) == 0;
+
+	free(srv->app_name);
+	srv->app_name = x_strdup(value);
+	if (strcmp(reset ? born : value, now) == 0)
+		return false;
+	/* born may be what it was. */
+	s->app_news = reset;
+	session_set_app_name(s, reset ? born : value);
+	return !reset;
+}
+
+static bool
 relay_parameter(void *lessee, const char *name, const char *value)
 {
 	struct session *s = lessee;
 
-	if (strcmp(name, "application_name") == 0) {
-		session_set_app_name(s, value);
-		free(s->server->app_name);
-		s->server->app_name = x_strdup(s->app_name);
-		return;
-	}
+	if (strcmp(name, "application_name") == 0)
+		return relay_app_name(s, value);
 	/* What the lexer and the router must know at once. */
 	if (strcmp(name, "standard_conforming_strings") == 0)
 		s->backslashes = strcmp(value, "on") != 0;
@@ -345,6 +361,25 @@ relay_parameter(void *lessee, const char *name, const char *value)
 	 * and its results may look different from now on. */
 	if (!session_is_pinned(s) && !s->tx_dirty)
 		s->server->settings_changed = true;
+	return true;
+}
+
+static void
+relay_parameter_own(void *lessee)
+{
+	struct session *s = lessee;
+	struct msgwrite w;
+	struct buf b;
+
+	if (!s->app_news)
+		return;
+	s->app_news = false;
+	buf_init(&b, 256);
+	msgwrite_init(&w, &b);
+	msgwrite_param_status(&w, "application_name", s->app_name);
+	CHECK(!w.failed);
+	session_send(s, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
 }
 
 /* The writes of the transaction that ended. More may be on their way behind
@@ -543,6 +578,7 @@ const struct server_ops session_server_ops = {
 	.copy_in = relay_copy_in,
 	.notification = relay_notification,
 	.parameter = relay_parameter,
+	.parameter_own = relay_parameter_own,
 	.synced = relay_synced,
 	.ready = relay_ready,
 	.quiet = relay_quiet,

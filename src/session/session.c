@@ -138,7 +138,10 @@ session_set_app_name(struct session *s, const char *value)
 {
 	char *p;
 
-	free(s->app_name);
+	if (s->login == NULL && s->app_born == NULL)
+		s->app_born = s->app_name != NULL ? s->app_name : x_strdup("");
+	else
+		free(s->app_name);
 	s->app_name = x_strndup(value, strnlen(value, 63));
 	for (p = s->app_name; *p != '\0'; p++)
 		if (*p < 32 || *p > 126)
@@ -207,6 +210,7 @@ session_reclaim(struct deferred *d)
 	free(s->dbname);
 	free(s->peer);
 	free(s->app_name);
+	free(s->app_born);
 	free(s->startup);
 	session_forget_identity(s);
 	free(s->held_begin);

@@ -68,7 +68,8 @@ struct parsing {
 };
 
 /* Bits of session.over besides pin reasons. */
-#define OVER_ASKED (1u << 31) /* a DISCARD ALL was sent and may not be answered */
+#define OVER_ASKED (1u << 31) /* a DISCARD ALL or RESET was sent that may not be
+                                 answered */
 #define OVER_ALONE (1u << 30) /* ... with nothing else in its unit */
 #define OVER_ALL (1u << 29)   /* ... and has completed: no pin is left */
 
@@ -96,6 +97,8 @@ struct session {
 
 	/* who */
 	char *user, *dbname, *peer, *app_name;
+	bool app_news;      /* app_name has not been told yet */
+	char *app_born;     /* application_name at login; NULL: as now */
 	char *startup;      /* settings of the startup packet, see pool_get() */
 	size_t startup_len;
 	struct login *login;     /* until logged in */
@@ -137,6 +140,7 @@ struct session {
 	bool skip_to_sync;  /* we answered an error of our own */
 	bool refused;       /* ... to the unit at hand */
 	char *held_begin;   /* BEGIN not yet sent to any server */
+	bool held_extended; /* ... which came in extended messages */
 	unsigned completed; /* commands completed since the last ReadyForQuery */
 	nsec_t tx_began;    /* while tx is not I: arrival of its first statement */
 	bool rolled_back;   /* the last of them was ROLLBACK */
@@ -252,7 +256,7 @@ void session_close_as(struct session *s, enum close_reason why,
 /* Bytes for the client; on failure the session closes. */
 void session_send(struct session *s, const void *p, size_t n);
 void session_sendv(struct session *s, const struct iovec *iov, int n);
-/* As PostgreSQL keeps it: at most 63 bytes, anything but printable ASCII is
+/* application_name as told to the client last. As PostgreSQL keeps it: at most 63 bytes, anything but printable ASCII is
  * replaced. (It is sent to servers in statements of our own.) */
 void session_set_app_name(struct session *s, const char *value);
 static inline bool

@@ -94,13 +94,26 @@ name_is_tracked(const char *name)
 	return true;
 }
 
+/* The server's application_name may become that of its own connection: the client
+ * shall see the one that it came with. */
+static void
+settings_reset_app(struct session *s)
+{
+	s->set.app_reset = true;
+	s->over |= OVER_ASKED;
+}
+
 static void
 settings_touch(struct session *s, const char *name, bool reset)
 {
 	/* Each server is told it before a statement, and tells when it
 	 * changes; those of the transaction end with it. */
-	if (strcmp(name, "application_name") == 0 ||
-	    strncmp(name, "transaction_", 12) == 0)
+	if (strcmp(name, "application_name") == 0) {
+		if (reset)
+			settings_reset_app(s);
+		return;
+	}
+	if (strncmp(name, "transaction_", 12) == 0)
 		return;
 	if (!name_is_tracked(name) || !names_add(&s->set.touched, name)) {
 		session_pin(s, PIN_BIT(PIN_SETTING));
@@ -169,8 +182,10 @@ settings_note(struct session *s, const struct query *q)
 		else
 			session_pin(s, PIN_BIT(PIN_SETTING));
 	}
-	if (an->flags & (AN_RESET_ALL | AN_DISCARD_ALL))
+	if (an->flags & (AN_RESET_ALL | AN_DISCARD_ALL)) {
 		settings_touch_all(s);
+		settings_reset_app(s);
+	}
 	if (an->flags & AN_SET_LOCAL)
 		s->set.local = true;
 	s->tx_dirty = true;
@@ -186,7 +201,7 @@ settings_are_unsure(const struct session *s)
 void
 settings_transaction_ended(struct session *s)
 {
-	s->set.local = false;
+	s->set.local = s->set.app_reset = false;
 }
 
 /* ---- asking -------------------------------------------------------------------------- */

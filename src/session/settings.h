@@ -42,6 +42,7 @@ struct settings {
 	struct setting_names touched;  /* may be others since */
 	struct setting_names asked;    /* the server is being asked for */
 	bool local;                    /* SET LOCAL in this transaction */
+	bool app_reset;                /* ... application_name may be reset in it */
 	uint64_t salt;                 /* see settings_mark() */
 	/* The last scope made, and of what. */
 	const struct scope *base, *scope;

@@ -464,6 +464,12 @@ test_error_of_a_hidden_request(void **state PG_UNUSED)
 	push(&l, OWED_QUERY, 0, 0);
 	assert_int_equal(message(&l, 'E'), LEDGER_SURPRISE);
 	finish(&l);
+	start(&l);
+	push(&l, OWED_EXECUTE, LEDGER_HIDE | LEDGER_VITAL, 0);
+	push(&l, OWED_SYNC, LEDGER_HIDE, 0);
+	push(&l, OWED_QUERY, 0, 0);
+	assert_int_equal(message(&l, 'E'), LEDGER_SURPRISE);
+	finish(&l);
 	/* One that is meant to fail. */
 	start(&l);
 	push(&l, OWED_QUERY, LEDGER_HIDE | LEDGER_MUTE, 0);
