@@ -6,7 +6,8 @@ import pytest
 
 import rawpg
 from harness import bound
-from rawpg import bind, close, execute, parse, query, sqlstates, sync, text_rows
+from rawpg import (bind, close, describe, execute, parse, query, sqlstates,
+                   sync, text_rows, types)
 
 CONF = """
 auth = "trust"
@@ -108,3 +109,27 @@ def test_a_skipped_parse_of_the_unnamed_statement(make, together):
             return
         for data, answer in parts:
             assert said(c, data) == answer, data
+
+
+@pytest.mark.parametrize("how", ["bind", "describe", "parse"])
+def test_a_statement_that_was_to_go_is_there(make, how):
+    """A Close of ours that an error skipped: the server's 42P05 about a name
+    that no client asked for is mended, whatever meets it."""
+    sluice = make(kept=10)
+    text = "SELECT 'a'"
+    ask, answer = {
+        "bind": (bound("a"), "2DCZ"),
+        "describe": (describe("S", "a") + sync(), "tTZ"),
+        "parse": (parse("b", text) + bound("b"), "12DCZ")}[how]
+    with client(sluice) as c:
+        said(c, parse("a", text) + sync())
+        for n in range(9):
+            said(c, parse(f"more{n}", f"SELECT {n}") + sync())
+        # One too many, so the oldest has to go.
+        assert said(c, NONE + parse("x", "SELECT 'x'") + sync()) == (
+            [], ["34000"])
+        with sluice.counting(prepared_mended=1):
+            c.send(ask)
+            assert types(c.read_until_ready()) == answer
+        for name in "ab" if how == "parse" else "a":
+            assert said(c, bound(name)) == ([("a",)], [])
