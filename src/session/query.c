@@ -297,7 +297,8 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 		goto fail;
 	if (unlikely(q->shape->an->flags & AN_DISCARD_ALL))
 		s->over |= native ? OVER_ASKED : OVER_ASKED | OVER_ALONE;
-	if (unlikely(s->open_unit) && s->prepared.unnamed != NULL) {
+	if (unlikely(s->open_unit) && u->first == 'Q' &&
+	    s->prepared.unnamed != NULL) {
 		session_naming(s, slice_make(NULL, 0));
 		flags = LEDGER_NAME;
 	}
@@ -319,8 +320,10 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 	query_note(s, q);
 	query_note_settings(s, q);
 	query_remember(s, q->sql, q->where.form);
-	s->server->has_unnamed = false;
-	statements_drop_unnamed(&s->prepared, &s->sw->statements);
+	if (u->first == 'Q') { /* a FunctionCall leaves it */
+		s->server->has_unnamed = false;
+		statements_drop_unnamed(&s->prepared, &s->sw->statements);
+	}
 	s->series = query_series(s, q, s->backend, o);
 	if (buf_len(b) > 0) {
 		iov[n].iov_base = buf_head(b);

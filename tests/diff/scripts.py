@@ -73,6 +73,10 @@ SCRIPTS = {
     "P18 the unnamed lives over Sync": [
         parse("", "SELECT 1") + sync(), run_all() + sync(),
         run_all() + sync()],
+    "P18 the unnamed lives over a FunctionCall": [
+        parse("", "SELECT 1") + message("F", b"\0\0\0\xb1" + FUNCTION) +
+        run_all() + sync(), message("F", b"\0\0\0\1" + FUNCTION), WAIT,
+        run_all() + sync()],
     "P18 a name is taken": [
         parse("s1", "SELECT 1") + sync(), WAIT,
         parse("s1", "SELECT 2") + sync(), WAIT,
@@ -209,6 +213,10 @@ SCRIPTS = {
         run_all("s1", ("1",), formats=(0, 0)) + sync(), query("ROLLBACK"),
         run_all("s1", ("1",)) + sync(), query("BEGIN"), query("SELECT 1/0"),
         run_all("s1") + sync(), query("ROLLBACK")],
+    "P22 values that do not fit, behind a BEGIN under way": [
+        parse("s1", "SELECT 1") + sync(), WAIT, run_all("s1") + sync() +
+        group("BEGIN") + run_all("s1", results=(0, 0, 0)) + sync() +
+        run_all("s1", ("1",)) + sync() + query("ROLLBACK")],
     "P33 ends without a beginning": [query("COMMIT"), query("ROLLBACK"),
                                      group("COMMIT"), group("ABORT")],
     "P33 a procedure that commits": [
