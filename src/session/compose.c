@@ -431,7 +431,7 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	query_remember(s, st->sql, form);
 	native = s->native && b->statement.n > 0;
 	if (!native && !s->server->parse_safe && f->type == 'B' &&
-	    bind_misfits(b, &q, &n))
+	    s->sw->instead.n == 0 && bind_misfits(b, &q, &n))
 		return write_misfit(s, w, b, n);
 	if (!native && !ensure_prepared(s, w, st, b->statement.n == 0 &&
 	    !s->sw->promoted, form, LEDGER_HIDE, name, &sent))

@@ -129,6 +129,17 @@ def test_as_postgresql_says_it(pg, db, sluice):
     assert sluice.count("pins") == 0
 
 
+def test_in_a_transaction_by_messages(sluice):
+    """The values of EXECUTE stand in its text: Bind needs none."""
+    with raw(sluice) as c:
+        c.ask("PREPARE p (int) AS SELECT $1 + 1")
+        c.ask("BEGIN")
+        for n in range(3):
+            c.send(rawpg.parse("", f"EXECUTE p ({n})") + bound())
+            assert rawpg.text_rows(c.read_until_ready()) == [(str(n + 1),)]
+        c.ask("ROLLBACK")
+
+
 @pytest.mark.parametrize("mode", ["simple", "extended"])
 def test_it_follows_to_every_server(sluice, mode):
     def ask(c, sql):
