@@ -430,7 +430,9 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 		form = FORM_ASIS;
 	query_remember(s, st->sql, form);
 	native = s->native && b->statement.n > 0;
+	/* An unnamed one that was sent last may be refused. */
 	if (!native && !s->server->parse_safe && f->type == 'B' &&
+	    (b->statement.n > 0 || !s->server->has_unnamed) &&
 	    s->sw->instead.n == 0 && bind_misfits(b, &q, &n))
 		return write_misfit(s, w, b, n);
 	if (!native && !ensure_prepared(s, w, st, b->statement.n == 0 &&

@@ -213,6 +213,10 @@ SCRIPTS = {
         run_all("s1", ("1",), formats=(0, 0)) + sync(), query("ROLLBACK"),
         run_all("s1", ("1",)) + sync(), query("BEGIN"), query("SELECT 1/0"),
         run_all("s1") + sync(), query("ROLLBACK")],
+    "P22 values that do not fit a statement refused": [
+        parse("", "SELECT $1::int") + sync(), WAIT,
+        parse("", "SELEC") + sync() + run_all() + sync(), WAIT,
+        parse("", "SELECT $1::nothing") + sync() + run_all() + sync()],
     "P22 values that do not fit, behind a BEGIN under way": [
         parse("s1", "SELECT 1") + sync(), WAIT, run_all("s1") + sync() +
         group("BEGIN") + run_all("s1", results=(0, 0, 0)) + sync() +
