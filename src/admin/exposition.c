@@ -373,19 +373,23 @@ static void
 exposition_metrics(struct prom *p, const struct control *c)
 {
 	struct metrics **all = x_calloc(c->n_workers, sizeof(struct metrics *));
-	struct hist_view v;
+	struct hist_view wait, lag;
 	unsigned i;
 
-	memset(&v, 0, sizeof(v));
+	memset(&wait, 0, sizeof(wait));
+	memset(&lag, 0, sizeof(lag));
 	for (i = 0; i < c->n_workers; i++) {
 		all[i] = c->workers[i]->metrics;
-		hist_merge(&v, &all[i]->wait);
+		hist_merge(&wait, &all[i]->wait);
+		hist_merge(&lag, &all[i]->lag);
 	}
 	metrics_sum_counters(all, c->n_workers, exposition_counter, p);
 	exposition_closes(p, c);
 	exposition_series(p, all, c->n_workers);
 	exposition_family(p, FAMILY_SERVER_WAIT);
-	prom_histogram(p, families[FAMILY_SERVER_WAIT].name, NULL, 0, &v);
+	prom_histogram(p, families[FAMILY_SERVER_WAIT].name, NULL, 0, &wait);
+	exposition_family(p, FAMILY_WORKER_LAG);
+	prom_histogram(p, families[FAMILY_WORKER_LAG].name, NULL, 0, &lag);
 	free(all);
 }
 

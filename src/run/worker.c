@@ -17,7 +17,7 @@
 
 #include "base/log.h"
 
-#define TICK_MS 100
+#define TICK (100 * NSEC_PER_MSEC)
 
 static void
 worker_on_wake(evutil_socket_t fd, short what PG_UNUSED, void *arg)
@@ -43,20 +43,24 @@ static void
 worker_on_tick(evutil_socket_t fd, short what PG_UNUSED, void *arg)
 {
 	struct worker *w = arg;
-	nsec_t now = clock_mono();
-	uint64_t n;
+	nsec_t now = clock_mono(), late;
+	uint64_t n = 0;
 
 	CHECK_MAGIC(w, WORKER_MAGIC);
 	if (read(fd, &n, sizeof(n)) < 0)
 		CHECK(errno == EAGAIN || errno == EINTR);
-	if (w->last_tick != 0 && now - w->last_tick > NSEC_PER_SEC +
-	    TICK_MS * NSEC_PER_MSEC) {
+	w->now = now;
+	if (n == 0)
+		return;
+	/* As long as this one, whatever else is ready may have waited. */
+	late = now > w->tick_due ? now - w->tick_due : 0;
+	w->tick_due += n * TICK;
+	hist_record(&w->metrics->lag, late);
+	if (late > NSEC_PER_SEC) {
 		stat_add(&w->metrics->c.loop_stalls, 1);
 		log_warn("worker", "msg=\"event loop stalled\" worker=%u ms=%llu",
-		    w->id, (unsigned long long)((now - w->last_tick) /
-		    NSEC_PER_MSEC));
+		    w->id, (unsigned long long)(late / NSEC_PER_MSEC));
 	}
-	w->last_tick = w->now = now;
 	atomic_fetch_add_explicit(&w->beats, 1, memory_order_relaxed);
 	w->tick(w, now);
 }
@@ -128,17 +132,18 @@ void
 worker_start(struct worker *w, size_t stack,
     void (*tick)(struct worker *w, nsec_t now))
 {
-	static const struct itimerspec period = {
-		.it_interval.tv_nsec = TICK_MS * NSEC_PER_MSEC,
-		.it_value.tv_nsec = TICK_MS * NSEC_PER_MSEC,
-	};
+	struct itimerspec period = { .it_interval.tv_nsec = TICK };
 	pthread_attr_t attr;
 
 	w->tick = tick;
+	w->tick_due = clock_mono() + TICK;
+	period.it_value.tv_sec = (time_t)(w->tick_due / NSEC_PER_SEC);
+	period.it_value.tv_nsec = (long)(w->tick_due % NSEC_PER_SEC);
 	w->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK |
 	    TFD_CLOEXEC);
 	CHECK(w->tick_fd >= 0);
-	CHECK(timerfd_settime(w->tick_fd, 0, &period, NULL) == 0);
+	CHECK(timerfd_settime(w->tick_fd, TFD_TIMER_ABSTIME, &period,
+	    NULL) == 0);
 	worker_event_set(w, &w->tick_ev, w->tick_fd, EV_READ | EV_PERSIST,
 	    worker_on_tick, w);
 	event_add(&w->tick_ev, NULL);

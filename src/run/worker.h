@@ -57,7 +57,7 @@ struct worker {
 	int wake_fd, tick_fd;
 	struct event wake_ev, tick_ev, reclaim_ev;
 	STAILQ_HEAD(, deferred) deferred;
-	nsec_t last_tick;
+	nsec_t tick_due; /* when the next one should run */
 	void (*tick)(struct worker *w, nsec_t now);
 };
 

@@ -30,6 +30,7 @@ struct metrics { /* one per worker */
 	_Atomic uint64_t closes[CLOSE_SLOTS]; /* of clients, by enum close_reason */
 	_Atomic(struct hist *) series[SERIES_MAX]; /* made at first use by the writer */
 	struct hist wait;  /* for a server */
+	struct hist lag;   /* of the worker's ticks */
 };
 
 /* Single writer: a plain load and store, no locked instruction. */

@@ -38,6 +38,7 @@ FAMILY(L2_CORRUPT, "pgsluice_l2_corrupt_total", "counter", "", "Entries that did
 FAMILY(L2_BREAKER, "pgsluice_l2_breaker_opens_total", "counter", "", "Times the circuit breaker opened")
 FAMILY(QUERY_DURATION, "pgsluice_query_duration_seconds", "histogram", "route, variant, backend, outcome", "Time from a statement's arrival to the end of its answer")
 FAMILY(SERVER_WAIT, "pgsluice_server_wait_seconds", "histogram", "", "Time statements waited for a server")
+FAMILY(WORKER_LAG, "pgsluice_worker_lag_seconds", "histogram", "", "How late the ticks of workers came, ten a second each: what sessions wait for because a worker is busy")
 FAMILY(LOG_DROPPED, "pgsluice_log_lines_dropped_total", "counter", "", "Log lines lost because the log was not read fast enough")
 FAMILY(RSS, "process_resident_memory_bytes", "gauge", "", "Resident memory")
 FAMILY(CPU, "process_cpu_seconds_total", "counter", "", "CPU time, user and system")

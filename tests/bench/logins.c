@@ -2,16 +2,18 @@
  *
  * A storm of logins, and what those who are logged in notice of it.
  *
- *	logins HOST PORT DATABASE USER PASSWORD THREADS SECONDS
+ *	logins HOST PORT OTHER_PORT DATABASE USER PASSWORD THREADS SECONDS
  *
  * Threads log in and out again, one connection at a time each, by SCRAM-SHA-256
  * or a password in clear, whatever is asked for; the salted password is
  * remembered, so that this side does no PBKDF2 and is not what limits.  Probes
  * are clients logged in before: each asks a millisecond after its last answer
  * for something that needs no server (BEGIN, then ROLLBACK), so an answer that
- * takes long is a worker that was busy with something else.  The storm runs at
- * a lower priority than the probes, as if it came from another machine.  Prints
- * logins a second and percentiles; exit status 1 if a login failed.
+ * takes long is a worker that was busy with something else, or a machine that
+ * was.  To tell the two apart, the storm goes over a second pgsluice first, at
+ * OTHER_PORT: as much CPU time is taken then, but by another process.  The storm
+ * runs at a lower priority than the probes, as if it came from another machine.
+ * Prints logins a second and percentiles; exit status 1 if a login failed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,13 +39,21 @@
 #define STORM_NICE 10
 #define KEY 32
 
-static struct sockaddr_in server;
+enum phase { CALM, ELSEWHERE, STORM, PHASES };
+
+struct answers {
+	struct latency times;
+	uint64_t most;
+};
+
+static struct sockaddr_in server, other;
 static const char *database, *user, *password;
-static atomic_bool storming, stopping;
+static _Atomic enum phase phase;
+static atomic_bool blowing, stopping;
 static atomic_ulong failures;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct latency logins, calm, storm;
-static uint64_t calm_max, storm_max;
+static struct latency logins[PHASES];
+static struct answers answers[PHASES];
 
 static uint64_t
 now_ns(void)
@@ -64,14 +74,14 @@ die(const char *what)
 /* ---- messages ---- */
 
 static int
-dial(void)
+dial(const struct sockaddr_in *to)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 
 	if (fd < 0)
 		die("socket");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (struct sockaddr *)&server, sizeof(server)) != 0) {
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0) {
 		close(fd);
 		return -1;
 	}
@@ -196,11 +206,11 @@ scram_first(int fd, const char *bare)
 
 /* Log in: the connection, or -1. */
 static int
-login(void)
+login(const struct sockaddr_in *to)
 {
 	static atomic_ulong serial;
 	char body[65536], bare[64];
-	int fd = dial();
+	int fd = dial(to);
 	bool ok = fd >= 0 && put_startup(fd);
 	uint32_t n;
 	char type;
@@ -240,16 +250,17 @@ login(void)
 static void *
 storm_main(void *arg)
 {
+	const struct sockaddr_in *to = arg;
 	struct latency mine = { 0 };
+	struct latency *all = &logins[to == &server ? STORM : ELSEWHERE];
 	uint64_t began;
 	int fd;
 
-	(void)arg;
 	(void)!setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid),
 	    getpriority(PRIO_PROCESS, 0) + STORM_NICE);
-	while (!atomic_load(&stopping)) {
+	while (atomic_load(&blowing)) {
 		began = now_ns();
-		fd = login();
+		fd = login(to);
 		if (fd < 0) {
 			atomic_fetch_add(&failures, 1);
 			continue;
@@ -259,9 +270,9 @@ storm_main(void *arg)
 		close(fd);
 	}
 	pthread_mutex_lock(&lock);
-	logins.n += mine.n;
+	all->n += mine.n;
 	for (unsigned i = 0; i < LATENCY_CLASSES; i++)
-		logins.class[i] += mine.class[i];
+		all->class[i] += mine.class[i];
 	pthread_mutex_unlock(&lock);
 	return NULL;
 }
@@ -270,12 +281,14 @@ static void
 probe_ask(int fd, const char *sql)
 {
 	static const struct timespec pause = { 0, 1000000 };
+	struct answers *a;
 	char body[65536];
 	uint64_t began, took;
 	uint32_t n;
 	char type;
 
 	nanosleep(&pause, NULL);
+	a = &answers[atomic_load(&phase)];
 	began = now_ns();
 	if (!put_message(fd, 'Q', sql, strlen(sql) + 1))
 		die("probe");
@@ -286,13 +299,8 @@ probe_ask(int fd, const char *sql)
 		die("probe");
 	took = now_ns() - began;
 	pthread_mutex_lock(&lock);
-	if (atomic_load(&storming)) {
-		latency_add(&storm, took);
-		storm_max = took > storm_max ? took : storm_max;
-	} else {
-		latency_add(&calm, took);
-		calm_max = took > calm_max ? took : calm_max;
-	}
+	latency_add(&a->times, took);
+	a->most = took > a->most ? took : a->most;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -309,59 +317,106 @@ probe_main(void *arg)
 	return NULL;
 }
 
+/* Log in to one pgsluice for a while, as fast as that goes. */
 static void
-report(const char *what, const struct latency *l, uint64_t max)
+blow(const struct sockaddr_in *to, int threads, unsigned seconds)
+{
+	pthread_t *storms = calloc((size_t)threads, sizeof(*storms));
+
+	if (storms == NULL)
+		die("memory");
+	atomic_store(&blowing, true);
+	for (int i = 0; i < threads; i++)
+		pthread_create(&storms[i], NULL, storm_main,
+		    (void *)(uintptr_t)to);
+	sleep(seconds);
+	atomic_store(&blowing, false);
+	for (int i = 0; i < threads; i++)
+		pthread_join(storms[i], NULL);
+	free(storms);
+}
+
+static void
+report(const char *what, const struct latency *l, uint64_t most)
 {
 	printf("%-22s p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms", what,
 	    latency_us(l, 0.5) / 1000, latency_us(l, 0.99) / 1000,
 	    latency_us(l, 0.999) / 1000);
-	if (max > 0)
-		printf(", most %.2f ms of %lu", (double)max / 1e6,
+	if (most > 0)
+		printf(", most %.2f ms of %lu", (double)most / 1e6,
 		    (unsigned long)l->n);
 	printf("\n");
+}
+
+static void
+report_logins(const char *what, enum phase p, unsigned seconds)
+{
+	printf("%-22s %.0f a second\n", what, (double)logins[p].n / seconds);
+	report("a login takes", &logins[p], 0);
+}
+
+static void
+report_all(unsigned seconds)
+{
+	report("answers before", &answers[CALM].times, answers[CALM].most);
+	report_logins("logins to the other", ELSEWHERE, seconds);
+	report("answers meanwhile", &answers[ELSEWHERE].times,
+	    answers[ELSEWHERE].most);
+	report_logins("logins", STORM, seconds);
+	report("answers in the storm", &answers[STORM].times,
+	    answers[STORM].most);
+	printf("%-22s %.2f ms of p99.9, %.2f ms of the longest\n",
+	    "the storm's own share",
+	    (latency_us(&answers[STORM].times, 0.999) -
+	    latency_us(&answers[ELSEWHERE].times, 0.999)) / 1000,
+	    ((double)answers[STORM].most -
+	    (double)answers[ELSEWHERE].most) / 1e6);
+	if (atomic_load(&failures) > 0)
+		printf("%lu logins failed\n", atomic_load(&failures));
+}
+
+static void
+address(struct sockaddr_in *a, const char *host, const char *port)
+{
+	a->sin_family = AF_INET;
+	a->sin_port = htons((uint16_t)atoi(port));
+	if (inet_pton(AF_INET, host, &a->sin_addr) != 1)
+		die("address");
 }
 
 int
 main(int argc, char **argv)
 {
-	pthread_t probes[PROBES], *storms;
-	int fds[PROBES], threads, seconds;
+	pthread_t probes[PROBES];
+	int fds[PROBES], threads;
+	unsigned seconds;
 
-	if (argc != 8) {
-		fprintf(stderr, "usage: logins HOST PORT DATABASE USER "
-		    "PASSWORD THREADS SECONDS\n");
+	if (argc != 9) {
+		fprintf(stderr, "usage: logins HOST PORT OTHER_PORT DATABASE "
+		    "USER PASSWORD THREADS SECONDS\n");
 		return 2;
 	}
-	server.sin_family = AF_INET;
-	server.sin_port = htons((uint16_t)atoi(argv[2]));
-	if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1)
-		die("address");
-	database = argv[3];
-	user = argv[4];
-	password = argv[5];
-	threads = atoi(argv[6]);
-	seconds = atoi(argv[7]);
-	storms = calloc((size_t)threads, sizeof(*storms));
+	address(&server, argv[1], argv[2]);
+	address(&other, argv[1], argv[3]);
+	database = argv[4];
+	user = argv[5];
+	password = argv[6];
+	threads = atoi(argv[7]);
+	seconds = (unsigned)atoi(argv[8]);
 	for (int i = 0; i < PROBES; i++) {
-		fds[i] = login();
+		fds[i] = login(&server);
 		if (fds[i] < 0)
 			die("first login");
 		pthread_create(&probes[i], NULL, probe_main, &fds[i]);
 	}
-	sleep((unsigned)seconds);
-	atomic_store(&storming, true);
-	for (int i = 0; i < threads; i++)
-		pthread_create(&storms[i], NULL, storm_main, NULL);
-	sleep((unsigned)seconds);
+	sleep(seconds);
+	atomic_store(&phase, ELSEWHERE);
+	blow(&other, threads, seconds);
+	atomic_store(&phase, STORM);
+	blow(&server, threads, seconds);
 	atomic_store(&stopping, true);
-	for (int i = 0; i < threads; i++)
-		pthread_join(storms[i], NULL);
 	for (int i = 0; i < PROBES; i++)
 		pthread_join(probes[i], NULL);
-	printf("%-22s %.0f a second, %lu failed\n", "logins",
-	    (double)logins.n / seconds, atomic_load(&failures));
-	report("a login takes", &logins, 0);
-	report("answers before", &calm, calm_max);
-	report("answers in the storm", &storm, storm_max);
+	report_all(seconds);
 	return atomic_load(&failures) > 0 ? 1 : 0;
 }

@@ -2,17 +2,21 @@
 # SPDX-License-Identifier: PostgreSQL
 """A storm of logins, by every method that takes work.
 
-    tests/bench/logins.py --bin PGSLUICE [--seconds S] [--threads N] [--work DIR]
+    tests/bench/logins.py --bin PGSLUICE [--seconds S] [--threads N] [--pin]
+                          [--work DIR]
 
-Compiles logins.c, starts PostgreSQL and pgsluice from the work folder, and
+Compiles logins.c, starts PostgreSQL and two pgsluice from the work folder, and
 prints for each method how many logins a second there were, and how long those
-who were logged in already waited for answers that need no server, before the
-storm and in it.  turns.c tells the longest turn of an event loop: no worker may
-be busy for more than 20 ms.
+who were logged in already waited for answers that need no server: before the
+storm, while it went over the other pgsluice, and in it.  turns.c tells the
+longest turn of an event loop: no worker may be busy for more than 20 ms.  --pin
+gives one CPU to both pgsluice and another to the clients, so that what is left
+is not the clients' doing.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -47,11 +51,31 @@ def compiled(work, name, *options):
     return program
 
 
+def pin(pid, cpu):
+    """Every thread of a process."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), {cpu})
+
+
+def lag(sluice):
+    """What the daemon says itself: how late its ticks came, p99 and most."""
+    bounds = {}
+    for name, value in sluice.metrics().items():
+        found = re.match(r'pgsluice_worker_lag_seconds_bucket.*le="(.*)"',
+                         name)
+        if found:
+            bounds[float(found[1])] = value
+    ticks = bounds[float("inf")]
+    return [min(b for b, n in bounds.items() if n >= part * ticks)
+            for part in (0.99, 1)], int(ticks)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--bin", required=True)
     p.add_argument("--seconds", type=int, default=5)
     p.add_argument("--threads", type=int, default=32)
+    p.add_argument("--pin", action="store_true")
     p.add_argument("--work")
     a = p.parse_args()
     work = a.work or tempfile.mkdtemp(prefix="pgsluice-logins.")
@@ -67,16 +91,28 @@ def main():
         failed = 0
         for method in ("scram", "password"):
             print(f"-- {method}, {a.threads} clients that log in", flush=True)
-            port, http = lablib.free_port(), lablib.free_port()
-            text = CONF.format(port=port, http=http, hba=hba, pg=pg.port)
             report = os.path.join(work, f"turns.{method}")
-            sluice = lablib.Pgsluice(
-                lab, os.path.abspath(a.bin), text, port, http, method,
-                {"LD_PRELOAD": turns, "TURNS": report}).start()
+            pair = []
+            for name, preloaded in ((method, {"LD_PRELOAD": turns,
+                                              "TURNS": report}),
+                                    (f"{method}.other", {})):
+                port, http = lablib.free_port(), lablib.free_port()
+                text = CONF.format(port=port, http=http, hba=hba, pg=pg.port)
+                pair.append(lablib.Pgsluice(
+                    lab, os.path.abspath(a.bin), text, port, http, name,
+                    preloaded).start())
+                if a.pin:
+                    pin(pair[-1].proc.pid, 0)
             failed |= subprocess.run(
-                [program, "127.0.0.1", str(port), method, "app", "right",
-                 str(a.threads), str(a.seconds)], check=False).returncode
-            sluice.stop()
+                [program, "127.0.0.1", *(str(s.port) for s in pair), method,
+                 "app", "right", str(a.threads), str(a.seconds)], check=False,
+                preexec_fn=(lambda: os.sched_setaffinity(0, {1}))
+                if a.pin else None).returncode
+            (p99, most), ticks = lag(pair[0])
+            print(f"{'ticks were late by':22} up to {p99 * 1000:g} ms of 99 %, "
+                  f"{most * 1000:g} ms of all {ticks}", flush=True)
+            for sluice in pair:
+                sluice.stop()
             with open(report, encoding="ascii") as f:
                 found = dict(w.split("=") for w in f.read().split())
             print(f"{'longest turn of a loop':22} "

@@ -316,6 +316,32 @@ test_tick(void **state PG_UNUSED)
 	end(&w);
 }
 
+static void
+busy(struct worker *w PG_UNUSED, struct message *m)
+{
+	free(m);
+	usleep(350000);
+}
+
+/* A tick that had to wait tells how long. */
+static void
+test_lag(void **state PG_UNUSED)
+{
+	struct worker *w = worker_new(0);
+	struct hist_view v;
+
+	atomic_store(&ticks, 0);
+	post(w, busy);
+	worker_start(w, STACK, count_tick);
+	for (int i = 0; i < 1000 && atomic_load(&ticks) < 2; i++)
+		usleep(10000);
+	memset(&v, 0, sizeof(v));
+	hist_merge(&v, &w->metrics->lag);
+	assert_true(v.count >= 2);
+	assert_true(hist_quantile(&v, 1) >= 200 * NSEC_PER_MSEC);
+	end(&w);
+}
+
 int
 main(void)
 {
@@ -327,6 +353,7 @@ main(void)
 		cmocka_unit_test(test_deferred_after_the_stack),
 		cmocka_unit_test(test_deferred_at_the_end),
 		cmocka_unit_test(test_tick),
+		cmocka_unit_test(test_lag),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
