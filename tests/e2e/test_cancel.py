@@ -243,13 +243,14 @@ class SlowCancel(fakepg.FakePG):
         self.release.wait(30)
 
 
+@pytest.mark.parametrize("pipelined", [False, True])
 @pytest.mark.parametrize("messages", [
     rawpg.query("SELECT 'next'"),
     rawpg.parse("", "SELECT 'next'") + rawpg.bind("", "") +
     rawpg.describe("P") + rawpg.execute() + rawpg.sync()],
     ids=["simple", "extended"])
 def test_the_next_statement_waits_for_the_cancel_to_be_through(
-        pgsluice, messages):
+        pgsluice, messages, pipelined):
     finish, early = threading.Event(), []
 
     def first(conn, _):
@@ -271,9 +272,13 @@ def test_the_next_statement_waits_for_the_cancel_to_be_through(
             conn.cancel()
             assert fake.asked.wait(20)
             # The statement ends by itself, the cancel is still under way.
+            if pipelined:
+                conn.send(messages)
+                until(lambda: sluice.count("queries") >= 2)
             finish.set()
             conn.read_until_ready()
-            conn.send(messages)
+            if not pipelined:
+                conn.send(messages)
             until(lambda: "cancel_wait" in str(
                 sluice.console("SHOW CLIENTS")))
             assert not early and conn.recv_nothing(0)
