@@ -101,6 +101,7 @@ struct server {
 	bool ready;          /* nothing owed, ReadyForQuery seen in this read */
 	bool leaving;        /* pool.leaving counts it; under the pool's lock */
 	bool doomed;         /* close instead of going back to the pool */
+	bool goodbye;        /* it has told its lessee that it ends */
 	bool settings_changed; /* ParameterStatus while nobody had set anything */
 	char tx;             /* I, T or E as last told */
 	unsigned cancels;    /* cancel requests under way */

@@ -154,9 +154,9 @@ server_message(struct server *s, const struct frame *f)
 		 * it is none of its client's business; if it stays, the end
 		 * of the connection will tell it. */
 		s->doomed = true;
-		return s->state == SERVER_LEASED && !s->ready &&
-		    server_error(s, f, LEDGER_PASS) ? LEDGER_PASS :
-		    LEDGER_DROP;
+		s->goodbye = s->state == SERVER_LEASED && !s->ready &&
+		    server_error(s, f, LEDGER_PASS);
+		return s->goodbye ? LEDGER_PASS : LEDGER_DROP;
 	}
 	v = ledger_message(&s->owed, f->type, &done);
 	if (v == LEDGER_SURPRISE)
@@ -428,6 +428,12 @@ server_on_readable(struct stream *st)
 			return;
 		}
 		if (s->state == SERVER_LEASED && s->owed.count == 0) {
+			if (s->goodbye) {
+				/* Nothing may be answered behind it, be it
+				 * from memory. */
+				server_lost(s, "server said goodbye");
+				return;
+			}
 			if (got == asked || stream_has_pending(st))
 				stream_read_again(st);
 			s->ops->quiet(s->lessee);

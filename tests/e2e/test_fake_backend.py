@@ -372,6 +372,25 @@ def test_fatal_right_behind_ready(fake, make):
             assert server_of(messages) not in used
 
 
+def test_fatal_in_a_transaction_is_the_end(fake, make):
+    """At once, though the server keeps its connection: nothing is answered
+    behind it."""
+    sluice = make()
+
+    def script(conn, _):
+        conn.send(reply(conn)[:-len(ready())] + ready("T"))
+        time.sleep(0.1)
+        conn.send(error("going down", "FATAL", "57P01"))
+    fake.on(BAD, script)
+    with client(sluice) as c, Deadline(10):
+        c.ask("BEGIN")
+        assert rawpg.types(c.ask(BAD)) == "TDCZ"
+        kind, body = c.recv_message()
+        assert rawpg.sqlstates([(kind, body)]) == ["57P01"]
+        with pytest.raises(Closed):
+            c.recv_message()
+
+
 def test_fatal_instead_of_an_answer(fake, make):
     sluice = make()
     fake.on(BAD, lambda conn, _: (
