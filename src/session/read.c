@@ -65,7 +65,10 @@ session_pump(struct session *s)
 	if (buf_len(&s->in) == 0) {
 		buf_reset(&s->in);
 		s->partial_since = 0;
-	}
+	} else if (s->state == SESSION_IDLE && s->partial_since == 0 &&
+	    buf_len(&s->in) != s->scanned)
+		/* It came behind a unit that had to wait. */
+		s->partial_since = s->sw->w->now;
 	if (session_takes_messages(s) || buf_len(&s->in) <
 	    s->unit_len + WAITING_INPUT_MAX)
 		if (s->server == NULL ||

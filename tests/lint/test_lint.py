@@ -132,6 +132,24 @@ class Budget(Lint):
         self.fails("budget.py", "901 lines, over 900")
 
 
+class Lessons(Lint):
+    def test_rows_and_tests(self):
+        self.put("tests/e2e/test_a.py", "def test_b(x):\n    pass\n")
+        self.put("tests/diff/scripts.py", '"P28 an error": 1\n')
+        self.put("tests/lessons.md", "".join(f"| {row} | a | {tests} |\n"
+                                             for row, tests in (
+            ("S1", "`test_a.py::test_b`"), ("S2", "`test_a.py::test_c`"),
+            ("S3", "`unit/test_a.c::b`"), ("S4", ""), ("S99", "none: x"),
+            ("P1", "diff: P28"), ("P2", "diff: P29"))))
+        self.fails("lessons.py", "S2: no test_c in test_a.py",
+                   "S3: no file unit/test_a.c",
+                   "S4: neither a test nor a reason", "S5: is there 0 times",
+                   "S99: there is no such row", "P2: no script P29")
+        done = self.run_lint("lessons.py").stdout
+        self.assertNotIn("S1:", done)
+        self.assertNotIn("P1:", done)
+
+
 class Sources(Lint):
     def test_write_then_compare(self):
         self.put("src/base/b.c", "")
