@@ -26,7 +26,7 @@ import threading
 from fakepg import complete, description, error, ready, row
 from rawpg import CANCEL_CODE, message
 
-SLEEP = 0.01
+SLEEP = 0.1  # long enough for a cancel to come in time
 
 
 class Wrong:
