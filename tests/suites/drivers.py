@@ -8,87 +8,100 @@ pgsluice. TESTs are names of drivers.  The driver itself is the system's, so the
 version is that of the installed package.
 """
 
+import importlib
 import os
-import subprocess
+import shutil
 import sys
-import xml.etree.ElementTree
 
 import suites
+from driver import results, sources
 
-DATABASE = "drivers"
-TIMEOUT = 1200
-
-
-def pypi(name, version, work):
-    """The source of a Python package; its folder."""
-    folder = os.path.join(work, "drivers", "source", f"{name}-{version}")
-    if not os.path.exists(folder):
-        parent = os.path.dirname(folder)
-        os.makedirs(parent, exist_ok=True)
-        subprocess.run(["pip", "download", "-q", "--no-deps",
-                        "--no-binary", ":all:", "-d", parent,
-                        f"{name}=={version}"], check=True)
-        subprocess.run(["tar", "-xf", folder + ".tar.gz", "-C", parent],
-                       check=True)
-    return folder
+# Packages that have their tests in the same form.
+SAME = {"pg-cursor": "node"}
 
 
-def run_psycopg2(folder, port, out):
-    xml_path = os.path.join(out, "tests.xml")
-    with open(os.path.join(out, "tests.log"), "w") as log:
-        subprocess.run(
-            ["/usr/bin/python3", "-B", "-m", "pytest", "tests", "-q",
-             "-p", "no:cacheprovider", "--timeout", "60", "--junitxml",
-             xml_path],
-            cwd=folder, stdout=log, stderr=log, check=False, timeout=TIMEOUT,
-            env={**os.environ, "PSYCOPG2_TESTDB": DATABASE,
-                 "PSYCOPG2_TESTDB_HOST": "127.0.0.1",
-                 "PSYCOPG2_TESTDB_PORT": str(port),
-                 "PSYCOPG2_TESTDB_USER": "postgres"})
-    found = {}
-    for case in xml.etree.ElementTree.parse(xml_path).iter("testcase"):
-        if case.find("skipped") is None:
-            name = f"{case.get('classname')}.{case.get('name')}"
-            found[name] = case.find("failure") is None and \
-                case.find("error") is None
-    return found
+class Driver:
+    """A line of drivers.pins.  What runs its tests is driver/NAME.py:
+
+    build(folder, version, *WITH)  optional, once, in the unpacked sources
+    setup(folder, psql)            optional, on each new cluster, directly
+    DATABASES                      optional, those that its tests make
+    run(folder, port, out)         {test: whether it passed}; skipped ones not
+    """
+
+    def __init__(self, line, work):
+        self.name, registry, package, version, *more = line.split()
+        self.suite = importlib.import_module(
+            "driver." + SAME.get(self.name, self.name))
+        self.folder = os.path.join(work, "drivers-source",
+                                   f"{self.name}-{version}")
+        complete = os.path.join(self.folder, ".complete")
+        if os.path.exists(complete):
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        getattr(sources, registry)(package, version, self.folder)
+        if hasattr(self.suite, "build"):
+            self.suite.build(self.folder, version, *more)
+        with open(complete, "w"):
+            pass
+
+    def run(self, port, pg, out):
+        if hasattr(self.suite, "setup"):
+            self.suite.setup(self.folder, pg.psql)
+        return self.suite.run(self.folder, port, out)
 
 
-SOURCES = {"pypi": pypi}
-RUNS = {"psycopg2": run_psycopg2}
-
-
-def read_list():
-    """[(driver, registry, version)]"""
+def read_list(work, wanted):
     with open(os.path.join(suites.HERE, "drivers.pins")) as f:
-        return [line.split() for line in f
-                if line.strip() and not line.startswith("#")]
+        lines = [line for line in f
+                 if line.strip() and not line.startswith("#")]
+    names = [line.split()[0] for line in lines]
+    for name in set(wanted) - set(names):
+        sys.exit(f"drivers.pins has no driver {name}, but "
+                 f"{', '.join(names)}")
+    return [Driver(line, work) for name, line in zip(names, lines)
+            if not wanted or name in wanted]
+
+
+def table(passed):
+    """Passes of every driver in every column."""
+    columns = list(passed)
+    drivers = dict.fromkeys(t.split(":")[0] for t in passed["direct"])
+    print(f"{'passes':16}", *(f"{c:>11}" for c in columns))
+    for name in drivers:
+        counts = [sum(ok for t, ok in passed[c].items()
+                      if t.startswith(name + ":")) for c in columns]
+        print(f"{name:16}", *(f"{n:>11}" for n in counts))
+    print()
 
 
 def main():
     given = suites.arguments(__doc__, "direct,session,transaction")
     if "direct" not in given.columns:
         given.columns.insert(0, "direct")
-    pins = [(n, r, v) for n, r, v in read_list()
-            if not given.tests or n in given.tests]
-    folders = {n: SOURCES[r](n, v, given.work) for n, r, v in pins}
+    drivers = read_list(given.work, given.tests)
     passed = {}
     for column in given.columns:
         work = os.path.join(given.work, "drivers")
         passed[column] = {}
-        with suites.PLAIN[column].reach(work, [DATABASE]) as (port, *_):
-            for name, folder in folders.items():
-                out = suites.open_folder(work, column, "output",
-                                         os.path.basename(name))
-                for test, ok in RUNS[name](folder, port, out).items():
-                    passed[column][f"{name}:{test}"] = ok
+        for driver in drivers:
+            with suites.PLAIN[column].reach(
+                    work, [results.DATABASE, "postgres"],
+                    later=getattr(driver.suite, "DATABASES", ())) as (
+                        port, pg, _):
+                out = suites.open_folder(given.work, "drivers-output", column,
+                                         driver.name)
+                for test, ok in driver.run(port, pg, out).items():
+                    passed[column][f"{driver.name}:{test}"] = ok
     failed_directly = {t for t, ok in passed["direct"].items() if not ok}
     print(f"not compared, as they fail directly: "
           f"{', '.join(sorted(failed_directly)) or 'none'}")
-    results = {c: {t: "" if passed[c].get(t) else "does not pass\n"
-                   for t in passed["direct"] if t not in failed_directly}
-               for c in given.columns}
-    sys.exit(1 if suites.report(results, suites.Review("drivers", pins=False),
+    table(passed)
+    found = {c: {t: "" if passed[c].get(t) else "does not pass\n"
+                 for t in passed["direct"] if t not in failed_directly}
+             for c in given.columns}
+    sys.exit(1 if suites.report(found, suites.Review("drivers", pins=False),
                                 brief=True) else 0)
 
 

@@ -13,7 +13,8 @@ and for each an expected difference in a folder of the same name: TEST.diff,
 COLUMN.TEST.diff where columns differ, with .2.diff and so on for one that has
 several forms. A difference that is not listed, one that is not as it was, and one that is
 listed but gone, are all of them failures of the run.  A reason that begins
-with `sometimes:` allows the difference to be absent.
+with `sometimes:` allows the difference to be absent, one that begins with `any:`
+any form of it, too.
 """
 
 import argparse
@@ -61,9 +62,9 @@ class Column:
         return "\n".join(lines) + "\n" + self.more
 
     @contextlib.contextmanager
-    def reach(self, work, databases, settings=None):
+    def reach(self, work, databases, settings=None, later=()):
         """The port of PostgreSQL as this column has it, the cluster, and the
-        pgsluice in between or None."""
+        pgsluice in between or None.  later: databases that tests make."""
         work = os.path.join(work, self.name)
         shutil.rmtree(work, ignore_errors=True)
         with lablib.Lab(work) as lab:
@@ -76,8 +77,8 @@ class Column:
                 return
             port, http = lablib.free_port(), lablib.free_port()
             sluice = lablib.Pgsluice(
-                lab, binary(), self.conf(pg, port, http, databases), port,
-                http).start()
+                lab, binary(), self.conf(pg, port, http, [*databases, *later]),
+                port, http).start()
             yield port, pg, sluice
             status = sluice.stop()
             if status:
@@ -248,11 +249,12 @@ class Review:
         """(word for the table, True if that is a failure of the run)"""
         reason = self.reasons.get((test, column))
         if not difference:
-            gone = reason and not reason.startswith("sometimes:")
+            gone = reason and not reason.startswith(("sometimes:", "any:"))
             return ("gone", True) if gone else ("ok", False)
         if reason is None:
             return "DIFFERS", True
-        if self.pins and difference not in self.pinned(test, column):
+        if self.pins and not reason.startswith("any:") and \
+                difference not in self.pinned(test, column):
             return "CHANGED", True
         return "known", False
 
