@@ -11,7 +11,7 @@
 
 #define STATE_LENGTH 5
 
-/* "XXXXX: " */
+/* Five digits or capitals, a colon, a blank. */
 static bool
 is_state(const char *p)
 {

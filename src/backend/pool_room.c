@@ -3,7 +3,7 @@
  * Room for servers under the limits that pools share.
  *
  * A pool that finds none notes since when its first waiter has waited, and
- * posts one look at all pools (pool_room_look): those with waiters grow in the
+ * posts one look at all pools (room_look): those with waiters grow in the
  * order of their waiting, and for each that still finds no room one idle
  * server of another pool under the same limit is closed.  Until then servers
  * that come to rest with nobody waiting for them close by themselves, and those
@@ -19,23 +19,19 @@
 
 #define YIELD_AFTER NSEC_PER_SEC
 
-struct room_look {
-	struct message m;
-};
-
 static void room_run(struct worker *w, struct message *m);
 
 /* Any lock may be held: it takes a mailbox's only. */
 static void
 room_post(void)
 {
-	struct room_look *l;
+	struct message *m;
 
 	if (atomic_exchange(&pool_table.room_posted, true))
 		return;
-	l = x_calloc(1, sizeof(*l));
-	l->m.run = room_run;
-	worker_post(pool_table.workers[0], &l->m);
+	m = x_calloc(1, sizeof(*m));
+	m->run = room_run;
+	worker_post(pool_table.workers[0], m);
 }
 
 /* ---- counting -------------------------------------------------------------- */

@@ -339,6 +339,22 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	return true;
 }
 
+/* A statement that is planned, whose values it names itself. */
+static bool
+is_planned(const struct analysis *an)
+{
+	switch ((int)an->kind) {
+	case STMT_SELECT:
+	case STMT_INSERT:
+	case STMT_UPDATE:
+	case STMT_DELETE:
+	case STMT_MERGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Does the server refuse these values, before it looks at the state of the
  * transaction? Where it is sure; n: how many the statement takes. */
 static bool
@@ -349,17 +365,9 @@ bind_misfits(const struct wire_bind *b, const struct query *q, unsigned *n)
 
 	if (q->stmt->declared || (an->flags & AN_MULTI))
 		return false;
-	switch ((int)an->kind) {
-	case STMT_SELECT:
-	case STMT_INSERT:
-	case STMT_UPDATE:
-	case STMT_DELETE:
-	case STMT_MERGE:
-		break;
-	default:
-		if (an->kind == STMT_UNPARSED || an->n_params > 0)
-			return false;
-	}
+	if (!is_planned(an) && (an->kind == STMT_UNPARSED ||
+	    an->n_params > 0))
+		return false;
 	*n = an->n_params > typed ? an->n_params : typed;
 	return b->n_params != *n || (b->n_param_formats > 1 &&
 	    b->n_param_formats != b->n_params);
@@ -561,17 +569,8 @@ compose_promotes(struct session *s, const struct query *q)
 {
 	struct statement *st = q->stmt;
 
-	switch ((int)q->shape->an->kind) {
-	case STMT_SELECT:
-	case STMT_INSERT:
-	case STMT_UPDATE:
-	case STMT_DELETE:
-	case STMT_MERGE:
-		break;
-	default:
-		return false;
-	}
-	if (s->sw->instead.n > 0 || s->conf->prepare_unnamed_after == 0)
+	if (!is_planned(q->shape->an) || s->sw->instead.n > 0 ||
+	    s->conf->prepare_unnamed_after == 0)
 		return false;
 	session_timed(s, 0);
 	statement_keep(&s->sw->statements, st);
