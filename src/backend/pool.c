@@ -20,27 +20,14 @@
 
 /* ---- handing over ------------------------------------------------------ */
 
-struct grant { /* a server, or a failure, for a waiting session */
-	struct message m;
-	struct deferred here; /* instead of m: same worker, end of this turn */
-	struct worker *w;
-	struct server *s;
-	uint64_t session;
-	struct pool_error why;
-};
-
 static void
 grant_run(struct worker *w, struct message *m)
 {
-	struct grant *g = (struct grant *)(void *)m;
+	struct server *s = (struct server *)(void *)((char *)m -
+	    offsetof(struct server, grant.m));
 
-	if (g->s != NULL) {
-		server_attach(g->s, w);
-		pool_table.cb.granted(w, g->session, g->s);
-	} else {
-		pool_table.cb.failed(w, g->session, &g->why);
-	}
-	free(g);
+	server_attach(s, w);
+	pool_table.cb.granted(w, s->grant.session, s);
 }
 
 static void
@@ -48,47 +35,56 @@ grant_here(struct deferred *d)
 {
 	static const struct pool_error lost = { .sqlstate = "08006",
 		.text = "the server was lost" };
-	struct grant *g = (struct grant *)(void *)((char *)d -
-	    offsetof(struct grant, here));
+	struct server *s = (struct server *)(void *)((char *)d -
+	    offsetof(struct server, grant.here));
 
 	/* It may have died in the meantime; its memory is still there. */
-	if (g->s->state == SERVER_IDLE)
-		pool_table.cb.granted(g->w, g->session, g->s);
+	if (s->state == SERVER_IDLE)
+		pool_table.cb.granted(s->w, s->grant.session, s);
 	else
-		pool_table.cb.failed(g->w, g->session, &lost);
-	free(g);
+		pool_table.cb.failed(s->w, s->grant.session, &lost);
 }
 
-/* here: the worker we run on. Whoever gives a server back is in the middle of
- * something: the next session starts when that is over. */
+/* Whoever gives a server back is in the middle of something: the next session
+ * starts when that is over. */
 static void
-pool_grant(struct worker *here, struct worker *w, uint64_t session,
-    struct server *s)
+pool_grant(struct server *s, struct worker *to, uint64_t session)
 {
-	struct grant *g = x_calloc(1, sizeof(*g));
-
-	g->s = s;
-	g->w = w;
-	g->session = session;
-	if (here == w) {
-		g->here.run = grant_here;
-		worker_defer(w, &g->here);
+	s->grant.session = session;
+	if (s->w == to) {
+		s->grant.here.run = grant_here;
+		worker_defer(to, &s->grant.here);
 		return;
 	}
-	g->m.run = grant_run;
+	s->grant.m.run = grant_run;
 	server_detach(s);
-	worker_post(w, &g->m);
+	worker_post(to, &s->grant.m);
+}
+
+struct failure { /* of what a session waits for */
+	struct message m;
+	uint64_t session;
+	struct pool_error why;
+};
+
+static void
+failure_run(struct worker *w, struct message *m)
+{
+	struct failure *f = (struct failure *)(void *)m;
+
+	pool_table.cb.failed(w, f->session, &f->why);
+	free(f);
 }
 
 void
 pool_fail(struct worker *w, uint64_t session, const struct pool_error *why)
 {
-	struct grant *g = x_calloc(1, sizeof(*g));
+	struct failure *f = x_calloc(1, sizeof(*f));
 
-	g->m.run = grant_run;
-	g->session = session;
-	g->why = *why;
-	worker_post(w, &g->m);
+	f->m.run = failure_run;
+	f->session = session;
+	f->why = *why;
+	worker_post(w, &f->m);
 }
 
 struct pool_waiter *
@@ -298,7 +294,7 @@ pool_put(struct pool *p, struct server *s)
 	}
 	pthread_mutex_unlock(&p->lock);
 	if (wt != NULL)
-		pool_grant(s->w, to, session, s);
+		pool_grant(s, to, session);
 	else if (!fit)
 		server_close(s, "retired");
 }

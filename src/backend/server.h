@@ -78,6 +78,14 @@ struct server_ops {
 	void (*drained)(void *lessee);
 };
 
+/* On its way to a session that waits: it carries its own message, since this
+ * happens to every statement of a busy pool. */
+struct server_grant {
+	struct message m;     /* to another worker, or */
+	struct deferred here; /* on the same one: at the end of this turn */
+	uint64_t session;
+};
+
 /* Something to settle when an abandoned server's fate is known. */
 struct server_orphan {
 	void (*settled)(struct server_orphan *o, struct worker *w);
@@ -127,6 +135,7 @@ struct server {
 	void *lessee;
 	struct server_orphan *orphan;
 	nsec_t deadline;     /* DRAINING, RESETTING: give up then */
+	struct server_grant grant; /* while IDLE and in no list of idle ones */
 	struct deferred reclaim;
 };
 
