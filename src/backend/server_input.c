@@ -434,13 +434,11 @@ server_on_readable(struct stream *st)
 				server_lost(s, "server said goodbye");
 				return;
 			}
-			if (got == asked || stream_has_pending(st))
-				stream_read_again(st);
+			stream_read_again(st);
 			s->ops->quiet(s->lessee);
 			return;
 		}
-		if (got < asked && !stream_has_pending(st))
-			return;
+		/* It owes more: was that all, or did the connection break? */
 	}
 	stream_read_again(st);
 }

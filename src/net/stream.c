@@ -128,11 +128,25 @@ stream_on_write(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED, void *arg)
 }
 
 static void
-stream_on_read(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED, void *arg)
+stream_on_read(evutil_socket_t fd PG_UNUSED, short what, void *arg)
 {
 	struct stream *st = arg;
 
+	st->ending |= (what & EV_CLOSED) != 0;
 	st->ops->readable(st);
+}
+
+/* With TLS the kernel knows less than half of what there is to read. */
+static void
+stream_set_events(struct stream *st)
+{
+	short edge = st->ssl == NULL ? EV_ET : 0;
+	short end = st->ssl == NULL ? EV_CLOSED : 0;
+
+	worker_event_set(st->w, &st->rd, st->fd, EV_READ | end | edge |
+	    EV_PERSIST, stream_on_read, st);
+	worker_event_set(st->w, &st->wr, st->fd, EV_WRITE | edge | EV_PERSIST,
+	    stream_on_write, st);
 }
 
 void
@@ -156,11 +170,8 @@ void
 stream_attach(struct stream *st, struct worker *w)
 {
 	st->w = w;
-	st->reading = st->write_armed = false;
-	worker_event_set(w, &st->rd, st->fd, EV_READ | EV_PERSIST,
-	    stream_on_read, st);
-	worker_event_set(w, &st->wr, st->fd, EV_WRITE | EV_PERSIST,
-	    stream_on_write, st);
+	st->reading = st->write_armed = st->ending = false;
+	stream_set_events(st);
 }
 
 void
@@ -240,6 +251,21 @@ stream_read_stop(struct stream *st)
 	st->reading = false;
 }
 
+void
+stream_set_tls(struct stream *st, SSL *ssl)
+{
+	bool reading = st->reading, writing = st->write_armed;
+
+	event_del(&st->rd);
+	event_del(&st->wr);
+	st->ssl = ssl;
+	stream_set_events(st);
+	if (reading)
+		event_add(&st->rd, NULL);
+	if (writing)
+		event_add(&st->wr, NULL);
+}
+
 bool
 stream_has_pending(const struct stream *st)
 {
@@ -264,6 +290,9 @@ stream_recv(struct stream *st, void *p, size_t size, size_t *n)
 		r = stream_socket_recv(st->fd, p, size);
 		if (r > 0) {
 			*n = (size_t)r;
+			/* No event will tell of what was there already. */
+			if ((size_t)r == size || st->ending)
+				stream_read_again(st);
 			return STREAM_OK;
 		}
 		if (r == 0)

@@ -8,6 +8,10 @@
  * event and a write event that is added only when the kernel is full: the
  * steady state makes no epoll_ctl call.
  *
+ * A plain socket's events are edge-triggered, which spares the kernel a second
+ * look at each socket that was ready.  What readable() must do for it: see
+ * stream_recv().
+ *
  * The stream does not close the owner: after an error it stays inert, and the
  * owner decides.  Callbacks may call stream_close(), but must not free the
  * owner before the turn ends (worker_defer).
@@ -41,6 +45,7 @@ struct stream {
 	bool reading;
 	bool write_armed;
 	bool failed;
+	bool ending;   /* the peer's end is behind what can be read */
 	struct buf out;
 	struct event rd, wr;
 };
@@ -68,8 +73,17 @@ void stream_pass(struct stream *to, struct stream *from,
 void stream_read_start(struct stream *st);
 void stream_read_stop(struct stream *st);
 
+/* From now on ssl is between us and the socket, its handshake to be done. */
+void stream_set_tls(struct stream *st, SSL *ssl);
+
 enum stream_status { STREAM_OK, STREAM_AGAIN, STREAM_EOF, STREAM_ERROR };
-/* Read up to size bytes. STREAM_OK: *n > 0. */
+/* Read up to size bytes. STREAM_OK: *n > 0.
+ *
+ * If more is known to be there, readable() will be called again. What is not
+ * known after fewer bytes than asked for is whether the connection broke behind
+ * them: an owner that has nothing to send to this peer next, and will not read
+ * on either, must read again until STREAM_AGAIN, or it never learns.  Source:
+ * epoll(7), "Level-triggered and edge-triggered". */
 enum stream_status stream_recv(struct stream *st, void *p, size_t size,
     size_t *n) PG_MUST_CHECK;
 /* More bytes sit inside TLS although the socket may stay silent. */

@@ -63,7 +63,7 @@ farewell_readable(struct stream *st)
 	size_t n;
 
 	r = stream_recv(st, f->sw->w->scratch, WORKER_SCRATCH, &n);
-	if (r == STREAM_OK && stream_has_pending(st))
+	if (r == STREAM_OK)
 		stream_read_again(st);
 	if (r == STREAM_OK || r == STREAM_AGAIN)
 		return;

@@ -126,6 +126,22 @@ session_said_goodbye(const struct session *s)
 	    unit_read(&u, buf_head(&s->in), s->unit_len) && u.rest == 0;
 }
 
+/* The client will be sent something, or has just been: if its connection broke
+ * behind what was read, that is how it shows. */
+static bool
+session_answers(const struct session *s)
+{
+	switch (s->state) {
+	case SESSION_STARTUP:
+	case SESSION_TLS:
+	case SESSION_AUTH:
+		return false;
+	default:
+		return buf_len(&s->in) == s->unit_len && s->body_left == 0 &&
+		    (s->server == NULL || !s->server->owed.copy_in);
+	}
+}
+
 static void
 session_on_readable(struct stream *st)
 {
@@ -166,8 +182,10 @@ session_on_readable(struct stream *st)
 		s->partial_since = (buf_len(&s->in) == s->scanned &&
 		    s->body_left == 0) ||
 		    !session_takes_messages(s) ? 0 : clock_mono();
-		if ((got < asked && !stream_has_pending(st)) ||
-		    !s->st.reading)
+		if (!s->st.reading)
+			return;
+		if (got < asked && !stream_has_pending(st) &&
+		    session_answers(s))
 			return;
 	}
 	stream_read_again(st);

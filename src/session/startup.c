@@ -70,14 +70,17 @@ session_has_tls(const struct session *s)
 void
 session_direct_tls(struct session *s)
 {
+	SSL *ssl;
+
 	if (s->login != NULL || s->tls || !session_has_tls(s) ||
 	    stream_peek(&s->st) != STARTUP_TLS_HELLO_BYTE)
 		return;
-	s->st.ssl = session_new_ssl(s);
-	if (s->st.ssl == NULL) {
+	ssl = session_new_ssl(s);
+	if (ssl == NULL) {
 		session_close(s, CLOSE_MEMORY, NULL);
 		return;
 	}
+	stream_set_tls(&s->st, ssl);
 	session_login(s)->direct = true;
 	session_enter(s, SESSION_TLS);
 }
@@ -107,7 +110,7 @@ session_answer_ssl(struct session *s, bool more)
 		SSL_free(ssl);
 		return;
 	}
-	s->st.ssl = ssl;
+	stream_set_tls(&s->st, ssl);
 	session_enter(s, SESSION_TLS);
 }
 

@@ -8,6 +8,7 @@ gets right answers from another; and pgsluice goes on.
 
 import os
 import signal
+import socket
 import struct
 import time
 
@@ -446,13 +447,21 @@ def test_surprise_behind_a_row_in_pieces(fake, make, tail):
     check_next("cut", sluice, ())
 
 
-def test_closes_at_every_byte(fake, make):
-    """Of a small answer, and nothing that is wrong comes of it."""
+@pytest.mark.parametrize("how", ["fin", "rst"])
+def test_closes_at_every_byte(fake, make, how):
+    """Of a small answer, and nothing that is wrong comes of it. A reset may
+    have come with the last bytes."""
     sluice = make()
     size = len(description("answer") + row("1:" + BAD) + complete() + ready())
+
+    def script(conn, _):
+        if how == "rst":
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                 struct.pack("ii", 1, 0))
+        conn.send(reply(conn)[:n])
+        return CLOSE
+    fake.on(BAD, script)
     for n in range(size + 1):
-        fake.on(BAD, lambda conn, _, n=n: (
-            conn.send(reply(conn)[:n]), CLOSE)[1])
         with client(sluice) as c:
             messages, rest = outcome(c, simple(BAD))
             check_concerned(n, messages, rest)

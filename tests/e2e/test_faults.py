@@ -280,6 +280,7 @@ def test_every_cut_then_gone(make, pg, db):
             assert sluice.query("SELECT 'mine'") == [("mine",)]
     assert sluice.query("SELECT count(*) FROM t") == [(0,)]
     assert not pg.pids(datname=db, state="idle in transaction")
+    until(lambda: sluice.metric("pgsluice_clients") == 0)
 
 
 def test_one_byte_at_a_time(make):

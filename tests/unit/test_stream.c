@@ -37,6 +37,7 @@ struct end {
 	unsigned readable, drained, broken;
 	bool read_all; /* in readable() */
 	size_t got;
+	unsigned eof, errors;
 };
 
 static struct end *
@@ -55,8 +56,19 @@ on_readable(struct stream *st)
 	e->readable++;
 	if (!e->read_all)
 		return;
-	if (stream_recv(st, data, sizeof(data), &n) == STREAM_OK)
+	switch (stream_recv(st, data, sizeof(data), &n)) {
+	case STREAM_OK:
 		e->got += n;
+		break;
+	case STREAM_EOF:
+		e->eof++;
+		break;
+	case STREAM_ERROR:
+		e->errors++;
+		break;
+	case STREAM_AGAIN:
+		break;
+	}
 }
 
 static void
@@ -327,13 +339,17 @@ test_reading_starts_and_stops(void **state PG_UNUSED)
 	stream_read_start(&e.st);
 	turn(&e);
 	assert_int_equal(e.readable, 1);
-	/* Not read yet: told again. */
+	/* Told once, and once more to whoever starts anew. */
 	turn(&e);
-	assert_int_equal(e.readable, 2);
+	assert_int_equal(e.readable, 1);
 	stream_read_stop(&e.st);
 	stream_read_stop(&e.st);
 	turn(&e);
+	assert_int_equal(e.readable, 1);
+	stream_read_start(&e.st);
+	turn(&e);
 	assert_int_equal(e.readable, 2);
+	stream_read_stop(&e.st);
 	assert_int_equal(stream_recv(&e.st, c, 2, &n), STREAM_OK);
 	assert_int_equal(n, 2);
 	assert_int_equal(stream_recv(&e.st, c, 2, &n), STREAM_OK);
@@ -372,6 +388,70 @@ test_end_of_input(void **state PG_UNUSED)
 	assert_int_equal(c, 'y');
 	finish(&e);
 	assert_int_equal(stream_recv(&e.st, &c, 1, &n), STREAM_ERROR);
+}
+
+/* What did not fit is told of, though the socket stays silent. */
+static void
+test_more_than_one_read(void **state PG_UNUSED)
+{
+	struct end e;
+	char data[10000];
+
+	start(&e);
+	e.read_all = true;
+	stream_read_start(&e.st);
+	fill(data, sizeof(data), 0);
+	assert_int_equal(send(e.other, data, sizeof(data), 0), sizeof(data));
+	for (int i = 0; i < 3; i++)
+		turn(&e);
+	assert_int_equal(e.got, sizeof(data));
+	assert_int_equal(e.readable, 3);
+	/* A read that fills the memory to the last byte does not know. */
+	assert_int_equal(send(e.other, data, 4096, 0), 4096);
+	for (int i = 0; i < 3; i++)
+		turn(&e);
+	assert_int_equal(e.got, sizeof(data) + 4096);
+	assert_int_equal(e.readable, 5);
+	finish(&e);
+}
+
+/* An end that came with the bytes before it is told, too. */
+static void
+test_end_behind_bytes(void **state PG_UNUSED)
+{
+	struct end e;
+
+	start(&e);
+	e.read_all = true;
+	stream_read_start(&e.st);
+	assert_int_equal(send(e.other, "z", 1, 0), 1);
+	shutdown(e.other, SHUT_WR);
+	turn(&e);
+	turn(&e);
+	assert_int_equal(e.got, 1);
+	assert_int_equal(e.eof, 1);
+	finish(&e);
+}
+
+/* A break behind bytes shows to whoever reads on, as stream.h asks for. */
+static void
+test_break_behind_bytes(void **state PG_UNUSED)
+{
+	struct end e;
+
+	start(&e);
+	e.read_all = true;
+	stream_read_start(&e.st);
+	assert_true(stream_send(&e.st, "never read", 10));
+	assert_int_equal(send(e.other, "z", 1, 0), 1);
+	close(e.other);
+	e.other = -1;
+	turn(&e);
+	assert_int_equal(e.got, 1);
+	stream_read_again(&e.st);
+	turn(&e);
+	assert_int_equal(e.errors, 1);
+	finish(&e);
 }
 
 static void
@@ -544,7 +624,7 @@ start_tls(struct end *e, const char *ca, int version, bool with_cert)
 	/* As a session does it: the stream is there before its TLS. */
 	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	e->st.ssl = ssl;
+	stream_set_tls(&e->st, ssl);
 	SSL_CTX_set_max_proto_version(client, version);
 	if (with_cert) {
 		assert_int_equal(SSL_CTX_use_certificate_file(client,
@@ -755,6 +835,9 @@ main(void)
 		cmocka_unit_test(test_send_to_nobody),
 		cmocka_unit_test(test_reading_starts_and_stops),
 		cmocka_unit_test(test_end_of_input),
+		cmocka_unit_test(test_more_than_one_read),
+		cmocka_unit_test(test_end_behind_bytes),
+		cmocka_unit_test(test_break_behind_bytes),
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_moves_to_another_loop),
 		cmocka_unit_test(test_borrowed),
