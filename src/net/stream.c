@@ -9,8 +9,10 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <openssl/err.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -314,6 +316,42 @@ stream_recv(struct stream *st, void *p, size_t size, size_t *n)
 	default:
 		return STREAM_ERROR;
 	}
+}
+
+enum stream_status
+stream_skip(struct stream *st)
+{
+	ssize_t r;
+
+	if (st->fd < 0)
+		return STREAM_ERROR;
+	r = stream_socket_recv(st->fd, st->w->scratch, WORKER_SCRATCH);
+	if (r > 0)
+		return STREAM_OK;
+	if (r == 0)
+		return STREAM_EOF;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? STREAM_AGAIN :
+	    STREAM_ERROR;
+}
+
+bool
+stream_end(struct stream *st)
+{
+	CHECK(buf_len(&st->out) == 0);
+	if (st->ssl != NULL) {
+		ERR_clear_error();
+		if (SSL_shutdown(st->ssl) < 0)
+			return false;
+	}
+	return shutdown(st->fd, SHUT_WR) == 0;
+}
+
+bool
+stream_is_underway(const struct stream *st)
+{
+	int n = 0;
+
+	return st->fd >= 0 && ioctl(st->fd, SIOCOUTQ, &n) == 0 && n > 0;
 }
 
 bool

@@ -86,6 +86,8 @@ enum stream_status { STREAM_OK, STREAM_AGAIN, STREAM_EOF, STREAM_ERROR };
  * epoll(7), "Level-triggered and edge-triggered". */
 enum stream_status stream_recv(struct stream *st, void *p, size_t size,
     size_t *n) PG_MUST_CHECK;
+/* The same without understanding it, TLS or not: what comes is dropped. */
+enum stream_status stream_skip(struct stream *st) PG_MUST_CHECK;
 /* More bytes sit inside TLS although the socket may stay silent. */
 bool stream_has_pending(const struct stream *st);
 /* Have readable() called again this turn although the socket may be silent. */
@@ -100,6 +102,11 @@ bool stream_send(struct stream *st, const void *p, size_t n) PG_MUST_CHECK;
 /* Keep without trying to send; stream_flush() sends. */
 bool stream_queue(struct stream *st, const void *p, size_t n) PG_MUST_CHECK;
 bool stream_flush(struct stream *st) PG_MUST_CHECK;
+/* No more will be sent; nothing is kept. false: the stream has failed. */
+bool stream_end(struct stream *st) PG_MUST_CHECK;
+/* The peer's kernel has not got all that was sent: closing before what the peer
+ * sends has been read would lose the rest. */
+bool stream_is_underway(const struct stream *st);
 /* Bytes kept. */
 static inline size_t
 stream_backlog(const struct stream *st)

@@ -12,7 +12,7 @@
 #include "session/farewell.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
+#include <string.h>
 
 #define FAREWELL_TIME (30 * NSEC_PER_SEC)
 
@@ -59,10 +59,8 @@ static void
 farewell_readable(struct stream *st)
 {
 	struct farewell *f = farewell_of(st);
-	enum stream_status r;
-	size_t n;
+	enum stream_status r = stream_skip(st);
 
-	r = stream_recv(st, f->sw->w->scratch, WORKER_SCRATCH, &n);
 	if (r == STREAM_OK)
 		stream_read_again(st);
 	if (r == STREAM_OK || r == STREAM_AGAIN)
@@ -79,7 +77,7 @@ farewell_drained(struct stream *st)
 	struct farewell *f = farewell_of(st);
 
 	f->said = true;
-	if (f->heard || st->ssl != NULL || shutdown(st->fd, SHUT_WR) != 0)
+	if (f->heard || !stream_end(st))
 		farewell_end(f);
 }
 
@@ -95,13 +93,23 @@ static const struct stream_ops farewell_ops = {
 	.broken = farewell_broken,
 };
 
+/* Would it lose something by being closed now? What is in the kernel goes on
+ * its way, unless the client says more; by a unix socket it has arrived. */
+static bool
+farewell_is_due(const struct session *s, bool more)
+{
+	return stream_is_open(&s->st) && (stream_backlog(&s->st) > 0 ||
+	    (more && strcmp(s->peer, "unix") != 0 &&
+	    stream_is_underway(&s->st)));
+}
+
 void
-farewell_take(struct session *s)
+farewell_take(struct session *s, bool more)
 {
 	struct farewell *f;
 	size_t i;
 
-	if (!stream_is_open(&s->st) || stream_backlog(&s->st) == 0)
+	if (!farewell_is_due(s, more))
 		return;
 	f = x_calloc(1, sizeof(*f));
 	f->sw = s->sw;
@@ -113,6 +121,8 @@ farewell_take(struct session *s)
 	stream_pass(&f->st, &s->st, &farewell_ops);
 	TAILQ_INSERT_TAIL(&s->sw->farewells, f, link);
 	stream_read_start(&f->st);
+	if (stream_backlog(&f->st) == 0)
+		farewell_drained(&f->st);
 }
 
 void

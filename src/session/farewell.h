@@ -11,9 +11,10 @@
 
 #include "session/session_priv.h"
 
-/* Take over stream and places of a session that ends, if bytes wait to be sent.
- * The session's stream is closed then. */
-void farewell_take(struct session *s);
+/* Take over stream and places of a session that ends, if bytes wait to be sent, or
+ * are on their way and the client may send more. The session's stream is closed
+ * then. */
+void farewell_take(struct session *s, bool more);
 /* About every second: close those that have taken too long. */
 void farewell_tick(struct session_worker *sw, nsec_t now);
 /* Close all. */

@@ -310,7 +310,8 @@ session_close_as(struct session *s, enum close_reason why,
 		free(p);
 	}
 	if (why != CLOSE_KILLED && why != CLOSE_MEMORY)
-		farewell_take(s);
+		farewell_take(s, why != CLOSE_CLIENT_GONE &&
+		    why != CLOSE_TERMINATE);
 	stream_close(&s->st);
 	buf_reset(&s->in);
 	htab_remove(&sw->by_id, &s->by_id);

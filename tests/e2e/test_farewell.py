@@ -63,6 +63,38 @@ def test_nothing_is_lost(sluice, lab, pg, db, end, state):
             assert rawpg.sqlstates(m) == [state]
 
 
+def far_client(sluice, tls):
+    """One whose kernel takes little of what it is sent and does not read."""
+    c = rawpg.RawConn("127.0.0.1", sluice.port, startup=False, tls=tls)
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    c.send(rawpg.startup_message({"user": "app", "database": "app"}))
+    c.login()
+    return c
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_nothing_is_lost_on_its_way(lab, pg, db, pgsluice, certificate, tls):
+    """Of what pgsluice's kernel has taken, neither, though the client goes on
+    sending when its session is over: its own messages would reset the
+    connection."""
+    sluice = pgsluice(CONF + f'tls_mode = "allow"\n'
+                      f'tls_cert_file = "{certificate[0]}"\n'
+                      f'tls_key_file = "{certificate[1]}"\n', DIR=lab.work)
+    for n in (1, 60):
+        with far_client(sluice, tls) as c:
+            before = sluice.count("client_bytes_out")
+            c.send(rawpg.query("SELECT repeat('x', 1000) FROM "
+                               f"generate_series(1, {n})"))
+            until(lambda: clients(sluice)[0]["state"] == "idle" and
+                  sluice.count("client_bytes_out") > before + n * 1000)
+            c.send(rawpg.message("y", b"x"))
+            until(lambda: not clients(sluice))
+            c.send(rawpg.query("SELECT 1"))
+            m = c.recv_to_end()
+            assert rawpg.types(m) == "T" + "D" * n + "CZE", n
+        until(lambda: works(sluice, lab))
+
+
 def test_it_counts_until_then(sluice, lab):
     """Who does not read keeps its place, and what it says is not heard."""
     with slow_client(sluice, lab) as c:

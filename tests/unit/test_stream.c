@@ -243,6 +243,35 @@ test_passed_on_with_its_backlog(void **state PG_UNUSED)
 	finish(&heir);
 }
 
+/* Its end is said, and what comes is dropped until the peer says its own. */
+static void
+test_says_its_end(void **state PG_UNUSED)
+{
+	struct end e;
+	char byte;
+
+	start(&e);
+	assert_false(stream_is_underway(&e.st));
+	assert_true(stream_send(&e.st, "last", 4));
+	assert_true(stream_is_underway(&e.st));
+	assert_true(stream_end(&e.st));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(read(e.other, &byte, 1), 1);
+	assert_int_equal(read(e.other, &byte, 1), 0);
+	assert_false(stream_is_underway(&e.st));
+	assert_int_equal(stream_skip(&e.st), STREAM_AGAIN);
+	assert_int_equal(write(e.other, "more", 4), 4);
+	assert_int_equal(stream_skip(&e.st), STREAM_OK);
+	assert_int_equal(stream_skip(&e.st), STREAM_AGAIN);
+	close(e.other);
+	e.other = -1;
+	assert_int_equal(stream_skip(&e.st), STREAM_EOF);
+	stream_close(&e.st);
+	assert_int_equal(stream_skip(&e.st), STREAM_ERROR);
+	assert_false(stream_is_underway(&e.st));
+	finish(&e);
+}
+
 static void
 test_small_sends_leave_at_once(void **state PG_UNUSED)
 {
@@ -829,6 +858,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_backlog_is_sent_in_order),
 		cmocka_unit_test(test_passed_on_with_its_backlog),
+		cmocka_unit_test(test_says_its_end),
 		cmocka_unit_test(test_small_sends_leave_at_once),
 		cmocka_unit_test(test_queued_until_flushed),
 		cmocka_unit_test(test_broken_is_told_once),
