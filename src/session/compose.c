@@ -50,23 +50,12 @@ write_begin(struct session *s, struct msgwrite *w)
 	return ok;
 }
 
-/* Inside of a transaction, with nothing under way: RESET in it may have given the
- * server a name that is not the session's. */
-static bool
-app_is_reset(const struct session *s)
-{
-	return s->set.app_reset && s->server->tx == 'T' && !s->open_unit &&
-	    ledger_empty(&s->server->owed);
-}
-
 bool
 session_preamble(struct session *s, struct buf *b, uint32_t pins,
     uint32_t flags)
 {
 	struct server *srv = s->server;
-	const char *app = s->app_name != NULL ? s->app_name : "", *p;
 	struct msgwrite w;
-	struct buf t;
 	bool ok = true, fresh = srv->tx == 'I' && ledger_empty(&srv->owed) &&
 	    !s->open_unit;
 
@@ -79,26 +68,7 @@ session_preamble(struct session *s, struct buf *b, uint32_t pins,
 		flags |= AN_TX_BEGIN;
 	if (ok && (pins | flags) != 0)
 		ok = session_sequences(s, &w, pins, flags, fresh);
-	if (ok && (fresh || app_is_reset(s)) && (srv->app_name == NULL ||
-	    strcmp(srv->app_name, app) != 0)) {
-		buf_init(&t, 4096);
-		ok = buf_append(&t, "SET application_name = E'", 25);
-		/* Doubled, since some client encodings forbid \'. */
-		for (p = app; *p != '\0' && ok; p++)
-			ok = buf_append(&t, p, 1) && ((*p != '\'' &&
-			    *p != '\\') || buf_append(&t, p, 1));
-		ok = ok && buf_append(&t, "'", 1);
-		if (ok) {
-			msgwrite_query(&w, slice_make(buf_head(&t),
-			    buf_len(&t)));
-			ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE,
-			    no_hash);
-			srv->has_unnamed = false;
-		}
-		buf_reset(&t);
-		free(srv->app_name);
-		srv->app_name = x_strdup(app);
-	}
+	ok = ok && session_app_name_tell(s, &w, fresh);
 	if (ok && s->held_begin != NULL)
 		ok = write_begin(s, &w);
 	/* The transaction failed before it had a server: let this one know. */
@@ -447,6 +417,7 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	    !s->sw->promoted, form, LEDGER_HIDE, name, &sent))
 		return false;
 	query_note_settings(s, &q);
+	session_app_name_bound(s, &q, b->portal);
 	if (native || (b->statement.n == 0 && !s->sw->promoted))
 		return write_raw(s, w, f, OWED_BIND);
 	msgwrite_begin(w, 'B');
@@ -630,6 +601,10 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 		s->sw->tells = compose_tells(u, &f, pos + f.size);
 		if (!extended_message(s, &w, u, &f, q != NULL ? q->stmt :
 		    s->sw->meant[i], q) || w.failed)
+			goto fail;
+		if (f.type == 'E' && (pos + f.size == u->n ||
+		    u->p[pos + f.size] != 'S') &&
+		    !session_app_name_executed(s, &w, slice_str(f.p)))
 			goto fail;
 		/* These can fail, and what is behind them is skipped. */
 		if (f.type == 'B' || f.type == 'D' || f.type == 'E')

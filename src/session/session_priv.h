@@ -478,6 +478,20 @@ bool session_write_evictions(struct session *s, struct msgwrite *w)
 struct statement *session_statement(struct session *s,
     const struct wire_parse *p) PG_MUST_CHECK;
 
+/* ---- app_name.c --------------------------------------------------------------------------- */
+/* Tell the leased server the session's application_name, where a statement may
+ * be sent and it stands at another. fresh: nothing is under way on it, nor a
+ * transaction open. */
+bool session_app_name_tell(struct session *s, struct msgwrite *w, bool fresh)
+    PG_MUST_CHECK;
+/* A portal is bound to q: does it reset the name? */
+void session_app_name_bound(struct session *s, const struct query *q,
+    struct slice portal);
+/* A portal is executed, and there is more behind it in its group: give it what
+ * RESET leads to. */
+bool session_app_name_executed(struct session *s, struct msgwrite *w,
+    struct slice portal) PG_MUST_CHECK;
+
 /* ---- sequence.c -------------------------------------------------------------------------- */
 /* The session got its server. */
 void session_sequences_leased(struct session *s);
@@ -533,6 +547,10 @@ void session_renamed(struct session *s, const struct query *q);
 /* A Query of these pins and flags can be answered only by a server that has the
  * session's statements under their own names. */
 bool session_needs_native(const struct session *s, const struct analysis *an);
+/* Run a text amid extended messages, unseen. flags: more than LEDGER_HIDE; hash:
+ * of what it prepares. */
+bool session_write_unseen(struct session *s, struct msgwrite *w,
+    struct slice sql, unsigned flags, struct hash128 hash) PG_MUST_CHECK;
 /* Make a statement of SQL's PREPARE amid extended messages. */
 bool session_write_declared(struct session *s, struct msgwrite *w,
     const struct statement *st, const char *name, struct hash128 hash)

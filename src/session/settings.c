@@ -202,6 +202,7 @@ void
 settings_transaction_ended(struct session *s)
 {
 	s->set.local = s->set.app_reset = false;
+	s->set.app_portal = no_hash;
 }
 
 /* ---- asking -------------------------------------------------------------------------- */

@@ -43,6 +43,8 @@ struct settings {
 	struct setting_names asked;    /* the server is being asked for */
 	bool local;                    /* SET LOCAL in this transaction */
 	bool app_reset;                /* ... application_name may be reset in it */
+	struct hash128 app_portal;     /* ... by this portal, of hash; or 0 */
+	bool app_discard;              /* ... with DISCARD ALL */
 	uint64_t salt;                 /* see settings_mark() */
 	/* The last scope made, and of what. */
 	const struct scope *base, *scope;

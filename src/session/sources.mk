@@ -3,6 +3,7 @@
 
 libpgsluice_a_SOURCES += \
 	src/session/acquire.c \
+	src/session/app_name.c \
 	src/session/cancel.c \
 	src/session/compose.c \
 	src/session/console.c \

@@ -66,16 +66,14 @@ write_declaration(struct session *s, struct msgwrite *w, const char *name,
 }
 
 bool
-session_write_declared(struct session *s, struct msgwrite *w,
-    const struct statement *st, const char *name, struct hash128 hash)
+session_write_unseen(struct session *s, struct msgwrite *w, struct slice sql,
+    unsigned flags, struct hash128 hash)
 {
 	struct server *srv = s->server;
-	struct slice sql = declaration(s, name, st);
 	const char *const close[] = { "S", "P" };
 	size_t i;
 
-	if (sql.p == NULL)
-		return false;
+	flags |= LEDGER_HIDE;
 	msgwrite_begin(w, 'P');
 	msgwrite_str(w, "pgsluice");
 	msgwrite_slice(w, sql);
@@ -96,12 +94,21 @@ session_write_declared(struct session *s, struct msgwrite *w,
 		msgwrite_str(w, "pgsluice");
 		msgwrite_end(w);
 	}
-	stat_add(&session_metrics(s)->c.prepared_parses, 1);
-	return server_owe(srv, OWED_PARSE, LEDGER_HIDE | LEDGER_UNNAMED,
-	    no_hash) && server_owe(srv, OWED_BIND, LEDGER_HIDE, no_hash) &&
-	    server_owe(srv, OWED_EXECUTE, LEDGER_HIDE, hash) &&
+	return server_owe(srv, OWED_PARSE, flags | LEDGER_UNNAMED, no_hash) &&
+	    server_owe(srv, OWED_BIND, flags, no_hash) &&
+	    server_owe(srv, OWED_EXECUTE, flags, hash) &&
 	    server_owe(srv, OWED_CLOSE, LEDGER_HIDE, no_hash) &&
 	    server_owe(srv, OWED_CLOSE, LEDGER_HIDE, no_hash);
+}
+
+bool
+session_write_declared(struct session *s, struct msgwrite *w,
+    const struct statement *st, const char *name, struct hash128 hash)
+{
+	struct slice sql = declaration(s, name, st);
+
+	stat_add(&session_metrics(s)->c.prepared_parses, 1);
+	return sql.p != NULL && session_write_unseen(s, w, sql, 0, hash);
 }
 
 struct native {
