@@ -15,6 +15,7 @@
 
 #include "auth/lookup_priv.h"
 #include "base/log.h"
+#include "net/kdf.h"
 
 #define LOOKUP_RETRY NSEC_PER_SEC
 #define LOOKUP_SLICE_MS 100 /* how late stopping may be noticed */
@@ -60,7 +61,8 @@ lookup_poll_connect(struct lookup_conns *c, PGconn *conn, nsec_t until)
 	for (;;) {
 		if (PQstatus(conn) == CONNECTION_BAD ||
 		    s == PGRES_POLLING_FAILED)
-			return PQerrorMessage(conn);
+			return kdf_denied() != NULL ? kdf_denied() :
+			    PQerrorMessage(conn);
 		if (s == PGRES_POLLING_OK)
 			return NULL;
 		why = lookup_wait(c, conn, s == PGRES_POLLING_READING ?
@@ -77,6 +79,7 @@ lookup_connect(struct lookup_conns *c, struct lookup_conn *k,
 {
 	const char *why = "out of memory";
 
+	kdf_allow();
 	k->conn = PQconnectStartParams((const char *const *)l->keywords,
 	    (const char *const *)l->values, 1);
 	if (k->conn != NULL) {

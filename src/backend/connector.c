@@ -18,6 +18,7 @@
 
 #include "backend/connect_error.h"
 #include "base/log.h"
+#include "net/kdf.h"
 
 #define CANCEL_THREADS 4
 #define CANCEL_QUEUE_MAX 10000
@@ -124,6 +125,7 @@ connect_job_wait(struct connect_job *j, short what)
 static void
 connect_job_polling(struct connect_job *j)
 {
+	kdf_allow();
 	switch (PQconnectPoll(j->conn)) {
 	case PGRES_POLLING_READING:
 		connect_job_wait(j, EV_READ);
@@ -140,7 +142,8 @@ connect_job_polling(struct connect_job *j)
 		connect_job_wait(j, EV_READ);
 		break;
 	default:
-		connect_job_end(j, PQerrorMessage(j->conn));
+		connect_job_end(j, kdf_denied() != NULL ? kdf_denied() :
+		    PQerrorMessage(j->conn));
 		break;
 	}
 }

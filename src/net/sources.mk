@@ -4,6 +4,8 @@
 libpgsluice_a_SOURCES += \
 	src/net/addr.c \
 	src/net/addr.h \
+	src/net/kdf.c \
+	src/net/kdf.h \
 	src/net/listener.c \
 	src/net/listener.h \
 	src/net/stream.c \

@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 
 import rawpg
-from harness import Deadline, bound, until
+from harness import Deadline, bound, private_file, until
 from rawpg import (Closed, RawConn, bind, cstr, execute, flush, message,
                    parse, query, sync, text_rows)
 
@@ -72,26 +73,36 @@ SERVER_FIRST = {
 }
 
 
-def scram_server(listener, server_first):
+def scram_server(listener, server_first, tls=None):
     """Plays the server up to its first message, and some of the last."""
     with contextlib.suppress(OSError):
         while True:
             conn = listener.accept()[0]
-            with conn, contextlib.suppress(OSError):
-                conn.settimeout(5)
-                while True:
-                    n, code = struct.unpack("!II", conn.recv(8))
-                    if code not in (rawpg.SSL_CODE, rawpg.GSS_CODE):
-                        break
-                    conn.sendall(b"N")
-                conn.recv(n)
-                conn.sendall(message("R", struct.pack("!I", 10) +
-                                     cstr("SCRAM-SHA-256") + b"\0"))
-                nonce = conn.recv(4096).split(b"r=")[1].decode()
-                conn.sendall(message("R", struct.pack("!I", 11) +
-                                     server_first(nonce).encode()))
-                conn.recv(4096)
-                conn.sendall(message("R", struct.pack("!I", 12) + b"v=?"))
+            with contextlib.suppress(OSError, IndexError, struct.error):
+                scram_exchange(conn, server_first, tls)
+            conn.close()
+
+
+def scram_exchange(conn, server_first, tls):
+    conn.settimeout(5)
+    while True:
+        n, code = struct.unpack("!II", conn.recv(8))
+        if code not in (rawpg.SSL_CODE, rawpg.GSS_CODE):
+            break
+        if tls is not None and code == rawpg.SSL_CODE:
+            conn.sendall(b"S")
+            conn = tls.wrap_socket(conn, server_side=True)
+        else:
+            conn.sendall(b"N")
+    with conn:
+        conn.recv(n)
+        conn.sendall(message("R", struct.pack("!I", 10) +
+                             cstr("SCRAM-SHA-256") + b"\0"))
+        nonce = conn.recv(4096).split(b"r=")[1].decode()
+        conn.sendall(message("R", struct.pack("!I", 11) +
+                             server_first(nonce).encode()))
+        conn.recv(4096)
+        conn.sendall(message("R", struct.pack("!I", 12) + b"v=?"))
 
 
 @pytest.mark.parametrize("name", SERVER_FIRST)
@@ -110,6 +121,118 @@ def test_backend_that_cannot_scram(pgsluice, name):
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(10)
     assert sluice.http("/healthz")[0] == 200
+
+
+# -- S21: a backend that makes others compute -----------------------------------
+
+FOREVER = 2 ** 31 - 1
+
+GREEDY = """
+auth = "trust"
+workers = 2
+server_connect_timeout = "3s"
+server_login_retry = "10ms"
+backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
+database "app" { backend = "main" }
+backend "greedy" { conninfo = "host=127.0.0.1 port=$GREEDY password=secret$MORE" }
+database "greedy" { backend = "greedy" }
+"""
+
+
+@pytest.fixture
+def greedy(certificate):
+    """Ports of a server that asks for as many iterations as can be said: in
+    clear, and by TLS."""
+    asked = []
+
+    def server_first(nonce):
+        asked.append(nonce)
+        return f"r={nonce}x,s={SALT},i={FOREVER}"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    threads = [threading.Thread(target=scram_server,
+                                args=(one, server_first, tls), daemon=True)
+               for one, tls in zip(listeners, (None, context))]
+    for t in threads:
+        t.start()
+    yield [one.getsockname()[1] for one in listeners], asked
+    for one, t in zip(listeners, threads):
+        one.shutdown(socket.SHUT_RDWR)
+        t.join(10)
+        one.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_backend_that_asks_for_endless_scram(pgsluice, pg, db, greedy, tls):
+    """What libpq would compute for half an hour is refused; every connector
+    thread goes on, and the other backend is connected to."""
+    ports, asked = greedy
+    sluice = pgsluice(GREEDY, GREEDY=ports[tls], MORE=" sslmode=" + (
+        "require" if tls else "disable"))
+    with Deadline(30):
+        for n in range(4):
+            with pytest.raises(psycopg.OperationalError) as e:
+                sluice.connect("greedy", user=f"u{n}")
+            assert 'could not connect to backend "greedy"' in str(e.value)
+    assert len(asked) >= 4
+    assert "more than 1000000 iterations of SCRAM" in sluice.log
+    with Deadline(10):
+        assert sluice.query("SELECT 1") == [(1,)]
+        sluice.stop()
+
+
+def test_endless_scram_holds_up_nobody(pgsluice, pg, db, greedy):
+    """New servers elsewhere and statements, while it is tried all the time."""
+    ports, asked = greedy
+    sluice = pgsluice(GREEDY, GREEDY=ports[0], MORE=" sslmode=disable")
+    stop = threading.Event()
+
+    def insist(n):
+        while not stop.is_set():
+            with contextlib.suppress(psycopg.OperationalError):
+                sluice.connect("greedy", user=f"u{n}").close()
+    threads = [threading.Thread(target=insist, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    try:
+        until(lambda: len(asked) >= 4, timeout=20)
+        for _ in range(5):
+            # Each of these needs a new server.
+            with Deadline(15):
+                assert sluice.query("SELECT 1") == [(1,)]
+                before = len(asked)
+                pg.psql("SELECT pg_terminate_backend(pid) FROM "
+                        f"pg_stat_activity WHERE datname = '{db}'")
+                until(lambda: not pg.pids(datname=db))
+        until(lambda: len(asked) > before, timeout=20)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join(30)
+    assert not any(t.is_alive() for t in threads)
+    assert sluice.count("loop_stalls") == 0
+
+
+def test_endless_scram_of_the_server_that_knows_the_users(pgsluice, pg, db,
+                                                          greedy, lab):
+    """auth_query has threads of its own: they give it up, too."""
+    ports, asked = greedy
+    users = private_file(f"{lab.work}/greedy.txt", '"app" "mine"\n')
+    conf = GREEDY.replace("trust", "scram-sha-256") + f'''
+        users_file = "{users}"
+        auth_dbname = "greedy"
+        auth_user = "looker"
+    '''
+    sluice = pgsluice(conf, GREEDY=ports[0], MORE=" sslmode=disable")
+    with Deadline(30):
+        for n in range(3):
+            with pytest.raises(psycopg.OperationalError) as e:
+                sluice.connect(user=f"u{n}", password="x")
+            assert "could not be looked up" in str(e.value)
+        assert sluice.query("SELECT 1", password="mine") == [(1,)]
+        sluice.stop()
+    assert asked and "more than 1000000 iterations of SCRAM" in sluice.log
 
 
 # -- S15: a message that was cut ----------------------------------------------

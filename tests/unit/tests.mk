@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	tests/unit/test_hist \
 	tests/unit/test_htab \
 	tests/unit/test_input \
+	tests/unit/test_kdf \
 	tests/unit/test_key \
 	tests/unit/test_l1 \
 	tests/unit/test_l2 \
@@ -170,6 +171,10 @@ tests_unit_test_htab_LDADD = $(UNIT_LDADD)
 tests_unit_test_input_SOURCES = tests/unit/test_input.c
 tests_unit_test_input_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_input_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_kdf_SOURCES = tests/unit/test_kdf.c
+tests_unit_test_kdf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_kdf_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_key_SOURCES = tests/unit/test_key.c
 tests_unit_test_key_CPPFLAGS = $(UNIT_CPPFLAGS)
