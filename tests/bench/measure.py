@@ -91,9 +91,11 @@ class Measure:
                 str(max(1, round(self.args.seconds))), "-l",
                 "--sampling-rate=0.2", "--log-prefix=" + prefix, "bench"]
         before = target.cpu() if target.pid else 0
+        server = self.bench.postgres_cpu()
         try:
             r = run(argv)
             used = (target.cpu() if target.pid else 0) - before
+            server = self.bench.postgres_cpu() - server
             times = self.pgbench_times(prefix)
         finally:
             for name in glob.glob(prefix + ".*"):
@@ -106,7 +108,8 @@ class Measure:
                 "p50": times[len(times) // 2],
                 "p99": times[int(len(times) * 0.99)],
                 "queries": n, "own_us": None,
-                "cpu_us": used * 1e6 / n if target.pid else None}
+                "cpu_us": used * 1e6 / n if target.pid else None,
+                "pg_us": server * 1e6 / n}
 
     @staticmethod
     def pgbench_times(prefix):

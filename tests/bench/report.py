@@ -9,15 +9,20 @@ import statistics
 from targets import lablib, version
 
 FIELDS = ("part", "mode", "clients", "target", "repeat", "queries", "tps",
-          "p50", "p99", "cpu_us", "own_us", "hits", "pss_few", "pss_many",
-          "kb")
+          "p50", "p99", "cpu_us", "own_us", "pg_us", "hits", "pss_few",
+          "pss_many", "kb")
 
-# name, what of which target over what of which, modes, least or most, limit
+# name, what of which target over what of which, modes, the part that its target
+# is for, least or most, limit
 RATIOS = (
-    ("l1 hit CPU / canned", "cpu_us", "l1", "canned", None, "<=", 1.3),
-    ("l1 hit tps / canned", "tps", "l1", "canned", None, ">=", 0.8),
-    ("pass CPU / pgbouncer", "cpu_us", "pass", "pgbouncer", None, "<=", 1.0),
-    ("pass CPU / relay", "cpu_us", "pass", "relay", ("prepared",), "<=", 1.4),
+    ("l1 hit CPU / canned", "cpu_us", "l1", "canned", None, "cpu", "<=", 1.3),
+    ("l1 hit tps / canned", "tps", "l1", "canned", None, "cpu", ">=", 0.8),
+    ("pass CPU / pgbouncer", "cpu_us", "pass", "pgbouncer", None, "cpu",
+     "<=", 1.0),
+    ("pass CPU / relay", "cpu_us", "pass", "relay", ("prepared",), "cpu",
+     "<=", 1.4),
+    ("PostgreSQL CPU / direct", "pg_us", "pass", "direct", ("extended",),
+     "pgbench", "<=", 1.0),
 )
 IDLE_KB = 4.0
 
@@ -70,7 +75,8 @@ def table(rows, part):
         if r["part"] == part:
             cells.setdefault((r["mode"], r["clients"]), {})[r["target"]] = 1
     print(f"{'mode':9}{'clients':>8} {'target':10}{'tps':>9}{'p50 us':>9}"
-          f"{'p99 us':>9}{'CPU us':>8}  {'least..most':15}{'hits':>6}")
+          f"{'p99 us':>9}{'CPU us':>8}  {'least..most':15}{'PG us':>6}"
+          f"{'hits':>7}")
     for (mode, clients), targets in sorted(cells.items(), key=order):
         for t in sorted(targets):
             at = {"part": part, "mode": mode, "clients": clients, "target": t}
@@ -78,12 +84,14 @@ def table(rows, part):
             spread = (f"{min(cpu.values()):.2f}..{max(cpu.values()):.2f}"
                       if cpu else "")
             hits = median(pick(rows, "hits", **at))
+            server = median(pick(rows, "pg_us", **at))
             print(f"{mode:9}{clients:8} {t:10}"
                   f"{show(median(pick(rows, 'tps', **at))):>9}"
                   f"{show(median(pick(rows, 'p50', **at))):>9}"
                   f"{show(median(pick(rows, 'p99', **at))):>9}"
                   f"{show(median(cpu), 2):>8}  {spread:15}"
-                  f"{'' if hits is None else format(hits, '.1f') + '%':>6}")
+                  f"{'' if server is None else format(server, '.1f'):>6}"
+                  f"{'' if hits is None else format(hits, '.1f') + '%':>7}")
     return sorted(cells, key=lambda c: order((c, None)))
 
 
@@ -92,10 +100,10 @@ def order(item):
     return ("simple", "extended", "prepared").index(mode), clients
 
 
-def ratios(rows, part, cells, marked):
+def ratios(rows, part, cells):
     print(f"\n{'ratio of medians':24}{'mode':9}{'clients':>8}{'ratio':>8}"
           f"  {'repeats':13}{'target':>8}")
-    for name, field, a, b, modes, side, limit in RATIOS:
+    for name, field, a, b, modes, home, side, limit in RATIOS:
         for mode, clients in cells:
             if modes and mode not in modes:
                 continue
@@ -110,7 +118,7 @@ def ratios(rows, part, cells, marked):
             print(f"{name:24}{mode:9}{clients:8}{ratio:8.2f}  "
                   f"{f'{min(both):.2f}..{max(both):.2f}':13}" +
                   (f"{side + ' ' + format(limit, '.1f'):>8}  "
-                   f"{'ok' if ok else 'over'}" if marked else ""))
+                   f"{'ok' if ok else 'over'}" if part == home else ""))
 
 
 def idle(rows):
@@ -130,10 +138,10 @@ def print_all(args, rows):
         print(line)
     if "cpu" in args.part:
         print("\n== cpu: our load generator\n")
-        ratios(rows, "cpu", table(rows, "cpu"), True)
+        ratios(rows, "cpu", table(rows, "cpu"))
     if "pgbench" in args.part:
         print("\n== pgbench\n")
-        ratios(rows, "pgbench", table(rows, "pgbench"), False)
+        ratios(rows, "pgbench", table(rows, "pgbench"))
     if "idle" in args.part:
         print("\n== idle: memory of clients that are logged in\n")
         idle(rows)

@@ -125,6 +125,26 @@ class Bench:
         self.pg.psql("SELECT count(*) FROM pgbench_accounts "
                      "WHERE abalance >= 0", "bench")
 
+    def postgres_cpu(self):
+        """CPU seconds PostgreSQL has used so far, its processes that ended
+        included."""
+        ticks = 0
+        for name in os.listdir("/proc"):
+            if not name.isdigit():
+                continue
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8",
+                          errors="replace") as f:
+                    fields = f.read().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            # From the third field on: state, ppid, ...; see proc(5).
+            if int(name) == self.pg.pid:
+                ticks += sum(map(int, fields[11:15]))
+            elif int(fields[1]) == self.pg.pid:
+                ticks += sum(map(int, fields[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def write(self, name, text):
         path = os.path.join(self.lab.work, name)
         with open(path, "w", encoding="utf-8") as f:
