@@ -10,6 +10,8 @@
 #   tests/run.sh [options]
 #     --work DIR    where to build (default ${TMPDIR:-/tmp}/pgsluice-test-UID)
 #     --sanitize    all of it once more under ASan and UBSan
+#     --tsan        build also under TSan, for `make check` and those of the
+#                   end-to-end tests in which threads meet (about 5 minutes)
 #     --clang       also build and `make check` with clang
 #     --dist        also `make distcheck`
 #     --unit-only   no end-to-end tests
@@ -28,6 +30,12 @@ summary=()
 failed=0
 e2e_total=0
 
+# Where threads meet: pools over several workers, cancels, hubs, the cache with
+# its fills and Redis, reloads, console tours, logins, lookups, connectors.
+thread_tests=(test_auth_query.py test_cache.py test_cancel.py test_conf.py
+	test_console_steering.py test_listen.py test_pool.py test_races.py
+	test_server_limits.py test_storm.py)
+
 usage() {
 	sed -n '/^#   tests\/run.sh/,/^set /p' "$0" | sed -n 's/^# \{0,3\}//p'
 }
@@ -36,6 +44,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--work) work=${2:?--work needs a directory}; shift ;;
 	--sanitize) stages+=(sanitize) ;;
+	--tsan) stages+=(tsan) ;;
 	--clang) stages+=(clang); clang=clang ;;
 	--dist) stages+=(dist) ;;
 	--unit-only) e2e= ;;
@@ -178,12 +187,14 @@ print(total, failed, skipped)
 END
 }
 
-# A sanitizer's report of any process of the test is a failure, even where
-# the test itself saw nothing.
+# end_to_end STAGE [FILE...]: by default all files. A sanitizer's report of any
+# process of the test is a failure, even where the test itself saw nothing.
 end_to_end() {
 	local stage=$1 start=$SECONDS xml=$work/logs/$1-e2e.xml
-	local reports=$work/$1/reports rc total bad skipped
+	local reports=$work/$1/reports rc total bad skipped files=(tests/e2e)
 	[ -n "$e2e" ] || return 0
+	shift
+	[ $# = 0 ] || files=("${@/#/tests/e2e/}")
 	echo "== $stage-e2e"
 	rm -rf "$reports" "$xml"
 	mkdir -p -m 1777 "$reports"
@@ -194,7 +205,7 @@ end_to_end() {
 		export PYTHONDONTWRITEBYTECODE=1
 		export ASAN_OPTIONS=log_path=$reports/asan
 		export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
-		exec /usr/bin/python3 -m pytest tests/e2e -n 2 --timeout 300 \
+		exec /usr/bin/python3 -m pytest "${files[@]}" -n 2 --timeout 300 \
 		    -q -p no:cacheprovider --junitxml "$xml" \
 		    ${pytest_args[@]+"${pytest_args[@]}"}
 	) 2>&1 | tee "$work/logs/$stage-e2e.log"
@@ -217,6 +228,9 @@ run_stage() {
 	sanitize)
 		build sanitize --enable-sanitizers CFLAGS='-O1 -g' &&
 		    check sanitize && end_to_end sanitize ;;
+	tsan)
+		build tsan --enable-sanitizers=thread CFLAGS='-O1 -g' &&
+		    check tsan && end_to_end tsan "${thread_tests[@]}" ;;
 	dist)
 		step dist-configure configure dist &&
 		    step dist-distcheck make -C "$work/dist" \

@@ -10,7 +10,7 @@
 
 #include <dlfcn.h>
 #include <openssl/hmac.h>
-#include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/check.h"
 
@@ -23,27 +23,34 @@ typedef int hmac_init_f(HMAC_CTX *ctx, const void *key, int len,
 static _Thread_local bool kdf_bound;
 static _Thread_local long kdf_left;
 
-static hmac_init_f *kdf_real;
-static pthread_once_t kdf_once = PTHREAD_ONCE_INIT;
+static _Atomic(hmac_init_f *) kdf_real;
 
-static void
+static hmac_init_f *
 kdf_find(void)
 {
+	hmac_init_f *real;
+
 	/* POSIX: a function's address fits a void pointer. */
-	*(void **)&kdf_real = dlsym(RTLD_NEXT, "HMAC_Init_ex");
-	CHECK(kdf_real != NULL);
+	*(void **)&real = dlsym(RTLD_NEXT, "HMAC_Init_ex");
+	CHECK(real != NULL);
+	atomic_store_explicit(&kdf_real, real, memory_order_relaxed);
+	return real;
 }
 
 int
 HMAC_Init_ex(HMAC_CTX *ctx, const void *key, int len, const EVP_MD *md,
     ENGINE *impl)
 {
+	hmac_init_f *real;
+
 	if (kdf_bound && kdf_left-- <= 0) {
 		kdf_left = -1;
 		return 0;
 	}
-	pthread_once(&kdf_once, kdf_find);
-	return kdf_real(ctx, key, len, md, impl);
+	real = atomic_load_explicit(&kdf_real, memory_order_relaxed);
+	if (real == NULL)
+		real = kdf_find();
+	return real(ctx, key, len, md, impl);
 }
 
 void

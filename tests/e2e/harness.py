@@ -46,7 +46,10 @@ def binary():
 
 def sanitizer_options():
     return {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
-            "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=99"}
+            "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=99",
+            # Libraries are not built for TSan, and it would take what they do
+            # among themselves for races.
+            "TSAN_OPTIONS": "ignore_noninstrumented_modules=1:exitcode=99"}
 
 
 class Cluster(lablib.Postgres):

@@ -130,7 +130,7 @@ FOREVER = 2 ** 31 - 1
 GREEDY = """
 auth = "trust"
 workers = 2
-server_connect_timeout = "3s"
+server_connect_timeout = "30s"
 server_login_retry = "10ms"
 backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
 database "app" { backend = "main" }
@@ -170,14 +170,14 @@ def test_a_backend_that_asks_for_endless_scram(pgsluice, pg, db, greedy, tls):
     ports, asked = greedy
     sluice = pgsluice(GREEDY, GREEDY=ports[tls], MORE=" sslmode=" + (
         "require" if tls else "disable"))
-    with Deadline(30):
-        for n in range(4):
+    with Deadline(60):
+        for n in range(3):
             with pytest.raises(psycopg.OperationalError) as e:
                 sluice.connect("greedy", user=f"u{n}")
             assert 'could not connect to backend "greedy"' in str(e.value)
-    assert len(asked) >= 4
+    assert len(asked) >= 3
     assert "more than 1000000 iterations of SCRAM" in sluice.log
-    with Deadline(10):
+    with Deadline(30):
         assert sluice.query("SELECT 1") == [(1,)]
         sluice.stop()
 
@@ -192,24 +192,24 @@ def test_endless_scram_holds_up_nobody(pgsluice, pg, db, greedy):
         while not stop.is_set():
             with contextlib.suppress(psycopg.OperationalError):
                 sluice.connect("greedy", user=f"u{n}").close()
-    threads = [threading.Thread(target=insist, args=(n,)) for n in range(4)]
+    threads = [threading.Thread(target=insist, args=(n,)) for n in range(3)]
     for t in threads:
         t.start()
     try:
-        until(lambda: len(asked) >= 4, timeout=20)
-        for _ in range(5):
+        until(lambda: len(asked) >= 4, timeout=60)
+        for _ in range(3):
             # Each of these needs a new server.
-            with Deadline(15):
+            with Deadline(60):
                 assert sluice.query("SELECT 1") == [(1,)]
                 before = len(asked)
                 pg.psql("SELECT pg_terminate_backend(pid) FROM "
                         f"pg_stat_activity WHERE datname = '{db}'")
                 until(lambda: not pg.pids(datname=db))
-        until(lambda: len(asked) > before, timeout=20)
+        until(lambda: len(asked) > before, timeout=60)
     finally:
         stop.set()
         for t in threads:
-            t.join(30)
+            t.join(60)
     assert not any(t.is_alive() for t in threads)
     assert sluice.count("loop_stalls") == 0
 
@@ -225,8 +225,8 @@ def test_endless_scram_of_the_server_that_knows_the_users(pgsluice, pg, db,
         auth_user = "looker"
     '''
     sluice = pgsluice(conf, GREEDY=ports[0], MORE=" sslmode=disable")
-    with Deadline(30):
-        for n in range(3):
+    with Deadline(60):
+        for n in range(2):
             with pytest.raises(psycopg.OperationalError) as e:
                 sluice.connect(user=f"u{n}", password="x")
             assert "could not be looked up" in str(e.value)
