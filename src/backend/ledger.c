@@ -121,8 +121,8 @@ ledger_push(struct ledger *l, enum owed kind, unsigned flags,
 }
 
 bool
-ledger_push_named(struct ledger *l, enum owed kind, unsigned flags,
-    struct hash128 hash, struct slice name)
+ledger_push_text(struct ledger *l, enum owed kind, unsigned flags,
+    struct hash128 hash, struct slice text)
 {
 	unsigned before = l->count;
 
@@ -131,8 +131,8 @@ ledger_push_named(struct ledger *l, enum owed kind, unsigned flags,
 	if (l->count == before)
 		return true;
 	l->ring[(l->head + l->count - 1) & (l->size - 1)].synth =
-	    (uint32_t)name.n;
-	return buf_append(&l->synth, name.p, name.n);
+	    (uint32_t)text.n;
+	return buf_append(&l->synth, text.p, text.n);
 }
 
 bool
@@ -186,7 +186,7 @@ ledger_error(struct ledger *l, struct ledger_entry e)
 	ledger_end_copy(l);
 	l->failed = (enum owed)e.kind;
 	l->failed_flags = e.flags;
-	l->failed_name = slice_make(buf_head(&l->synth), e.synth);
+	l->failed_text = slice_make(buf_head(&l->synth), e.synth);
 	if (e.kind != OWED_QUERY && e.kind != OWED_FUNCTION &&
 	    e.kind != OWED_SYNC)
 		ledger_skip_to_sync(l, true);

@@ -38,8 +38,9 @@ enum {
 
 struct ledger_entry {
 	uint8_t kind, flags, phase;
-	uint32_t synth;      /* bytes in ledger.synth. SYNTH: the reply;
-	                        else: what the client calls the statement */
+	uint32_t synth;      /* bytes in ledger.synth. SYNTH: the reply; with
+	                        LEDGER_REPLACE: the lessee's own error; else:
+	                        what the client calls the statement */
 	struct hash128 hash; /* of the statement that a PARSE makes, or a QUERY or EXECUTE
 	                        by SQL's PREPARE; else 0 */
 };
@@ -50,7 +51,8 @@ struct ledger {
 	bool skipping; /* after an error: everything up to the next Sync is ignored by the server */
 	enum owed failed; /* kind of the entry the last error answered */
 	uint8_t failed_flags; /* and its flags */
-	struct slice failed_name; /* and its name, until the next push */
+	struct slice failed_text; /* and its name or own error, until the next
+	                             push */
 	bool copy_in;  /* the server waits for CopyData */
 	bool copy_data; /* ... and has been sent some */
 	bool copy_sync; /* ... and a Sync behind it */
@@ -99,10 +101,10 @@ ledger_copy_is_late(const struct ledger *l)
  * the server ignores those messages. */
 bool ledger_push(struct ledger *l, enum owed kind, unsigned flags,
     struct hash128 hash) PG_MUST_CHECK;
-/* The same, and an error about it will be told of under the name that the
- * client gave the statement. */
-bool ledger_push_named(struct ledger *l, enum owed kind, unsigned flags,
-    struct hash128 hash, struct slice name) PG_MUST_CHECK;
+/* The same, and an error about it finds the text in failed_text: the name that the
+ * client gave the statement or, with LEDGER_REPLACE, what it is told. */
+bool ledger_push_text(struct ledger *l, enum owed kind, unsigned flags,
+    struct hash128 hash, struct slice text) PG_MUST_CHECK;
 /* A reply of our own making, n bytes copied. */
 bool ledger_push_synth(struct ledger *l, const void *p, size_t n)
     PG_MUST_CHECK;

@@ -243,8 +243,15 @@ server_owe(struct server *s, enum owed kind, unsigned flags,
 bool
 server_owe_named(struct server *s, enum owed kind, struct slice name)
 {
-	return ledger_push_named(&s->owed, kind, 0, (struct hash128){ 0, 0 },
+	return ledger_push_text(&s->owed, kind, 0, (struct hash128){ 0, 0 },
 	    name);
+}
+
+bool
+server_owe_failure(struct server *s, enum owed kind, struct slice error)
+{
+	return ledger_push_text(&s->owed, kind, LEDGER_REPLACE,
+	    (struct hash128){ 0, 0 }, error);
 }
 
 bool

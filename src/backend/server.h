@@ -155,6 +155,10 @@ bool server_owe(struct server *s, enum owed kind, unsigned flags,
 /* For a message that names a statement: under the client's name for it. */
 bool server_owe_named(struct server *s, enum owed kind, struct slice name)
     PG_MUST_CHECK;
+/* For a message made to fail: failed() will find error, a whole ErrorResponse, in
+ * owed.failed_text. */
+bool server_owe_failure(struct server *s, enum owed kind, struct slice error)
+    PG_MUST_CHECK;
 /* A reply of our own, in its place among those owed: it leaves with the next
  * message of the server. */
 bool server_owe_synth(struct server *s, const void *p, size_t n)

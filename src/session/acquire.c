@@ -32,30 +32,75 @@ session_settle(struct session *s)
 	server_give_back(srv, false);
 }
 
-/* The transaction on the server must fail too: make it, and put our error in
- * the place of the one it answers with. */
-static void
-session_abort_transaction(struct session *s, struct buf *error)
+#define REFUSED SLICE_LIT("pgsluice refuses a statement")
+
+/* A query that fails, in the place of the whole unit. */
+static bool
+abort_by_query(struct session *s, struct msgwrite *w, struct slice error)
 {
+	msgwrite_query(w, REFUSED);
+	s->server->has_unnamed = false;
+	return server_owe_failure(s->server, OWED_QUERY, error);
+}
+
+/* A message that fails, among those of a group that has begun or goes on:
+ * the server ignores what comes up to the next Sync. */
+static bool
+abort_by_bind(struct session *s, struct msgwrite *w, struct slice error,
+    bool sync)
+{
+	msgwrite_begin(w, 'B');
+	msgwrite_str(w, "");
+	msgwrite_slice(w, REFUSED);
+	msgwrite_bytes(w, "\0\0\0\0\0\0", 6); /* no values, no formats */
+	msgwrite_end(w);
+	s->open_unit = !sync;
+	if (!server_owe_failure(s->server, OWED_BIND, error))
+		return false;
+	if (!sync)
+		return true;
+	msgwrite_raw(w, "S\0\0\0\4", 5);
+	return server_owe(s->server, OWED_SYNC, 0, no_hash);
+}
+
+/* What is open on the server, a transaction or a group, must fail too: make it,
+ * and put our error in the place of the one it answers with. */
+static void
+session_abort(struct session *s, const struct unit *u, struct slice error)
+{
+	bool group = u->last != 'Q' && u->last != 'F' &&
+	    (s->open_unit || u->last != 'S');
 	struct buf *c = &s->sw->compose;
 	struct iovec iov;
 	struct msgwrite w;
+	bool owed;
 
 	buf_consume(c, buf_len(c));
 	msgwrite_init(&w, c);
-	msgwrite_query(&w, SLICE_LIT("pgsluice refuses a statement"));
-	CHECK(!w.failed);
-	iov.iov_base = buf_head(c);
-	iov.iov_len = buf_len(c);
-	buf_reset(&s->own_error);
-	if (!buf_append(&s->own_error, buf_head(error), buf_len(error)) ||
-	    !server_owe(s->server, OWED_QUERY, LEDGER_REPLACE, no_hash)) {
+	owed = group ? abort_by_bind(s, &w, error, u->last == 'S') :
+	    abort_by_query(s, &w, error);
+	if (!owed || w.failed) {
 		session_close(s, CLOSE_MEMORY, NULL);
 		return;
 	}
-	s->server->has_unnamed = false;
+	iov.iov_base = buf_head(c);
+	iov.iov_len = buf_len(c);
 	session_enter(s, SESSION_RELAY);
 	(void)!server_send(s->server, &iov, 1);
+}
+
+void
+session_skip_unit(struct session *s, const struct unit *u)
+{
+	struct iovec iov = { (void *)(uintptr_t)(u->p + u->n - 5), 5 };
+
+	if (u->last != 'S')
+		return;
+	s->open_unit = s->long_bind = false;
+	if (server_owe(s->server, OWED_SYNC, 0, no_hash))
+		(void)!server_send(s->server, &iov, 1);
+	else
+		session_close(s, CLOSE_MEMORY, NULL);
 }
 
 void
@@ -78,14 +123,10 @@ session_unit_error(struct session *s, const struct unit *u,
 	 * name end the unnamed statement before anything can fail. */
 	if (u->first == 'Q' || (u->first == 'P' && u->p[FRAME_HEADER] == '\0'))
 		statements_drop_unnamed(&s->prepared, &s->sw->statements);
-	if (s->server != NULL && s->tx == 'T' && ends) {
-		session_abort_transaction(s, &b);
+	if (s->server != NULL && (s->open_unit ||
+	    (s->tx == 'T' && s->held_begin == NULL))) {
+		session_abort(s, u, slice_make(buf_head(&b), buf_len(&b)));
 		buf_reset(&b);
-		return;
-	}
-	if (s->server != NULL && (s->tx == 'T' || s->open_unit)) {
-		buf_reset(&b);
-		session_close(s, CLOSE_PROTOCOL, message);
 		return;
 	}
 	/* A held BEGIN fails without ever having reached a server. */

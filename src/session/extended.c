@@ -323,6 +323,23 @@ extended_answer_known(struct session *s, const struct unit *u)
 	buf_reset(&b);
 }
 
+/* b: its backend, or NULL. */
+static void
+extended_refuse(struct session *s, const struct unit *u,
+    const struct choice *c, const struct conf_backend *b)
+{
+	if (c->err_sqlstate != NULL)
+		session_unit_error(s, u, c->err_sqlstate, c->err_message,
+		    NULL, c->err_hint);
+	else if (b == NULL || b != s->backend)
+		session_unit_error(s, u, "0A000", "statements of one pipeline "
+		    "need different backends", NULL, "Send Sync between "
+		    "them.");
+	else
+		session_unit_error(s, u, "0A000", "currval and lastval need a "
+		    "Sync before them", NULL, "Send Sync before them.");
+}
+
 /* A unit whose messages have been looked at, see extended_choose(). */
 static enum unit_result
 extended_run(struct session *s, struct unit *u, const struct choice *c)
@@ -334,25 +351,15 @@ extended_run(struct session *s, struct unit *u, const struct choice *c)
 	if (relaying && (c->open || (s->sw->unit_native && !s->native &&
 	    !ledger_empty(&s->server->owed))))
 		return UNIT_WAIT;
-	if (relaying && (c->err_sqlstate != NULL || b != s->backend)) {
+	if (relaying && (c->err_sqlstate != NULL || b != s->backend ||
+	    session_asks_others(s, s->sw->unit_pins))) {
 		if (!s->open_unit)
 			return UNIT_WAIT;
-		session_close(s, CLOSE_PROTOCOL,
-		    "a pipeline without Sync must stay on one backend");
-		return UNIT_CLOSED;
-	}
-	if (relaying && session_asks_others(s, s->sw->unit_pins)) {
-		if (!s->open_unit)
-			return UNIT_WAIT;
-		session_close(s, CLOSE_PROTOCOL,
-		    "currval and lastval need a Sync before them");
-		return UNIT_CLOSED;
+		extended_refuse(s, u, c, b);
+		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_DONE;
 	}
 	if (s->tx != 'E' && (c->err_sqlstate != NULL || b == NULL)) {
-		session_unit_error(s, u, b == NULL ? "0A000" :
-		    c->err_sqlstate, b == NULL ? "statements of one pipeline "
-		    "need different backends" : c->err_message, NULL,
-		    b == NULL ? "Send Sync between them." : c->err_hint);
+		extended_refuse(s, u, c, b);
 		return UNIT_WAIT;
 	}
 	if (s->tx == 'E')

@@ -570,31 +570,13 @@ unit_canonical(struct session *s, struct unit *u)
 
 /* Wait for ReadyForQuery, if one can come. */
 static enum unit_result
-unit_wait_ready(struct session *s)
+unit_wait_ready(struct session *s, const struct unit *u)
 {
 	if (!s->open_unit)
 		return UNIT_WAIT;
-	session_close(s, CLOSE_PROTOCOL,
-	    "a statement in a pipeline needs a Sync before it");
-	return UNIT_CLOSED;
-}
-
-/* The server has met an error and ignores everything up to Sync: so do we, and
- * nothing is changed that would have to be undone. */
-static enum unit_result
-unit_skipped(struct session *s, const struct unit *u)
-{
-	struct iovec iov = { (void *)(uintptr_t)(u->p + u->n - 5), 5 };
-
-	if (u->last != 'S')
-		return UNIT_DONE;
-	s->open_unit = s->long_bind = false;
-	if (server_owe(s->server, OWED_SYNC, 0, no_hash)) {
-		(void)!server_send(s->server, &iov, 1);
-		return UNIT_DONE;
-	}
-	session_close(s, CLOSE_MEMORY, NULL);
-	return UNIT_CLOSED;
+	session_unit_error(s, u, "0A000", "a statement in a pipeline needs a "
+	    "Sync before it", NULL, "Send Sync before it.");
+	return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_DONE;
 }
 
 /* Behind statements whose replies are still owed: only what can follow them
@@ -615,8 +597,10 @@ unit_pipelined(struct session *s, struct unit *u)
 	    ((s->set.asked.count > 0 || s->pins_asked != 0) &&
 	    s->server->owed.count == 1 && s->db->n_rules > 0))
 		return UNIT_WAIT;
-	if (s->server->owed.skipping)
-		return unit_skipped(s, u);
+	if (s->server->owed.skipping) {
+		session_skip_unit(s, u);
+		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_DONE;
+	}
 	/* Its reply will not stand alone: let others fill. */
 	fill_spoil(s, BYPASS_PIPELINED);
 	if (u->first == 'F')
@@ -637,7 +621,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	    q.shape->an->n_channels > 0 ||
 	    session_asks_others(s, q.shape->an->pins) ||
 	    (q.shape->an->kind == STMT_PREPARE && !s->open_unit))
-		return unit_wait_ready(s);
+		return unit_wait_ready(s, u);
 	stat_add(&session_metrics(s)->bypass[BYPASS_PIPELINED], 1);
 	return query_send(s, u, &q, OUT_BYPASS);
 }

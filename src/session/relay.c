@@ -157,7 +157,7 @@ static void
 relay_message(struct session *s, struct msgwrite *w, const char *text)
 {
 	const char *ours = relay_our_name(text);
-	struct slice name = s->server->owed.failed_name;
+	struct slice name = s->server->owed.failed_text;
 
 	if (session_terms(s) != NULL)
 		name = slice_str(session_terms(s)->name);
@@ -197,7 +197,7 @@ relay_own_terms(struct session *s, const char *body, size_t n,
 		    q.plan, q.shape, &q.values, s->form,
 		    (unsigned)strtoul(position.p, NULL, 10)));
 	}
-	buf_init(&b, n + s->server->owed.failed_name.n + 128);
+	buf_init(&b, n + s->server->owed.failed_text.n + 128);
 	msgwrite_init(&w, &b);
 	msgwrite_begin(&w, 'E');
 	for (; p < end && *p != '\0'; p = value + strlen(value) + 1) {
@@ -237,16 +237,15 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	struct wire_error e;
 	bool whole;
 
-	if (own && buf_len(&s->own_error) > 0) {
-		session_send(s, buf_head(&s->own_error),
-		    buf_len(&s->own_error));
-		buf_reset(&s->own_error);
-		return true;
-	}
 	session_doubt_pins(s);
 	settings_failed(&s->set);
 	if (s->listening != NULL)
 		session_listen_failed(s);
+	if (own) {
+		session_send(s, s->server->owed.failed_text.p,
+		    s->server->owed.failed_text.n);
+		return true;
+	}
 	whole = msgread_error(body, n, &e);
 	if (s->unread && s->completed == 0 && !e.inner &&
 	    slice_eq_str(e.sqlstate, "42601"))

@@ -185,7 +185,7 @@ session_fault(struct session *s, const char *body, size_t n)
 {
 	/* A name that is taken is none of our doing. */
 	if (s->server->owed.failed != OWED_PARSE ||
-	    s->server->owed.failed_name.n == 0)
+	    s->server->owed.failed_text.n == 0)
 		fault_note(s, fault_of(body, n));
 }
 

@@ -216,7 +216,6 @@ session_reclaim(struct deferred *d)
 	free(s->held_begin);
 	settings_free(s);
 	free(s->rewritten);
-	buf_reset(&s->own_error);
 	buf_reset(&s->in);
 	conf_unref(&s->conf);
 	s->magic = 0;
@@ -387,7 +386,6 @@ session_accept(struct worker *w, int fd, const char *peer)
 	s->waiter.session = s->id;
 	session_set_dbstate(s, sw->self);
 	buf_init(&s->in, (size_t)s->conf->max_message_size + 1024 * 1024);
-	buf_init(&s->own_error, 64 * 1024);
 	statements_init(&s->prepared);
 	TAILQ_INIT(&s->parsing);
 	stream_init(&s->st, w, fd, NULL, false, &session_stream_ops);

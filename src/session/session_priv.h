@@ -185,7 +185,6 @@ struct session {
 	char *rewritten;    /* client's text of the statement last sent in another
 	                       form, for positions in errors; or NULL */
 	enum route_form form; /* that form */
-	struct buf own_error; /* replaces the server's, see LEDGER_REPLACE */
 	nsec_t started;     /* when it arrived */
 	unsigned series;    /* metrics cell to time it under */
 	uint64_t queries;
@@ -424,6 +423,9 @@ void session_unit_error(struct session *s, const struct unit *u,
 /* The same for a unit that waits at the head of in. */
 void session_waiting_error(struct session *s, const char *sqlstate,
     const char *message);
+/* The server has met an error and ignores everything up to Sync: so do we, and
+ * nothing is changed that would have to be undone. */
+void session_skip_unit(struct session *s, const struct unit *u);
 
 /* pool_callbacks. */
 void session_granted(struct worker *w, uint64_t id, struct server *srv);

@@ -503,35 +503,35 @@ test_named(void **state PG_UNUSED)
 
 	start(&l);
 	for (unsigned round = 0; round < 2; round++) {
-		assert_true(ledger_push_named(&l, OWED_BIND, 0, none,
+		assert_true(ledger_push_text(&l, OWED_BIND, 0, none,
 		    SLICE_LIT("first")));
 		assert_true(ledger_push_synth(&l, "own", 3));
-		assert_true(ledger_push_named(&l, OWED_PARSE, 0, hash,
+		assert_true(ledger_push_text(&l, OWED_PARSE, 0, hash,
 		    SLICE_LIT("second")));
 		push(&l, OWED_EXECUTE, 0, 0);
-		assert_true(ledger_push_named(&l, OWED_BIND, 0, none,
+		assert_true(ledger_push_text(&l, OWED_BIND, 0, none,
 		    SLICE_LIT("skipped")));
 		push(&l, OWED_SYNC, 0, 0);
-		assert_true(ledger_push_named(&l, OWED_DESCRIBE_S, 0, none,
+		assert_true(ledger_push_text(&l, OWED_DESCRIBE_S, 0, none,
 		    SLICE_LIT("third")));
 		push(&l, OWED_SYNC, 0, 0);
 		assert_int_equal(message(&l, '2'), LEDGER_PASS);
 		assert_true(ledger_take_synth(&l, &bytes));
 		assert_true(slice_eq_str(bytes, "own"));
 		assert_int_equal(message(&l, 'E'), LEDGER_PASS);
-		assert_true(slice_eq_str(l.failed_name, "second"));
+		assert_true(slice_eq_str(l.failed_text, "second"));
 		assert_int_equal(lost[n_lost - 1].lo, 7);
 		assert_int_equal(message(&l, 'Z'), LEDGER_PASS);
 		assert_int_equal(message(&l, 'E'), LEDGER_PASS);
-		assert_true(slice_eq_str(l.failed_name, "third"));
+		assert_true(slice_eq_str(l.failed_text, "third"));
 		assert_int_equal(message(&l, 'Z'), LEDGER_PASS);
 		assert_int_equal(buf_len(&l.synth), 0);
 	}
 	push(&l, OWED_BIND, 0, 0);
 	assert_int_equal(message(&l, 'E'), LEDGER_PASS);
-	assert_int_equal(l.failed_name.n, 0);
+	assert_int_equal(l.failed_text.n, 0);
 	/* Nothing of it is kept while skipping. */
-	assert_true(ledger_push_named(&l, OWED_BIND, 0, none,
+	assert_true(ledger_push_text(&l, OWED_BIND, 0, none,
 	    SLICE_LIT("none")));
 	assert_int_equal(buf_len(&l.synth), 0);
 	finish(&l);
