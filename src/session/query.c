@@ -231,6 +231,9 @@ query_note_settings(struct session *s, const struct query *q)
 	if (an->n_settings > 0 || (an->flags & (AN_RESET_ALL | AN_DISCARD_ALL |
 	    AN_SET_LOCAL)))
 		settings_note(s, q);
+	else if ((an->flags & AN_TX_END) || ((an->flags & AN_SAVEPOINT) &&
+	    text_has(q->sql, "rollback")))
+		settings_differ(s); /* what SET did may be taken back */
 }
 
 void

@@ -164,6 +164,12 @@ settings_named(const struct query *q, const struct an_value *v, char *out,
 }
 
 void
+settings_differ(struct session *s)
+{
+	s->set.salt = ++s->sw->next_ticket;
+}
+
+void
 settings_note(struct session *s, const struct query *q)
 {
 	const struct analysis *an = q->shape->an;
@@ -171,8 +177,7 @@ settings_note(struct session *s, const struct query *q)
 	char name[NAME_MAX_LEN + 1];
 	size_t i;
 
-	if (!settings_are_unsure(s))
-		s->set.salt = ++s->sw->next_ticket;
+	settings_differ(s);
 	for (i = 0; i < an->n_settings; i++) {
 		v = &an->settings[i];
 		if (v->name != NULL)

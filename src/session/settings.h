@@ -54,6 +54,8 @@ struct settings {
 void settings_free(struct session *s);
 /* A statement is sent: note what it may change. */
 void settings_note(struct session *s, const struct query *q);
+/* From here on a text may mean something else: see settings_mark(). */
+void settings_differ(struct session *s);
 /* Nothing is owed and no transaction is open. true: the server is being asked;
  * it stays with the session until it has answered. */
 bool settings_ask(struct session *s);
@@ -77,7 +79,9 @@ bool settings_replay(struct session *s, struct msgwrite *w) PG_MUST_CHECK;
 /* The scope of what the session's home pool answers to it; NULL: none. */
 const struct scope *settings_scope(struct session *s);
 /* Mix into the hash that names a statement on servers what may decide what
- * its text means: literals are read when a statement is prepared. */
+ * its text means: literals are read when a statement is prepared. While the
+ * settings are not known that is a number, and another one with whatever may
+ * have changed them. */
 struct hash128 settings_mark(const struct session *s, struct hash128 h);
 
 #endif

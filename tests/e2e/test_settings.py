@@ -274,6 +274,63 @@ def test_tables_are_found_by_the_sessions_own_path(pair, pg, db):
                          ).fetchone() == ("two",)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("local", ["", "LOCAL "])
+def test_a_second_setting_in_a_transaction_counts_as_the_first(
+        make, pg, db, mode, local):
+    """What is prepared after it must not be what was prepared before it: there
+    a literal is read by other rules, a table found in another schema."""
+    pg.psql("CREATE SCHEMA one; CREATE SCHEMA two; "
+            "CREATE TABLE one.t AS SELECT 1 AS n; "
+            "CREATE TABLE two.t AS SELECT 'two'::text AS n; "
+            "GRANT USAGE ON SCHEMA one, two TO public; "
+            "GRANT SELECT ON one.t, two.t TO public", db)
+    with client(make(1, mode)) as c:
+        c.ask("BEGIN")
+        for n, (path, style, row, read) in enumerate((
+                ("one", "MDY", b"1", b"2024-02-03"),
+                ("two", "DMY", b"two", b"2024-03-02"),
+                ("one", "MDY", b"1", b"2024-02-03"))):
+            c.ask(f"SET {local}search_path = {path}; "
+                  f"SET {local}datestyle = 'ISO, {style}'")
+            for kind, sql, wanted in (("path", "SELECT n FROM t", row),
+                                      ("day", DAY, read)):
+                assert run(c, f"{kind}{n}", sql) == [(wanted,)]
+        c.ask("COMMIT")
+
+
+DAY = "SELECT ('02/03/2024'::date)::text"
+
+
+def run(c, name, sql):
+    """Rows of a statement that is prepared for it."""
+    c.send(parse(name, sql) + describe("S", name) + bind("", name) +
+           execute("") + sync())
+    return rawpg.rows(c.read_until_ready())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_transaction_takes_back_counts_as_a_setting(make, mode):
+    """As above, where the setting goes back by itself."""
+    with client(make(1, mode)) as c:
+        c.ask("BEGIN; SET LOCAL datestyle = 'ISO, YMD'; SAVEPOINT a; "
+              "SET LOCAL datestyle = 'ISO, DMY'")
+        assert run(c, "one", DAY) == [(b"2024-03-02",)]
+        c.ask("ROLLBACK TO a; SET LOCAL datestyle = 'ISO, MDY'; SAVEPOINT b")
+        assert run(c, "two", DAY) == [(b"2024-02-03",)]
+        c.ask("SET LOCAL datestyle = 'ISO, DMY'")
+        assert run(c, "three", DAY) == [(b"2024-03-02",)]
+        c.ask("ROLLBACK TO b")
+        assert run(c, "four", DAY) == [(b"2024-02-03",)]
+        # The end of the transaction, not known yet.
+        c.send(b"".join(
+            parse("", sql) + bind("", "") + execute("") for sql in (
+                "SET LOCAL datestyle = 'ISO, DMY'", DAY, "COMMIT")) +
+            parse("five", DAY) + bind("", "five") + execute("") + sync())
+        assert rawpg.rows(c.read_until_ready()) == [
+            (b"2024-03-02",), (b"2024-02-03",)]
+
+
 # -- roles ----------------------------------------------------------------------
 
 @pytest.fixture
