@@ -17,7 +17,7 @@ import suites
 from driver import results, sources
 
 # Packages that have their tests in the same form.
-SAME = {"pg-cursor": "node"}
+SAME = dict.fromkeys(["pg-cursor", "pg-pool", "pg-query-stream"], "node")
 
 
 class Driver:

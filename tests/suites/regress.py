@@ -51,12 +51,16 @@ def tables_of(source):
     return names
 
 
+def routes(tables):
+    return [f'table "{name}" {{ variant "plain" {{ kind = "plain" '
+            f'backend = "regression" relation = "public.{name}" }} }}'
+            for name in tables]
+
+
 def cache_everything(source):
     """Routes for shared tables; rules for every table that a test makes, each
     alone, and for any join of the shared ones."""
-    lines = [f'table "{name}" {{ variant "plain" {{ kind = "plain" '
-             f'backend = "regression" relation = "public.{name}" }} }}'
-             for name in SHARED if name not in HIDDEN]
+    lines = routes(n for n in SHARED if n not in HIDDEN)
     lines += [rule(f"{group[0]} and its like", group) for group in DEPENDENT]
     lines += [rule(name, [name]) for name in tables_of(source)]
     lines.append(rule("joins", SHARED))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: PostgreSQL
 # Others' test suites, direct and through pgsluice: see README.md.
 #   tests/suites/run.sh SUITE [--work DIR] [--columns NAME,...] [TEST...]
-# SUITE: regress, isolation, pipeline, dump, drivers (TEST: a driver).
+# SUITE: regress, replay, isolation, pipeline, dump, drivers (TEST: a driver).
 here=$(cd "$(dirname "$0")" && pwd)
 suite=$1
 shift

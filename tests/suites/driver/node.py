@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-"""Tests of node-postgres' packages, by mocha, with the versions of pg and
-mocha that drivers.pins names."""
+"""Tests of node-postgres' packages, by mocha, with the packages and without the
+files that drivers.pins names."""
 
 import json
 import os
@@ -8,7 +8,10 @@ import os
 from driver import results, sources
 
 
-def build(folder, _, *packages):
+def build(folder, _, *words):
+    packages = [w for w in words if not w.startswith("-")]
+    for word in set(words) - set(packages):
+        os.remove(os.path.join(folder, word[1:]))
     # What they would fetch besides is for their authors.
     sources.call("npm", "pkg", "delete", "devDependencies",
                  "peerDependencies", cwd=folder)

@@ -50,6 +50,15 @@ def go(module, version, folder):
     call("chmod", "-R", "u+w", folder)
 
 
+def maven(package, version, folder):
+    """GROUP:ARTIFACT:CLASSIFIER of a tar.gz."""
+    group, artifact, classifier = package.split(":")
+    call("mvn", "-B", "-q", "dependency:copy", "-DoutputDirectory=" + folder,
+         f"-Dartifact={group}:{artifact}:{version}:tar.gz:{classifier}")
+    unpack(os.path.join(folder, f"{artifact}-{version}-{classifier}.tar.gz"),
+           folder)
+
+
 def debian(name, version, folder):
     work = os.path.dirname(folder)
     suites.fetch(work, name, version)
