@@ -22,6 +22,7 @@
 
 #define CANCEL_THREADS 4
 #define CANCEL_QUEUE_MAX 10000
+#define SETTINGS_TEXT_MAX (256 * 1024)
 
 enum { PHASE_POLLING, PHASE_SETTINGS };
 
@@ -148,6 +149,7 @@ connect_job_polling(struct connect_job *j)
 	}
 }
 
+/* NULL: more than these settings can be. */
 static char *
 settings_text(const PGresult *r)
 {
@@ -158,6 +160,8 @@ settings_text(const PGresult *r)
 	for (i = 0; i < PQntuples(r); i++)
 		size += (size_t)PQgetlength(r, i, 0) +
 		    (size_t)PQgetlength(r, i, 1) + 2;
+	if (size > SETTINGS_TEXT_MAX)
+		return NULL;
 	p = text = x_malloc(size);
 	for (i = 0; i < PQntuples(r); i++) {
 		p = stpcpy(p, PQgetvalue(r, i, 0));

@@ -4,7 +4,7 @@
  *
  * Owns its slots, never the nodes.  The low bits of the hash choose the slot,
  * so the hash must be well mixed and, where peers choose keys, keyed.  Load
- * stays at or under one node a slot.  Runs on the thread that owns the table.
+ * stays at or under one node a slot, unless memory is short.  Runs on the thread that owns the table.
  */
 #include <stdlib.h>
 
@@ -29,10 +29,15 @@ htab_fini(struct htab *t)
 static void
 htab_resize(struct htab *t, size_t size)
 {
-	struct htab_node **slots = x_calloc(size, sizeof(*slots));
+	struct htab_node **slots = calloc(size, sizeof(*slots));
 	struct htab_node *n, *next;
 	size_t i;
 
+	/* Without memory to grow it works on, with longer chains. */
+	if (slots == NULL) {
+		CHECK(t->slots != NULL);
+		return;
+	}
 	for (i = 0; t->slots != NULL && i <= t->mask; i++) {
 		for (n = t->slots[i]; n != NULL; n = next) {
 			next = n->next;

@@ -357,7 +357,10 @@ stream_is_underway(const struct stream *st)
 bool
 stream_queue(struct stream *st, const void *p, size_t n)
 {
-	if (st->failed || !buf_append(&st->out, p, n)) {
+	if (st->failed)
+		return false;
+	if (!buf_append(&st->out, p, n)) {
+		st->no_memory = true;
 		stream_fail(st);
 		return false;
 	}

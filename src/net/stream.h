@@ -45,6 +45,7 @@ struct stream {
 	bool reading;
 	bool write_armed;
 	bool failed;
+	bool no_memory; /* ... because what waits for the peer found no room */
 	bool ending;   /* the peer's end is behind what can be read */
 	struct buf out;
 	struct event rd, wr;

@@ -287,7 +287,8 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	query_prepare(s, &q, st->sql, st, NULL);
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
-	query_remember(s, st->sql, form);
+	if (!query_remember(s, st->sql, form))
+		return false;
 	if (p.name.n > 0) {
 		if (!statement_physical(s, st, form, &sql, &hash))
 			return false;
@@ -406,7 +407,8 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	    OUT_MISS : OUT_BYPASS);
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
-	query_remember(s, st->sql, form);
+	if (!query_remember(s, st->sql, form))
+		return false;
 	native = s->native && b->statement.n > 0;
 	/* An unnamed one that was sent last may be refused. */
 	if (!native && !s->server->parse_safe && f->type == 'B' &&
@@ -469,7 +471,8 @@ extended_describe(struct session *s, struct msgwrite *w,
 	query_prepare(s, &q, st->sql, st, NULL);
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
-	query_remember(s, st->sql, form);
+	if (!query_remember(s, st->sql, form))
+		return false;
 	st->told = true;
 	if (!ensure_prepared(s, w, st, client.n == 0, form, LEDGER_HIDE,
 	    name, &sent))

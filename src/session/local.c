@@ -88,6 +88,9 @@ local_first_word(const struct query *q, const char *word)
 	return q->sql.n - pos >= n && strncasecmp(p + pos, word, n) == 0;
 }
 
+/* One with a longer comment goes to a server at once. */
+#define HELD_BEGIN_MAX 4096
+
 static void
 local_begin(struct session *s, const struct unit *u, const struct query *q)
 {
@@ -218,6 +221,8 @@ session_local(struct session *s, struct unit *u, struct query *q)
 	if (s->server != NULL || !plain)
 		return false;
 	if (s->tx == 'I' && (flags & AN_TX_BEGIN)) {
+		if (q->sql.n > HELD_BEGIN_MAX)
+			return false;
 		local_begin(s, u, q);
 		return true;
 	}

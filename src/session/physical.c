@@ -41,7 +41,9 @@ statement_text(struct session *s, struct statement *st,
 		if (!route_rewrite(q.plan, q.shape, &q.values, form, t))
 			return false;
 		st->phys[form].n = buf_len(t);
-		st->phys[form].sql = x_strndup(buf_head(t), buf_len(t));
+		st->phys[form].sql = strndup(buf_head(t), buf_len(t));
+		if (st->phys[form].sql == NULL)
+			return false;
 		st->phys[form].hash = hash_mix(hash_bytes(buf_head(t),
 		    buf_len(t)), hash_bytes(st->types.p, st->types.n));
 	}

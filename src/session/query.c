@@ -236,14 +236,13 @@ query_note_settings(struct session *s, const struct query *q)
 		settings_differ(s); /* what SET did may be taken back */
 }
 
-void
+bool
 query_remember(struct session *s, struct slice sql, enum route_form form)
 {
-	if (s->rewritten == NULL && form == FORM_ASIS)
-		return;
 	free(s->rewritten);
-	s->rewritten = form == FORM_ASIS ? NULL : x_strndup(sql.p, sql.n);
+	s->rewritten = form == FORM_ASIS ? NULL : strndup(sql.p, sql.n);
 	s->form = form;
+	return form == FORM_ASIS || s->rewritten != NULL;
 }
 
 /* ---- running ------------------------------------------------------------------------------- */
@@ -320,9 +319,10 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 	if (!server_owe(s->server, u->first == 'F' ? OWED_FUNCTION :
 	    OWED_QUERY, flags, no_hash))
 		goto fail;
+	if (!query_remember(s, q->sql, q->where.form))
+		goto fail;
 	query_note(s, q);
 	query_note_settings(s, q);
-	query_remember(s, q->sql, q->where.form);
 	if (u->first == 'Q') { /* a FunctionCall leaves it */
 		s->server->has_unnamed = false;
 		statements_drop_unnamed(&s->prepared, &s->sw->statements);
@@ -680,6 +680,10 @@ session_unit(struct session *s, struct unit *u)
 		r = unit_canonical(s, u);
 	else
 		r = unit_after(s, session_extended(s, u, NULL));
+	if (s->prepared.no_memory && s->state != SESSION_CLOSED) {
+		session_close(s, CLOSE_MEMORY, NULL);
+		return UNIT_CLOSED;
+	}
 	if (r == UNIT_DONE)
 		session_settle(s);
 	if (r == UNIT_DONE && s->sw->draining && s->state == SESSION_IDLE &&

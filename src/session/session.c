@@ -157,6 +157,13 @@ session_sends(struct session *s, size_t n)
 	stat_add(&s->stats->sent, n);
 }
 
+static void
+session_send_failed(struct session *s)
+{
+	session_close(s, s->st.no_memory ? CLOSE_MEMORY : CLOSE_CLIENT_GONE,
+	    NULL);
+}
+
 void
 session_sendv(struct session *s, const struct iovec *iov, int n)
 {
@@ -169,7 +176,7 @@ session_sendv(struct session *s, const struct iovec *iov, int n)
 		total += iov[i].iov_len;
 	session_sends(s, total);
 	if (!stream_sendv(&s->st, iov, n))
-		session_close(s, CLOSE_CLIENT_GONE, NULL);
+		session_send_failed(s);
 }
 
 void
@@ -179,7 +186,7 @@ session_send(struct session *s, const void *p, size_t n)
 		return;
 	session_sends(s, n);
 	if (!stream_send(&s->st, p, n))
-		session_close(s, CLOSE_CLIENT_GONE, NULL);
+		session_send_failed(s);
 }
 
 /* ---- the end ---------------------------------------------------------------- */

@@ -382,9 +382,10 @@ bool session_sql_again(struct session *s, struct unit *u) PG_MUST_CHECK;
 void query_note(struct session *s, const struct query *q);
 /* The same for settings, once what was prepared for it has been written. */
 void query_note_settings(struct session *s, const struct query *q);
-/* Remember the text of a statement about to be sent in another form. */
-void query_remember(struct session *s, struct slice sql,
-    enum route_form form);
+/* Remember the text of a statement about to be sent in another form.
+ * false: no memory. */
+bool query_remember(struct session *s, struct slice sql,
+    enum route_form form) PG_MUST_CHECK;
 /* shape_table's free_derived. */
 void query_plans_free(void *p);
 

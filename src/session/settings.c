@@ -340,7 +340,8 @@ settings_read(struct session *s, struct msgread *r, struct var *change,
 	for (name = names_next(&s->set.asked, NULL); name != NULL;
 	    name = names_next(&s->set.asked, name)) {
 		v = msgread_value(r, &null);
-		ok = ok && !r->error && (null || value_is_plain(v));
+		ok = ok && !r->error && (null || (v.n <= VARS_BYTES &&
+		    value_is_plain(v)));
 		change[i].name = name;
 		change[i++].value = null || !ok ? NULL : x_strndup(v.p, v.n);
 	}

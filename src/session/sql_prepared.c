@@ -330,7 +330,8 @@ execute_send(struct session *s, const struct unit *u, struct about *a)
 		return UNIT_CLOSED;
 	query_note(s, &a->inner);
 	query_note_settings(s, &a->inner);
-	query_remember(s, a->st->sql, FORM_ASIS);
+	if (!query_remember(s, a->st->sql, FORM_ASIS))
+		return UNIT_CLOSED;
 	srv->has_unnamed = false;
 	statements_drop_unnamed(&s->prepared, &s->sw->statements);
 	s->series = query_series(s, &a->inner, s->backend, OUT_BYPASS);

@@ -200,7 +200,12 @@ statements_set(struct statements *s, struct statement_table *t,
 		return;
 	}
 	CHECK(named_find(s, name) == NULL);
-	ns = x_malloc(sizeof(*ns) + name.n);
+	ns = malloc(sizeof(*ns) + name.n);
+	if (ns == NULL) {
+		s->no_memory = true;
+		statement_unref(t, &st);
+		return;
+	}
 	ns->st = st;
 	ns->len = name.n;
 	memcpy(ns->name, name.p, name.n);

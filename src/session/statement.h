@@ -56,6 +56,7 @@ struct statements { /* per session */
 	struct htab named;
 	struct statement *unnamed;
 	size_t bytes;
+	bool no_memory; /* for a name: the session has to end */
 };
 
 void statement_table_init(struct statement_table *t);
