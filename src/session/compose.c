@@ -51,6 +51,17 @@ write_begin(struct session *s, struct msgwrite *w)
 }
 
 bool
+session_write_failed(struct session *s, struct msgwrite *w)
+{
+	msgwrite_query(w, SLICE_LIT("BEGIN"));
+	msgwrite_query(w, SLICE_LIT("pgsluice refused a statement"));
+	s->server->has_unnamed = false;
+	return server_owe(s->server, OWED_QUERY, LEDGER_HIDE, no_hash) &&
+	    server_owe(s->server, OWED_QUERY, LEDGER_HIDE | LEDGER_MUTE,
+	    no_hash);
+}
+
+bool
 session_preamble(struct session *s, struct buf *b, uint32_t pins,
     uint32_t flags)
 {
@@ -72,14 +83,8 @@ session_preamble(struct session *s, struct buf *b, uint32_t pins,
 	if (ok && s->held_begin != NULL)
 		ok = write_begin(s, &w);
 	/* The transaction failed before it had a server: let this one know. */
-	if (ok && fresh && s->tx == 'E') {
-		msgwrite_query(&w, SLICE_LIT("BEGIN"));
-		msgwrite_query(&w, SLICE_LIT("pgsluice refused a statement"));
-		ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash) &&
-		    server_owe(srv, OWED_QUERY, LEDGER_HIDE | LEDGER_MUTE,
-		    no_hash);
-		srv->has_unnamed = false;
-	}
+	if (ok && fresh && s->tx == 'E')
+		ok = session_write_failed(s, &w);
 	return ok && !w.failed;
 }
 
@@ -564,6 +569,17 @@ compose_tells(const struct unit *u, const struct frame *f, size_t next)
 	    u->p[next] == 'D');
 }
 
+/* The transaction has failed, and all that can happen to it is its end. */
+static bool
+compose_ends_failed(const struct session *s)
+{
+	uint32_t flags = s->sw->unit_flags;
+
+	return s->tx == 'E' && !s->open_unit && !s->savepoints &&
+	    (flags & AN_TX_END) != 0 &&
+	    (flags & (AN_SAVEPOINT | AN_TX_CHAIN | AN_MULTI)) == 0;
+}
+
 enum unit_result
 session_compose(struct session *s, const struct unit *u, struct query *q)
 {
@@ -591,7 +607,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	}
 	if (!session_preamble(s, b, s->sw->unit_pins, s->sw->unit_flags))
 		goto fail;
-	if (s->sw->unit_native && !session_go_native(s, b))
+	if (s->sw->unit_native && !session_go_native(s, b,
+	    compose_ends_failed(s)))
 		goto fail;
 	if ((s->sw->unit_flags & AN_DISCARD_ALL) != 0 && (q != NULL ||
 	    s->sw->unit_native))

@@ -146,10 +146,8 @@ pass_commit(struct session *s)
 	}
 }
 
-/* Has the name been defined or closed by messages that an error in front of them
- * may still skip, without taking this one along? */
-static bool
-name_is_open(const struct session *s, struct slice name)
+bool
+session_name_is_open(const struct session *s, struct slice name)
 {
 	const struct parsing *p;
 
@@ -183,7 +181,7 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 		if (!change_add(s->sw, parse.name, NULL))
 			return false;
 	}
-	c->open |= name_is_open(s, parse.name);
+	c->open |= session_name_is_open(s, parse.name);
 	st = session_statement(s, &parse);
 	if (st == NULL)
 		return false;
@@ -214,7 +212,7 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 	if ((f->type == 'B' && msgread_bind(f->p, f->body, &bind)) ||
 	    (f->type == UNIT_BIND_HEAD &&
 	    msgread_bind_head(f->p, f->body, &bind))) {
-		c->open |= name_is_open(s, bind.statement);
+		c->open |= session_name_is_open(s, bind.statement);
 		st = pass_find(s, bind.statement);
 		if (st != NULL) {
 			query_prepare(s, &q, st->sql, st, &bind);
@@ -226,13 +224,17 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 		}
 	} else if ((f->type == 'D' || f->type == 'C') && f->p[0] == 'S') {
 		name = slice_make(f->p + 1, f->body - 2);
-		c->open |= name_is_open(s, name);
+		c->open |= session_name_is_open(s, name);
 		st = pass_find(s, name);
 		if (f->type == 'C' && st != NULL &&
 		    !change_add(s->sw, name, NULL))
 			return false;
-		if (f->type == 'D' && st != NULL)
+		if (f->type == 'D' && st != NULL) {
+			query_prepare(s, &q, st->sql, st, NULL);
+			s->sw->unit_native |= (q.shape->an->pins &
+			    PIN_BIT(PIN_PREPARE)) != 0;
 			*last = st;
+		}
 	}
 	return meant_add(s->sw, st);
 }
@@ -256,6 +258,9 @@ extended_choose(struct session *s, const struct unit *u, struct choice *c)
 		if (!choose_message(s, &f, c, &last))
 			return false;
 	}
+	/* It would have to be told amid the group. */
+	if (u->last != 'S' && (s->sw->unit_flags & AN_DISCARD_ALL))
+		s->sw->unit_native = true;
 	if (c->backend == NULL && last != NULL && s->server == NULL) {
 		query_prepare(s, &q, last->sql, last, NULL);
 		choice_add(c, s, &q);

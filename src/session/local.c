@@ -120,6 +120,22 @@ local_end(struct session *s, const struct unit *u, const struct query *q)
 	session_complete(s, u, undo ? "ROLLBACK" : "COMMIT", 'I');
 }
 
+bool
+session_ends_failed(const struct session *s, const struct query *q)
+{
+	static const char *const ends[] = { "rollb", "abort", "commit", "end" };
+	uint32_t flags = q->shape->an->flags;
+	size_t i;
+
+	if (s->tx != 'E' || s->open_unit || !(flags & AN_MULTI) ||
+	    !(flags & AN_TX_END) || (flags & (AN_SAVEPOINT | AN_TX_CHAIN)))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(ends); i++)
+		if (local_first_word(q, ends[i]))
+			return true;
+	return false;
+}
+
 /* ---- EXPLAIN (ROUTE) ------------------------------------------------------------------ */
 
 static void
@@ -202,7 +218,9 @@ session_local(struct session *s, struct unit *u, struct query *q)
 	if (s->state != SESSION_IDLE)
 		return false;
 	if (s->tx == 'E' && s->server == NULL) {
-		if ((flags & AN_TX_END) && plain)
+		if ((flags & (AN_TX_END | AN_SAVEPOINT)) && !plain)
+			return false;
+		if (flags & AN_TX_END)
 			local_end(s, u, q);
 		else
 			session_unit_error(s, u, "25P02", "current "

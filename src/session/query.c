@@ -273,7 +273,9 @@ query_go_native(struct session *s, struct buf *b, struct query *q)
 {
 	struct query again;
 
-	if (!session_go_native(s, b))
+	/* It may be a shape that was kept, without values. */
+	query_prepare(s, &again, q->sql, NULL, NULL);
+	if (!session_go_native(s, b, session_ends_failed(s, &again)))
 		return false;
 	query_prepare(s, &again, q->sql, NULL, NULL);
 	q->values = again.values;
@@ -614,6 +616,9 @@ unit_pipelined(struct session *s, struct unit *u)
 		session_close(s, CLOSE_PROTOCOL, "invalid Query message");
 		return UNIT_CLOSED;
 	}
+	/* It ends the unnamed statement. */
+	if (session_name_is_open(s, slice_make(NULL, 0)))
+		return UNIT_WAIT;
 	query_prepare(s, &q, sql, NULL, NULL);
 	query_adapt(s, &q);
 	if (session_needs_native(s, q.shape->an) && !s->native &&

@@ -260,6 +260,8 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	    LEDGER_NAME)) == LEDGER_UNNAMED)
 		relay_unnamed_refused(s);
 	s->again = false;
+	if (s->server->owed.failed_flags & LEDGER_STEP)
+		session_step_failed(s);
 	if (whole && ((e.position.n > 0 && (s->rewritten != NULL ||
 	    session_terms(s) != NULL)) ||
 	    (e.message.n > 0 && relay_our_name(e.message.p) != NULL))) {
@@ -332,7 +334,9 @@ relay_app_name(struct session *s, const char *value)
 	struct server *srv = s->server;
 	const char *now = s->app_name != NULL ? s->app_name : "";
 	const char *born = s->app_born != NULL ? s->app_born : now;
-	bool reset = s->set.app_reset && strcmp(value, srv->app_born) == 0;
+	/* What a native EXECUTE does is not known. */
+	bool reset = (s->set.app_reset || s->native) &&
+	    strcmp(value, srv->app_born) == 0;
 
 	free(srv->app_name);
 	srv->app_name = x_strdup(value);

@@ -127,6 +127,13 @@ session_terms(const struct session *s)
 	return s->repeat != NULL && s->repeat->sql ? &s->repeat->terms : NULL;
 }
 
+bool
+session_kept(const struct session *s, struct unit *u)
+{
+	return s->repeat != NULL &&
+	    unit_read(u, s->repeat->bytes, s->repeat->n);
+}
+
 void
 session_said(struct session *s)
 {

@@ -442,6 +442,9 @@ enum unit_result session_extended(struct session *s, struct unit *u,
     struct query *q) PG_MUST_CHECK;
 /* Send a unit again to the server that refused it. */
 void session_extended_again(struct session *s, struct unit *u);
+/* Has the name been defined or closed by messages that an error in front of them
+ * may still skip, without taking those along that are sent now? */
+bool session_name_is_open(const struct session *s, struct slice name);
 /* The unit at hand closes statements: sent again, it would not find them. */
 bool session_drops_names(const struct session *s);
 /* ---- physical.c ------------------------------------------------------------------------- */
@@ -464,6 +467,9 @@ enum unit_result session_compose(struct session *s, const struct unit *u,
  * flags, to the compose buffer. */
 bool session_preamble(struct session *s, struct buf *b, uint32_t pins,
     uint32_t flags) PG_MUST_CHECK;
+/* A transaction that has failed; its end is the client's. */
+bool session_write_failed(struct session *s, struct msgwrite *w)
+    PG_MUST_CHECK;
 /* Parse, entered in the ledger; Close of a name, and of all that the server
  * holds too many. */
 bool session_write_parse(struct session *s, struct msgwrite *w,
@@ -523,6 +529,8 @@ bool session_keep_sql(struct session *s, const struct unit *u,
     const struct unit_terms *t) PG_MUST_CHECK;
 /* Of the unit at hand; NULL: another one. */
 const struct unit_terms *session_terms(const struct session *s);
+/* The unit that is kept. false: none is. */
+bool session_kept(const struct session *s, struct unit *u) PG_MUST_CHECK;
 /* The unnamed statement under way has ended, or will not be timed. */
 void session_timed(struct session *s, nsec_t took);
 /* The client gets the first of the kept unit's answer. */
@@ -540,10 +548,14 @@ void session_repeats_free(struct session_worker *sw);
  * must go to the server as it is; else *r says what became of it. */
 bool session_sql_prepared(struct session *s, const struct unit *u,
     struct query *q, enum unit_result *r) PG_MUST_CHECK;
+/* A step towards the kept unit failed, and the error is about to go to the client. */
+void session_step_failed(struct session *s);
 /* The server will get such statements as they are: write to b what gives it
  * those of the session, under their own names. Nothing that an error might skip
- * may be under way. */
-bool session_go_native(struct session *s, struct buf *b) PG_MUST_CHECK;
+ * may be under way. over: the transaction has failed, and a Query comes that
+ * ends it. */
+bool session_go_native(struct session *s, struct buf *b, bool over)
+    PG_MUST_CHECK;
 /* A DEALLOCATE goes to the server as it is: ALL takes effect when it completes,
  * others now, since a PREPARE of the name may follow. */
 void session_renamed(struct session *s, const struct query *q);
@@ -564,6 +576,8 @@ bool session_write_declared(struct session *s, struct msgwrite *w,
  * server, EXPLAIN (ROUTE), statements in a transaction that failed here. false: not such a
  * one. */
 bool session_local(struct session *s, struct unit *u, struct query *q);
+/* A transaction that has failed is ended by the first of several statements. */
+bool session_ends_failed(const struct session *s, const struct query *q);
 /* The same for a command: CommandComplete, with NoData before it where the client
  * asked. */
 void session_complete(struct session *s, const struct unit *u,

@@ -31,6 +31,7 @@ static const struct hash128 no_hash;
 /* One such statement and the one it is about. */
 struct about {
 	struct sql_prepared text;
+	struct statement *asked; /* it, as the unnamed statement; or NULL */
 	struct statement *st;
 	struct query inner;
 	struct slice sql;    /* st's text on servers */
@@ -114,6 +115,7 @@ session_write_declared(struct session *s, struct msgwrite *w,
 struct native {
 	struct session *s;
 	struct msgwrite *w;
+	bool apart; /* no transaction is open: each stands alone */
 	bool ok;
 };
 
@@ -122,7 +124,6 @@ struct native {
 static bool
 native_parse(struct native *n, struct slice name, struct statement *st)
 {
-	bool apart = n->s->tx == 'I' && !n->s->open_unit;
 	enum route_form form;
 	struct hash128 hash;
 	struct slice sql;
@@ -133,9 +134,9 @@ native_parse(struct native *n, struct slice name, struct statement *st)
 		form = FORM_ASIS;
 	if (!statement_physical(n->s, st, form, &sql, &hash) ||
 	    !session_write_parse(n->s, n->w, name, sql, st->types, no_hash,
-	    apart ? LEDGER_HIDE | LEDGER_MUTE : LEDGER_HIDE))
+	    n->apart ? LEDGER_HIDE | LEDGER_MUTE : LEDGER_HIDE))
 		return false;
-	if (!apart)
+	if (!n->apart)
 		return true;
 	msgwrite_raw(n->w, "S\0\0\0\4", 5);
 	return server_owe(n->s->server, OWED_SYNC, LEDGER_HIDE, no_hash);
@@ -194,16 +195,26 @@ session_needs_native(const struct session *s, const struct analysis *an)
 }
 
 bool
-session_go_native(struct session *s, struct buf *b)
+session_go_native(struct session *s, struct buf *b, bool over)
 {
 	struct native n = { .s = s, .ok = true };
 	struct msgwrite w;
 
-	if (s->native || s->tx == 'E')
+	if (s->native || (s->tx == 'E' && !over))
 		return true;
 	msgwrite_init(&w, b);
 	n.w = &w;
+	n.apart = !s->open_unit && (s->tx == 'I' || over);
+	/* There is nothing in a failed transaction but its end, which may as well
+	 * be that of another one. */
+	if (over) {
+		msgwrite_query(&w, SLICE_LIT("ROLLBACK"));
+		n.ok = server_owe(s->server, OWED_QUERY, LEDGER_HIDE,
+		    no_hash);
+	}
 	statements_each(&s->prepared, native_declare, &n);
+	if (over)
+		n.ok = n.ok && session_write_failed(s, &w);
 	s->server->has_unnamed = s->server->parse_safe = false;
 	s->native = true;
 	session_pin(s, PIN_BIT(PIN_PREPARE));
@@ -346,22 +357,46 @@ execute_send(struct session *s, const struct unit *u, struct about *a)
 
 /* ---- the statements ---------------------------------------------------------------------- */
 
-static enum unit_result
-about_refuse(struct session *s, const struct unit *u, const char *sqlstate,
-    const char *name, const char *what)
+/* An error comes when it is executed: what is answered before that. */
+static void
+about_bound(struct session *s, const struct unit *u)
 {
 	static const char bound[] = "1\0\0\0\0042\0\0\0\004n\0\0\0\004";
-	char text[SQL_NAME_MAX + 64];
 
-	snprintf(text, sizeof(text), "prepared statement \"%s\" %s", name,
-	    what);
-	/* It is refused when it is executed. */
 	if (u->first != 'Q')
 		session_send(s, bound + (u->has_parse ? 0 : 5),
 		    (u->has_parse ? 10 : 5) + (u->described ? 5 : 0));
+}
+
+void
+session_step_failed(struct session *s)
+{
+	struct unit u;
+
+	if (session_kept(s, &u))
+		about_bound(s, &u);
+}
+
+static enum unit_result
+about_refuse(struct session *s, const struct unit *u, const struct about *a,
+    const char *sqlstate, const char *what)
+{
+	struct statement *asked = NULL;
+	char text[SQL_NAME_MAX + 64];
+
+	snprintf(text, sizeof(text), "prepared statement \"%s\" %s",
+	    a->text.name, what);
+	about_bound(s, u);
 	if (s->state == SESSION_CLOSED)
 		return UNIT_CLOSED;
+	/* Its Parse has been done. */
+	if (u->has_parse)
+		asked = statement_ref(a->asked);
 	session_unit_error(s, u, sqlstate, text, NULL, NULL);
+	if (asked != NULL && s->state != SESSION_CLOSED)
+		statements_set(&s->prepared, &s->sw->statements,
+		    slice_make(NULL, 0), statement_ref(asked));
+	statement_unref(&s->sw->statements, &asked);
 	return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_WAIT;
 }
 
@@ -391,7 +426,8 @@ about_decide(struct session *s, struct about *a)
 }
 
 static enum unit_result
-about_run(struct session *s, const struct unit *u, struct about *a)
+about_run(struct session *s, const struct unit *u, struct about *a,
+    bool taken)
 {
 	bool prepare = a->text.kind == SQL_PREPARE;
 	struct pool *pool = session_pool(s, a->inner.where.backend);
@@ -399,6 +435,9 @@ about_run(struct session *s, const struct unit *u, struct about *a)
 	enum unit_result r;
 
 	if (prepare && pool != NULL && pool_knows(pool, a->hash)) {
+		if (taken)
+			return about_refuse(s, u, a, "42P05",
+			    "already exists");
 		statements_set(&s->prepared, &s->sw->statements,
 		    slice_str(a->text.name), statement_ref(a->st));
 		session_complete(s, u, "PREPARE", s->tx);
@@ -428,8 +467,7 @@ about_deallocate(struct session *s, const struct unit *u, struct about *a)
 		return UNIT_DONE;
 	}
 	if (a->st == NULL)
-		return about_refuse(s, u, "26000", a->text.name,
-		    "does not exist");
+		return about_refuse(s, u, a, "26000", "does not exist");
 	statements_remove(&s->prepared, &s->sw->statements,
 	    slice_str(a->text.name));
 	session_complete(s, u, "DEALLOCATE", s->tx);
@@ -457,13 +495,9 @@ static bool
 prepare_run(struct session *s, const struct unit *u, struct about *a,
     enum unit_result *r)
 {
-	bool ours;
+	/* The text may have something worse. */
+	bool ours, taken = a->st != NULL;
 
-	if (a->st != NULL) {
-		*r = about_refuse(s, u, "42P05", a->text.name,
-		    "already exists");
-		return true;
-	}
 	a->st = about_content(s, a);
 	if (a->st == NULL) {
 		*r = UNIT_CLOSED;
@@ -471,7 +505,7 @@ prepare_run(struct session *s, const struct unit *u, struct about *a,
 	}
 	ours = about_decide(s, a);
 	if (ours)
-		*r = about_run(s, u, a);
+		*r = about_run(s, u, a, taken);
 	statement_unref(&s->sw->statements, &a->st);
 	return ours;
 }
@@ -499,6 +533,7 @@ about_do(struct session *s, const struct unit *u, const struct query *q,
 	if (u->first != 'Q' && (u->bind.n_params > 0 ||
 	    u->bind.statement.n > 0))
 		return false;
+	a.asked = q->stmt;
 	a.st = statements_find(&s->prepared, slice_str(a.text.name));
 	if (about_is_native(s, &a))
 		return false;
@@ -511,15 +546,14 @@ about_do(struct session *s, const struct unit *u, const struct query *q,
 	if (flags & ARGUMENT_EFFECTS)
 		return false;
 	if (a.st == NULL) {
-		*r = about_refuse(s, u, "26000", a.text.name,
-		    "does not exist");
+		*r = about_refuse(s, u, &a, "26000", "does not exist");
 		return true;
 	}
 	if (!about_decide(s, &a))
 		return false;
 	a.inner.stmt = q->stmt;
 	a.inner.bind = q->bind;
-	*r = about_run(s, u, &a);
+	*r = about_run(s, u, &a, false);
 	return true;
 }
 

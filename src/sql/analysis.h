@@ -53,7 +53,8 @@ enum {
 	AN_EXPLAIN_UNSUPPORTED = 1u << 19, /* with AN_EXPLAIN_ROUTE: other options, or several
 	                              statements; refuse it */
 	AN_SAVEPOINT = 1u << 20,   /* SAVEPOINT, RELEASE, ROLLBACK TO */
-	AN_RENAMES = 1u << 22      /* gives a relation another name */
+	AN_RENAMES = 1u << 22,     /* gives a relation another name */
+	AN_TX_CHAIN = 1u << 23     /* COMMIT or ROLLBACK AND CHAIN */
 };
 
 /* Why a statement ties its session to the server it ran on. */

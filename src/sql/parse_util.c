@@ -82,7 +82,8 @@ util_transaction(struct parse *p, const PgQuery__TransactionStmt *s)
 		break;
 	case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_COMMIT:
 	case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK:
-		*flags |= AN_TX_END | (s->chain ? 0 : AN_TX_PLAIN);
+		*flags |= AN_TX_END | (s->chain ? AN_TX_CHAIN :
+		    AN_TX_PLAIN);
 		break;
 	case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_PREPARE:
 		*flags |= AN_TX_END;

@@ -204,7 +204,7 @@ static const struct {
 	{ "END",
 	    "transaction TX_END TX_PLAIN" },
 	{ "COMMIT AND CHAIN",
-	    "transaction TX_END" },
+	    "transaction TX_END TX_CHAIN" },
 	{ "ABORT",
 	    "transaction TX_END TX_PLAIN" },
 	{ "ROLLBACK TO SAVEPOINT x",
