@@ -127,7 +127,7 @@ verdict_reads(struct route_plan *p, const struct analysis *a)
 static void
 verdict_writes(struct route_plan *p, const struct analysis *a)
 {
-	p->writes_all = a->kind == STMT_UNPARSED || a->kind == STMT_DDL ||
+	p->writes_all = a->kind == STMT_UNPARSED || analysis_is_ddl(a) ||
 	    (a->flags & AN_WRITES_ALL) != 0;
 	for (size_t i = 0; i < a->n_tables && !p->writes_all; i++) {
 		if (a->tables[i].written &&

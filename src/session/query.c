@@ -174,9 +174,9 @@ query_note_writes(struct session *s, const struct query *q)
 	size_t i;
 
 	if (p->n_writes == 0 && !p->writes_all && !(q->shape->an->flags &
-	    AN_WRITES_ALL) && q->shape->an->kind != STMT_DDL)
+	    AN_WRITES_ALL) && !analysis_is_ddl(q->shape->an))
 		return;
-	if (q->shape->an->kind == STMT_DDL) {
+	if (analysis_is_ddl(q->shape->an)) {
 		w->ddl = true;
 		session_statements_outdated();
 	}
@@ -200,11 +200,25 @@ text_has(struct slice sql, const char *word)
 	return false;
 }
 
+/* Ends a transaction, or goes back to a savepoint of it. */
+static bool
+query_takes_back(const struct query *q)
+{
+	uint32_t flags = q->shape->an->flags;
+
+	return (flags & AN_TX_END) || ((flags & AN_SAVEPOINT) &&
+	    text_has(q->sql, "rollback"));
+}
+
 void
 query_note(struct session *s, const struct query *q)
 {
 	const struct analysis *an = q->shape->an;
 
+	/* What was prepared behind DDL that comes to nothing may have a result
+	 * that nobody is to see again. */
+	if (s->writes.ddl && query_takes_back(q))
+		session_statements_outdated();
 	if ((an->pins | an->ends) != 0)
 		session_note_pins(s, an);
 	query_note_writes(s, q);
@@ -231,9 +245,8 @@ query_note_settings(struct session *s, const struct query *q)
 	if (an->n_settings > 0 || (an->flags & (AN_RESET_ALL | AN_DISCARD_ALL |
 	    AN_SET_LOCAL)))
 		settings_note(s, q);
-	else if ((an->flags & AN_TX_END) || ((an->flags & AN_SAVEPOINT) &&
-	    text_has(q->sql, "rollback")))
-		settings_differ(s); /* what SET did may be taken back */
+	else if (query_takes_back(q))
+		settings_differ(s); /* what SET did */
 }
 
 bool

@@ -54,7 +54,9 @@ enum {
 	                              statements; refuse it */
 	AN_SAVEPOINT = 1u << 20,   /* SAVEPOINT, RELEASE, ROLLBACK TO */
 	AN_RENAMES = 1u << 22,     /* gives a relation another name */
-	AN_TX_CHAIN = 1u << 23     /* COMMIT or ROLLBACK AND CHAIN */
+	AN_TX_CHAIN = 1u << 23,    /* COMMIT or ROLLBACK AND CHAIN */
+	AN_DDL = 1u << 24          /* several statements, one of them STMT_DDL, whatever kind
+	                              says */
 };
 
 /* Why a statement ties its session to the server it ran on. */
@@ -184,6 +186,11 @@ struct analysis *analysis_new(struct slice sql, const struct lexer *lx,
     const struct an_functions *fns) PG_MUST_CHECK;
 /* For text the lexer refused (too long, too deep, broken). */
 struct analysis *analysis_unparsed(void) PG_MUST_CHECK;
+static inline bool
+analysis_is_ddl(const struct analysis *a)
+{
+	return a->kind == STMT_DDL || (a->flags & AN_DDL);
+}
 void analysis_free(struct analysis **a);
 
 /* Text of the inner statement of EXPLAIN (ROUTE) stmt; p == NULL when it is

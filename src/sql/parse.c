@@ -97,16 +97,18 @@ parse_tree(struct parse *p, const PgQuery__ParseResult *tree)
 {
 	struct analysis *an = p->an;
 	enum stmt_kind kind;
+	bool ddl = false;
 	size_t i;
 
 	for (i = 0; i < tree->n_stmts && !p->failed; i++) {
 		kind = an->kind;
 		parse_statement(p, tree->stmts[i]->stmt, true);
+		ddl |= an->kind == STMT_DDL;
 		if (i > 0 && kind != STMT_SELECT)
 			an->kind = kind;
 	}
 	if (tree->n_stmts > 1) {
-		an->flags |= AN_MULTI;
+		an->flags |= AN_MULTI | (ddl ? AN_DDL : 0);
 		parse_drop_preds(an);
 	}
 	an->only_channels = an->n_channels == tree->n_stmts;

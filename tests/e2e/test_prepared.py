@@ -207,6 +207,60 @@ def test_result_changes_shape(sluice, binary):
                                     binary=binary).fetchone() == (1, 2)
 
 
+INT4, TEXT = 23, 25
+
+
+def session(sluice):
+    return rawpg.RawConn("127.0.0.1", sluice.port, "app", "app")
+
+
+def result_type(c, name, sql="SELECT n FROM t"):
+    """Type of the first column of a statement that is prepared for it."""
+    c.send(rawpg.parse(name, sql) + rawpg.bind("", name) +
+           rawpg.describe("P") + rawpg.execute() + rawpg.sync())
+    got = c.read_until_ready()
+    assert rawpg.errors(got) == [], name
+    return rawpg.columns(rawpg.bodies(got, "T")[0])[0].type
+
+
+@pytest.fixture
+def table(pg, db):
+    pg.psql("CREATE TABLE t AS SELECT 1 AS n; ALTER TABLE t OWNER TO app", db)
+
+
+@pytest.mark.parametrize("back", ["ROLLBACK", "ROLLBACK TO a", "fails"])
+@pytest.mark.parametrize("split", [False, True])
+def test_ddl_that_is_taken_back(sluice, table, back, split):
+    """What was prepared while a column had another type must not be what is
+    prepared after it has the old one again."""
+    with session(sluice) as a, session(sluice) as b:
+        ddl = "BEGIN; SAVEPOINT a; ALTER TABLE t ALTER n TYPE text"
+        for sql in ddl.split("; ") if split else [ddl]:
+            a.ask(sql)
+        assert result_type(a, "one") == TEXT
+        if back == "fails":
+            a.send(rawpg.query("SELECT 1 / 0"))
+            a.read_until_ready()
+        a.ask("ROLLBACK" if back == "fails" else back)
+        if back != "ROLLBACK TO a":
+            a.ask("BEGIN")
+        assert result_type(a, "two") == INT4
+        a.ask("COMMIT; BEGIN")
+        assert result_type(a, "three") == INT4
+        b.ask("BEGIN")
+        assert result_type(b, "four") == INT4
+
+
+def test_ddl_among_several_statements(sluice, table):
+    with session(sluice) as a, session(sluice) as b:
+        b.ask("BEGIN")
+        assert result_type(b, "one") == INT4
+        b.ask("COMMIT")
+        a.ask("BEGIN; ALTER TABLE t ALTER n TYPE text; COMMIT")
+        b.ask("BEGIN")
+        assert result_type(b, "two") == TEXT
+
+
 def test_errors_name_the_clients_statement(sluice):
     """In the order of the answers, not by the name it has on servers."""
     with rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as c:

@@ -391,6 +391,8 @@ static const struct {
 	{ "SELECT 1; SELECT * FROM a WHERE id = 1; UPDATE b SET x ="
 	    " 1; SET y = 1",
 	    "update WRITES MULTI; sets y; ra:a@a wta:b@b; set x" },
+	{ "BEGIN; ALTER TABLE t ADD x int; COMMIT",
+	    "transaction WRITES_ALL TX_BEGIN TX_END TX_PLAIN MULTI DDL; w:t@t" },
 	{ ";;",
 	    "empty" },
 	{ "-- just a comment",
