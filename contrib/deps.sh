@@ -19,7 +19,7 @@ packages_of() {
 		echo gcc libc6-dev make autoconf automake pkg-config \
 		    libevent-dev libpq-dev libhiredis-dev libpg-query-dev \
 		    libprotobuf-c-dev libconfuse-dev libxxhash-dev libssl-dev \
-		    libsystemd-dev
+		    libidn-dev libsystemd-dev
 		;;
 	clang)
 		echo clang libclang-rt-14-dev

@@ -12,6 +12,7 @@
  * when the exchange ends; a doomed exchange does the same work as a real one.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -19,6 +20,7 @@
 #include <openssl/hmac.h>
 
 #include "auth/base64.h"
+#include "auth/saslprep.h"
 #include "auth/scram.h"
 
 #define SCRAM_MESSAGE_MAX 1024 /* as PostgreSQL's limit for SASL messages */
@@ -115,7 +117,10 @@ scram_verifier_derive(struct slice password, const uint8_t *salt,
     size_t salt_len, uint32_t iterations, struct scram_verifier *v)
 {
 	uint8_t salted[SCRAM_KEY_LEN], client_key[SCRAM_KEY_LEN];
+	char *prepared = saslprep(password);
 
+	if (prepared != NULL)
+		password = slice_str(prepared);
 	CHECK(salt_len > 0 && salt_len <= sizeof(v->salt));
 	CHECK(iterations >= SCRAM_ITER_MIN && iterations <= SCRAM_ITER_MAX);
 	CHECK(password.n <= INT32_MAX);
@@ -128,6 +133,9 @@ scram_verifier_derive(struct slice password, const uint8_t *salt,
 	scram_hmac(salted, "Client Key", 10, client_key);
 	scram_sha256(client_key, v->stored_key);
 	scram_hmac(salted, "Server Key", 10, v->server_key);
+	if (prepared != NULL)
+		OPENSSL_cleanse(prepared, strlen(prepared));
+	free(prepared);
 	OPENSSL_cleanse(salted, sizeof(salted));
 	OPENSSL_cleanse(client_key, sizeof(client_key));
 }

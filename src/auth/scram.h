@@ -37,11 +37,8 @@ struct scram_verifier {
  * form, or salt or iterations out of the bounds above. */
 bool scram_verifier_parse(struct slice text, struct scram_verifier *v)
     PG_MUST_CHECK;
-/* Derive from a password: PBKDF2, about 3 ms; never on a worker.  The bytes are
- * taken as they are.  PostgreSQL and libpq normalise passwords by SASLprep
- * (RFC 4013), which leaves ASCII alone; a non-ASCII password therefore works
- * here if it is in normal form already (NFKC, as keyboards produce it), and
- * always by way of a verifier that PostgreSQL made. */
+/* Derive from a password: PBKDF2, about 3 ms; never on a worker.  The password is
+ * prepared (auth/saslprep.h) as PostgreSQL and libpq prepare it. */
 void scram_verifier_derive(struct slice password, const uint8_t *salt,
     size_t salt_len, uint32_t iterations, struct scram_verifier *v);
 /* The same every time for one user and process secret (secret: 32 bytes). */

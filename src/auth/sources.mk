@@ -17,6 +17,8 @@ libpgsluice_a_SOURCES += \
 	src/auth/lookup_cache.c \
 	src/auth/lookup_conn.c \
 	src/auth/lookup_priv.h \
+	src/auth/saslprep.c \
+	src/auth/saslprep.h \
 	src/auth/scram.c \
 	src/auth/scram.h \
 	src/auth/secret.c \

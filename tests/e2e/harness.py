@@ -53,10 +53,11 @@ def sanitizer_options():
 
 
 class Cluster(lablib.Postgres):
-    """PostgreSQL for tests: trust for all but the role `scram`."""
+    """PostgreSQL for tests: trust for all but the role `scram`, and for as
+    long as they are in the group `asked`."""
 
     def __init__(self, lab, name="pg", **kw):
-        kw.setdefault("scram_users", ("scram",))
+        kw.setdefault("scram_users", ("scram", "+asked"))
         settings = {"autovacuum": "off", "max_connections": "200",
                     **kw.pop("settings", {})}
         super().__init__(lab, name, settings=settings, **kw)
@@ -71,10 +72,24 @@ class Cluster(lablib.Postgres):
         for role, password in ROLES.items():
             if role not in have:
                 self.psql(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+        if "asked" not in have:
+            self.psql("CREATE ROLE asked")
 
     def connect(self, dbname="postgres", **kw):
         kw.setdefault("autocommit", True)
         return super().connect(dbname, **kw)
+
+    def login(self, role, password):
+        """By a password, at PostgreSQL itself. None: let in; else why not."""
+        self.psql(f"GRANT asked TO {role}")
+        try:
+            psycopg.connect(host="127.0.0.1", port=self.port, user=role,
+                            dbname="postgres", password=password).close()
+            return None
+        except psycopg.OperationalError as e:
+            return str(e)
+        finally:
+            self.psql(f"REVOKE asked FROM {role}")
 
     def pids(self, **columns):
         """pids in pg_stat_activity whose columns have these values."""

@@ -54,6 +54,61 @@ def test_wrong_password(scram, password):
     assert "app-password" not in text
 
 
+# What is set, what is given, and whether that is the same to PostgreSQL.
+PREPARED = [
+    ("\u2168", "IX", True), ("IX", "\u2168", True), ("\u2168", "\u2168", True),
+    ("I\u00adX", "IX", True), ("a\u00a0b", "a b", True), ("a b", "ab", False),
+    ("e\u0301t\u00e9", "\u00e9te\u0301", True), ("\u00e9", "e", False),
+    ("\ufdfa", "\u0635\u0644\u0649 \u0627\u0644\u0644\u0647 "
+     "\u0639\u0644\u064a\u0647 \u0648\u0633\u0644\u0645", True),
+    # What may be no password is left alone.
+    ("\u2168\u0007", "\u2168\u0007", True), ("\u2168\u0007", "IX\u0007", False),
+    ("\u06271", "\u06271", True), ("\u2168\U0001f600", "IX\U0001f600", False),
+    ("\u2168\U0001f600", "\u2168\U0001f600", True),
+    ("\u00ad", "\u00ad", True), ("\u00ad", "\u00ad\u00ad", False),
+]
+
+
+@pytest.fixture
+def anna(pg):
+    pg.psql("CREATE ROLE anna LOGIN")
+    yield
+    pg.psql("DROP ROLE anna")
+
+
+@pytest.mark.parametrize("kept", ["plain", "verifier"])
+@pytest.mark.parametrize("method", ["scram-sha-256", "password"])
+def test_passwords_are_prepared_as_postgresql_does(pg, db, pgsluice, lab, anna,
+                                                   kept, method):
+    """Each through a plain password of the users file and through the verifier
+    that PostgreSQL made of it, given to SCRAM and in clear."""
+    path = f"{lab.work}/prepared.{kept}.{method}"
+    rules = private_file(f"{path}.hba", f"host all all all {method}\n")
+    private_file(f"{path}.users", "")
+    sluice = pgsluice(SCRAM.replace(
+        '"scram-sha-256"', f'"hba"\nauth_hba_file = "{rules}"'),
+        USERS=f"{path}.users")
+    for stored, given, same in PREPARED:
+        pg.psql(f"ALTER ROLE anna PASSWORD '{stored}'")
+        secret = stored if kept == "plain" else pg.psql(
+            "SELECT rolpassword FROM pg_authid WHERE rolname = 'anna'")
+        private_file(f"{path}.users", f'"anna" "{secret}"\n')
+        before = sluice.generation
+        sluice.hangup()
+        until(lambda: sluice.generation > before)
+        assert (pg.login("anna", given) is None) == same, (stored, given)
+        assert enters(sluice, given) == same, (stored, given)
+
+
+def enters(sluice, given):
+    try:
+        sluice.connect(user="anna", password=given, sslmode="disable").close()
+        return True
+    except psycopg.OperationalError as e:
+        assert "password authentication failed" in str(e)
+        return False
+
+
 def test_unknown_user_and_wrong_password_look_alike(scram):
     texts = {failure(scram, user=user, password="wrong").replace(user, "?")
              for user in ("app", "bob", "nobody", "postgres")}

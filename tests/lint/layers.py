@@ -33,6 +33,7 @@ LIBRARIES = [
     ("libpq-fe.h", {"auth", "backend", "conf"}),
     ("libpq/", {"backend"}),
     ("hiredis", {"cache"}),
+    ("stringprep.h", {"auth"}),
     ("confuse.h", {"conf"}),
     ("systemd/", {""}),
 ]

@@ -61,6 +61,7 @@ UNIT_TESTS = \
 	tests/unit/test_quota \
 	tests/unit/test_rewrite \
 	tests/unit/test_route \
+	tests/unit/test_saslprep \
 	tests/unit/test_scope \
 	tests/unit/test_scram \
 	tests/unit/test_secret \
@@ -291,6 +292,10 @@ tests_unit_test_rewrite_LDADD = $(UNIT_LDADD)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c
 tests_unit_test_route_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_route_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_saslprep_SOURCES = tests/unit/test_saslprep.c
+tests_unit_test_saslprep_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_saslprep_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_scope_SOURCES = tests/unit/test_scope.c
 tests_unit_test_scope_CPPFLAGS = $(UNIT_CPPFLAGS)
