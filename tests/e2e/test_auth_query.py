@@ -2,6 +2,7 @@
 """Users looked up in the database: auth_query."""
 
 import itertools
+import os
 import socket
 import threading
 
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 
 import rawpg
-from harness import Deadline, private_file, until
+from harness import TOP, Deadline, private_file, until
 
 CONF = """
 auth = "scram-sha-256"
@@ -112,17 +113,43 @@ def test_the_users_file_comes_first(sluice, role, lab):
     ("LOGIN", False),
     ("LOGIN PASSWORD ''", False)])
 @pytest.mark.parametrize("warm", [False, True])
-def test_as_postgresql_would(sluice, role, pg, attributes, ok, warm):
-    s = sluice(ttl="0")
+@pytest.mark.parametrize("documented", [False, True])
+def test_as_postgresql_would(sluice, role, pg, db, attributes, ok, warm,
+                             documented):
+    if documented:
+        pg.psql(documented_function(), dbname=db)
+    s = sluice('auth_query = "SELECT rolname, secret FROM '
+               'public.user_lookup($1)"\nauth_dbname = "app"\n'
+               if documented else "", ttl="0")
     user = role() if warm else role(attributes)
     if warm:
         # A server is waiting, and the user was let in a moment ago.
         assert answer(s, user) is None
         pg.psql(f"ALTER ROLE {user} {attributes}" + (
             "" if "PASSWORD" in attributes else " PASSWORD NULL"))
-    assert (answer(s, user) is None) == ok
-    assert answer(s, user, "wrong") is not None
+    direct = pg.login(user, "right")
+    assert (direct is None) == ok
+    through = answer(s, user)
+    assert (through is None) == ok
+    # Nobody learns more than that the password does not let him in.
+    wrong = answer(s, user, "wrong")
+    assert FAILED in wrong
+    assert ok or without_port(through) == without_port(wrong)
     assert answer(s, user, "") is not None
+
+
+def documented_function():
+    """As doc/authentication.md has it, for those who want no superuser."""
+    with open(os.path.join(TOP, "doc", "authentication.md")) as f:
+        text = f.read()
+    begin = text.index("CREATE FUNCTION public.user_lookup")
+    sql = text[begin:text.index("```", begin)]
+    assert "TO pgsluice_auth" in sql
+    return sql.replace("TO pgsluice_auth", "TO looker")
+
+
+def without_port(text):
+    return text.partition("failed: ")[2]
 
 
 def test_answers_are_remembered_for_a_while(sluice, role, pg):
