@@ -90,8 +90,10 @@ input_copy(struct session *s, const char *p, size_t n)
 		if (!wanted)
 			continue;
 		s->server->owed.copy_data = true;
-		/* The end of the data: Sync counts again. */
+		/* The end of the data: Sync counts again, and a Flush amid them
+		 * was none. */
 		if (f.type != 'd') {
+			s->flushed = false;
 			s->server->owed.copy_in = false;
 			s->server->owed.copy_over = true;
 		}

@@ -106,6 +106,14 @@ SCRIPTS = {
     "discarded": GIVEN + [
         parse("", "DISCARD ALL") + flush() + bind("", "") + execute() + sync(),
         *uses("s1", "s2")],
+    # What waits for its answer does not wait for ever behind a COPY.
+    "discarded behind a copy": GIVEN + [
+        parse("d", "DISCARD ALL") + run("COPY copied FROM STDIN") +
+        rawpg.copy_data("1\n") + rawpg.copy_done() + rawpg.copy_data("2\n") +
+        sync(),
+        parse("", "DISCARD ALL") + run("COPY copied FROM STDIN", "c") +
+        rawpg.copy_data("3\n") + rawpg.copy_done() + close("S", "c") + sync(),
+        query("SELECT count(*) > 0 FROM copied")],
     "forgotten": NATIVE + [
         query("DEALLOCATE ALL"), *uses("s1", "s2", "s3"),
         parse("s1", "SELECT 'anew'") + sync(), *uses("s1")],
@@ -158,6 +166,7 @@ def split(data):
 
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 def test_as_postgresql_says_it(pg, db, pgsluice, mode):
+    pg.psql("CREATE TABLE copied (a int); GRANT ALL ON copied TO public", db)
     sluice = pgsluice(CONF, MODE=mode)
     for name, script in SCRIPTS.items():
         direct = trace(pg.port, db, script)
