@@ -123,6 +123,39 @@ def test_backend_that_cannot_scram(pgsluice, name):
     assert sluice.http("/healthz")[0] == 200
 
 
+# -- S20: bytes that are only promised --------------------------------------------
+
+PROMISED = 60 * 1024 * 1024
+
+
+def resident(sluice):
+    with open(f"/proc/{sluice.proc.pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f
+                    if line.startswith("VmRSS"))
+
+
+def test_no_memory_for_what_is_promised(make):
+    """Many clients announce large messages and send a byte of them; what each
+    costs is what a client costs that is in the middle of a small one."""
+    sluice = make()
+    with contextlib.ExitStack() as stack:
+        def promise(kind, length, count=100):
+            before = resident(sluice)
+            for _ in range(count):
+                c = stack.enter_context(client(sluice))
+                c.send(kind + struct.pack("!I", length) + b"x")
+            until(lambda: sluice.metric("pgsluice_clients") >= count)
+            # The last one has been read when another has its answer.
+            with client(sluice) as c:
+                assert c.ask_rows("SELECT 1") == [("1",)]
+            return (resident(sluice) - before) / count
+        promise(b"Q", 100)
+        small = promise(b"Q", 100)
+        for kind in (b"Q", b"P", b"B", b"F"):
+            length = PROMISED if kind != b"P" else 15 * 1024 * 1024
+            assert promise(kind, length) < small + 128, kind
+
+
 # -- S21: a backend that makes others compute -----------------------------------
 
 FOREVER = 2 ** 31 - 1
