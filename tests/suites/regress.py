@@ -23,7 +23,7 @@ HIDDEN = {"char_tbl", "float8_tbl", "point_tbl", "varchar_tbl"}
 DEPENDENT = [
     ("base_tbl", *(f"rw_view{n}" for n in range(1, 20))),
     ("pktable", "fktable"), ("insertconflict", "insertconflictv"),
-    ("cities", "capitals"), ("rtest_emp", "rtest_emplog"),
+    ("cities", "capitals"), ("gtestp", "gtestc"), ("rtest_emp", "rtest_emplog"),
     ("rtest_t1", "rtest_v1"), ("clstr_tst", "clstr_tst_inh"),
     ("rtest_system", "rtest_interface", "rtest_person", "rtest_admin"),
     ("trunc_trigger_test", "trunc_trigger_log"),
