@@ -369,25 +369,33 @@ struct query {
 	struct route_values values;
 	struct route_decision where;
 };
-/* Fill q for a text (stmt NULL) or a prepared statement. */
-void query_prepare(struct session *s, struct query *q, struct slice sql,
-    struct statement *stmt, const struct wire_bind *bind);
-unsigned query_series(struct session *s, const struct query *q,
-    const struct conf_backend *b, enum outcome o);
 /* Drop what was kept of a statement that waited for a server. */
 void query_forget(struct session *s);
 /* A unit of sql_prepared.c again. false: it is none any more. */
 bool session_sql_again(struct session *s, struct unit *u) PG_MUST_CHECK;
-/* Note at sending time what a statement does to session and tables. */
-void query_note(struct session *s, const struct query *q);
-/* The same for settings, once what was prepared for it has been written. */
-void query_note_settings(struct session *s, const struct query *q);
 /* Remember the text of a statement about to be sent in another form.
  * false: no memory. */
 bool query_remember(struct session *s, struct slice sql,
     enum route_form form) PG_MUST_CHECK;
+
+/* ---- plans.c ----------------------------------------------------------------------------- */
+/* Fill q for a text (stmt NULL) or a prepared statement. */
+void query_prepare(struct session *s, struct query *q, struct slice sql,
+    struct statement *stmt, const struct wire_bind *bind);
+/* The plan of a shape in the session's database, no temporary table hiding
+ * anything; the shape owns it. */
+struct route_plan *query_plan(struct session *s, struct shape *sh);
+/* Interned once per plan, backend and outcome: where metrics count it. */
+unsigned query_series(struct session *s, const struct query *q,
+    const struct conf_backend *b, enum outcome o);
 /* shape_table's free_derived. */
 void query_plans_free(void *p);
+
+/* ---- effects.c --------------------------------------------------------------------------- */
+/* Note at sending time what a statement does to session and tables. */
+void query_note(struct session *s, const struct query *q);
+/* The same for settings, once what was prepared for it has been written. */
+void query_note_settings(struct session *s, const struct query *q);
 
 /* ---- pins.c ------------------------------------------------------------------------------- */
 /* The session keeps its server, for these reasons too; or not any longer. */

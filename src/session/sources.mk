@@ -11,6 +11,7 @@ libpgsluice_a_SOURCES += \
 	src/session/console_ext.c \
 	src/session/dbstate.c \
 	src/session/dbstate.h \
+	src/session/effects.c \
 	src/session/extended.c \
 	src/session/farewell.c \
 	src/session/farewell.h \
@@ -29,6 +30,7 @@ libpgsluice_a_SOURCES += \
 	src/session/overview.c \
 	src/session/physical.c \
 	src/session/pins.c \
+	src/session/plans.c \
 	src/session/promote.c \
 	src/session/promote.h \
 	src/session/proof.c \

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Statements recognised: shape, plan and where the values lead.
+ *
+ * Plans hang on shapes, one for each database, and are made anew for a new
+ * configuration.  Knows nothing of servers but which backend a session has.
+ * Runs on the session's worker, whose shapes these are.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "session/session_priv.h"
+
+/* Plans of one shape, by database; behind these, those for sessions whose
+ * temporary tables hide routed ones. */
+struct shape_plans {
+	size_t n; /* databases */
+	struct route_plan *plan[];
+};
+
+void
+query_plans_free(void *p)
+{
+	struct shape_plans *sp = p;
+	size_t i;
+
+	if (sp == NULL)
+		return;
+	for (i = 0; i < 2 * sp->n; i++)
+		route_plan_free(&sp->plan[i]);
+	free(sp);
+}
+
+struct route_plan *
+query_plan(struct session *s, struct shape *sh)
+{
+	struct shape_plans *sp = sh->derived;
+	struct route_plan **slot;
+
+	if (sp == NULL || sp->n <= s->db->id) {
+		query_plans_free(sp);
+		sp = x_calloc(1, sizeof(*sp) +
+		    2 * s->conf->n_databases * sizeof(sp->plan[0]));
+		sp->n = s->conf->n_databases;
+		sh->derived = sp;
+	}
+	slot = &sp->plan[s->db->id];
+	if (*slot != NULL && (*slot)->generation != s->conf->generation)
+		route_plan_free(slot);
+	if (*slot == NULL)
+		*slot = route_plan_new(s->conf, s->db, sh);
+	return *slot;
+}
+
+/* The plan for a session some of whose temporary tables have the names of
+ * routed ones. */
+static struct route_plan *
+query_plan_hidden(struct session *s, struct shape *sh)
+{
+	struct route_plan **slot, *open = query_plan(s, sh);
+	struct shape_plans *sp = sh->derived;
+	const struct conf_backend *home = s->server != NULL ? s->backend :
+	    s->db->backend;
+	uint64_t hidden = route_hidden_names(s->db, sh->an, s->hidden);
+
+	if (hidden == 0)
+		return open;
+	slot = &sp->plan[sp->n + s->db->id];
+	if (*slot != NULL && ((*slot)->generation != s->conf->generation ||
+	    (*slot)->hidden != hidden || (*slot)->home != home))
+		route_plan_free(slot);
+	if (*slot == NULL)
+		*slot = route_plan_hidden(s->conf, s->db, sh, hidden, home);
+	return *slot;
+}
+
+void
+query_prepare(struct session *s, struct query *q, struct slice sql,
+    struct statement *stmt, const struct wire_bind *bind)
+{
+	struct session_worker *sw = s->sw;
+	const struct scope *scope = settings_scope(s);
+
+	q->sql = sql;
+	q->stmt = stmt;
+	q->bind = bind;
+	q->shape = shape_get(&sw->shapes, &sw->lx, sql,
+	    (scope == NULL || scope->conforming) && !s->backslashes,
+	    (scope != NULL && scope->ascii_tails) || s->other_encoding ? 0 :
+	    (size_t)s->conf->max_statement_size);
+	q->plan = query_plan(s, q->shape);
+	memset(&q->values, 0, sizeof(q->values));
+	q->values.sql = sql;
+	q->values.lx = &sw->lx;
+	q->values.bind = bind;
+	if (stmt != NULL && !stmt->declared) {
+		q->values.oids = stmt->types.p;
+		q->values.n_oids = (unsigned)(stmt->types.n / 4);
+	}
+	q->values.now_wall = 0;
+	if (q->plan->table != NULL) {
+		if (unlikely(s->hidden != 0))
+			q->plan = query_plan_hidden(s, q->shape);
+		q->values.now_wall = clock_wall();
+	}
+	q->values.other_encoding = scope != NULL && scope->recoded;
+	route_decide(q->plan, q->shape, &q->values, &q->where);
+}
+
+static const char *const outcome_names[OUT_COUNT] = {
+	[OUT_BYPASS] = "bypass", [OUT_MISS] = "miss", [OUT_L1] = "l1",
+	[OUT_L2] = "l2", [OUT_LOCAL] = "local",
+};
+
+unsigned
+query_series(struct session *s, const struct query *q,
+    const struct conf_backend *b, enum outcome o)
+{
+	unsigned *cell, *all = q->plan->derived;
+	const char *route = "default";
+
+	if (all == NULL)
+		q->plan->derived = all = x_calloc(s->conf->n_backends *
+		    OUT_COUNT, sizeof(*all));
+	cell = &all[b->id * OUT_COUNT + o];
+	if (*cell == 0) {
+		if (q->plan->table != NULL)
+			route = q->plan->table->name;
+		else if (q->plan->rule != NULL)
+			route = q->plan->rule->name;
+		*cell = 1 + series_intern(route, q->where.variant != NULL ?
+		    q->where.variant->name : "", b->name, outcome_names[o]);
+	}
+	return *cell - 1;
+}
