@@ -4,7 +4,6 @@
 import concurrent.futures
 import os
 import re
-import statistics
 import time
 
 import psycopg
@@ -174,7 +173,8 @@ def test_unknown_users_take_as_long(sluice, lab, method):
     for _ in range(40):
         known.append(seconds(s, method, "bob"))
         unknown.append(seconds(s, method, "nobody"))
-    a, b = statistics.median(known), statistics.median(unknown)
+    # The least of many: a busy machine only adds.
+    a, b = min(known), min(unknown)
     print(f"\n{method}: wrong password {a * 1e3:.2f} ms, "
           f"unknown user {b * 1e3:.2f} ms")
     # PBKDF2 left out would be a factor of ten and more.
