@@ -4,7 +4,8 @@
  *
  * Owns its slots, never the nodes.  The low bits of the hash choose the slot,
  * so the hash must be well mixed and, where peers choose keys, keyed.  Load
- * stays at or under one node a slot, unless memory is short.  Runs on the thread that owns the table.
+ * stays at or under one node a slot, unless memory is short.  Runs on the
+ * thread that owns the table.
  */
 #include <stdlib.h>
 
