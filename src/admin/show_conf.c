@@ -181,7 +181,7 @@ show_variant(struct rows *r, const struct conf_table *t,
 	buf_init(&parts, CELL_MAX);
 	cell_databases(&databases, t->databases, t->n_databases);
 	for (i = 0; i < v->n_shards; i++)
-		cell_item(&parts, v->shards[i]->name);
+		cell_item(&parts, v->shards[i].backend->name);
 	cell_spans(&parts, v);
 	row_str(&row, t->name);
 	row_cell(&row, &databases);
@@ -192,7 +192,7 @@ show_variant(struct rows *r, const struct conf_table *t,
 	row_bool(&row, v == t->use);
 	row_str(&row, kinds[v->kind]);
 	row_str(&row, v->backend->name);
-	row_str(&row, v->relation);
+	row_str(&row, v->relations[0].name);
 	row_str(&row, v->shard_relation != NULL ? v->shard_relation : "");
 	row_cell(&row, &parts);
 	rows_add(r, &row);

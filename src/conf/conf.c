@@ -32,13 +32,8 @@ conf_free_table(struct conf_table *t)
 {
 	struct conf_variant *v;
 
-	for (v = t->variants; v < t->variants + t->n_variants; v++) {
-		free(v->name);
-		free(v->relation);
-		free(v->shard_relation);
-		free(v->shards);
-		free(v->spans);
-	}
+	for (v = t->variants; v < t->variants + t->n_variants; v++)
+		conf_variant_fini(v);
 	free(t->variants);
 	free(t->name);
 	free(t->schema);
@@ -326,7 +321,7 @@ conf_variant_reaches(const struct conf_variant *v, const char *backend)
 	if (strcmp(v->backend->name, backend) == 0)
 		return true;
 	for (i = 0; i < v->n_shards; i++)
-		if (strcmp(v->shards[i]->name, backend) == 0)
+		if (strcmp(v->shards[i].backend->name, backend) == 0)
 			return true;
 	for (i = 0; i < v->n_spans; i++)
 		if (strcmp(v->spans[i].backend->name, backend) == 0)

@@ -62,15 +62,35 @@ struct conf_month_span { /* part of a monthly variant over several backends */
 	int64_t until; /* exclusive; INT64_MAX: open */
 };
 
+/* A physical name, maybe qualified. */
+struct conf_relation {
+	char *name; /* as configured: app.Events */
+	char *sql;  /* as SQL spells it: app."Events" */
+};
+
+/* One part of a sharded table: the rows whose key has this remainder. */
+struct conf_shard {
+	struct conf_backend *backend;
+	unsigned relation; /* there: index in the variant's relations */
+	unsigned modulus, remainder;
+};
+
 struct conf_variant {
 	char *name;
 	enum conf_variant_kind kind;
 	struct conf_backend *backend; /* plain: it; monthly: the one that sees
 	                                 all months; sharded: coordinator */
-	char *relation;               /* physical name there, maybe qualified */
+	/* Names of the table on its backends, each once: the first is the one
+	 * on backend, the others are those of parts. */
+	struct conf_relation *relations;
+	size_t n_relations;
 	char *shard_relation;         /* sharded: name on every shard */
-	struct conf_backend **shards; /* sharded: index is the remainder */
-	size_t n_shards;              /* the modulus */
+	/* Sharded, ascending by remainder and modulus: every hash belongs to
+	 * exactly one of them. */
+	struct conf_shard *shards;
+	size_t n_shards;
+	unsigned modulus;   /* the greatest one; all others divide it */
+	unsigned *by_remainder; /* hash % modulus -> index in shards */
 	struct conf_month_span *spans; /* monthly: optional */
 	size_t n_spans;
 };
@@ -204,6 +224,22 @@ struct conf_database *conf_find_database(const struct conf *c, const char *name)
 struct conf_backend *conf_find_backend(const struct conf *c, const char *name);
 /* The limits that hold for a client user. */
 const struct conf_user *conf_find_user(const struct conf *c, const char *name);
+/* While a configuration is built: the place of a name in the variant's
+ * relations, added where it is not there yet. */
+unsigned conf_variant_relation(struct conf_variant *v, const char *name);
+/* ... and once the shards are complete: modulus and by_remainder. false: a
+ * remainder has no shard or several, or the greatest modulus is no multiple of
+ * the others or over CONF_MODULUS_MAX. */
+#define CONF_MODULUS_MAX 65536u
+bool conf_variant_place(struct conf_variant *v) PG_MUST_CHECK;
+void conf_variant_fini(struct conf_variant *v);
+
+/* The shard that holds the rows of this hash. */
+static inline const struct conf_shard *
+conf_shard_of(const struct conf_variant *v, uint64_t hash)
+{
+	return &v->shards[v->by_remainder[hash % v->modulus]];
+}
 /* May statements of this database run on this backend? */
 bool conf_database_reaches(const struct conf_database *d, const char *backend);
 /* The backend user for a client user: the backend's forced user, else the

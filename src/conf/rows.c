@@ -253,11 +253,11 @@ rows_variant(struct rows *r, const struct conf_variant *v, const char *parent)
 	rows_block(r, BLOCK_VARIANT, parent, v->name, 0);
 	rows_option_word(r, "kind", (int)v->kind);
 	rows_option(r, "backend", v->backend->name);
-	rows_option(r, "relation", v->relation);
+	rows_option(r, "relation", v->relations[0].name);
 	rows_option(r, "shard_relation", v->shard_relation);
 	names = x_calloc(v->n_shards, sizeof(*names));
 	for (i = 0; i < v->n_shards; i++)
-		names[i] = v->shards[i]->name;
+		names[i] = v->shards[i].backend->name;
 	value = rows_join(names, v->n_shards);
 	rows_option(r, "shards", value);
 	free(value);

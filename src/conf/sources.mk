@@ -8,6 +8,8 @@ libpgsluice_a_SOURCES += \
 	src/conf/conninfo.c \
 	src/conf/diag.c \
 	src/conf/diff.c \
+	src/conf/ident.c \
+	src/conf/ident.h \
 	src/conf/names.c \
 	src/conf/parse_scan.c \
 	src/conf/parse_tree.c \
@@ -20,4 +22,5 @@ libpgsluice_a_SOURCES += \
 	src/conf/validate_backend.c \
 	src/conf/validate_cache.c \
 	src/conf/validate_settings.c \
-	src/conf/validate_table.c
+	src/conf/validate_table.c \
+	src/conf/variant.c

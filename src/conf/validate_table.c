@@ -106,19 +106,45 @@ table_take_spans(struct conf_parse *p, const struct conf_sec *s,
 		table_check_spans(p, s, v);
 }
 
+/* Remainders are given by the order. */
+static void
+table_take_shards(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_variant *v)
+{
+	struct conf_backend **b;
+	size_t n, i;
+
+	b = conf_take_backend_list(p, s, "shards", &n);
+	if (n > 0 && v->shard_relation != NULL) {
+		v->shards = x_calloc(n, sizeof(*v->shards));
+		v->n_shards = n;
+	}
+	for (i = 0; i < v->n_shards; i++)
+		v->shards[i] = (struct conf_shard){ b[i],
+			conf_variant_relation(v, v->shard_relation),
+			(unsigned)n, (unsigned)i };
+	free(b);
+	if (v->n_shards > 0)
+		CHECK(conf_variant_place(v));
+}
+
 static void
 table_take_variant(struct conf_parse *p, const struct conf_sec *s,
     struct conf_variant *v)
 {
+	char *relation = NULL;
 	int kind = -1;
 
 	v->name = x_strdup(s->title);
 	conf_check_sec(p, s);
 	conf_take_word(p, s, "kind", &kind);
 	v->backend = conf_take_backend(p, s, "backend");
-	conf_take_str(p, s, "relation", &v->relation);
+	conf_take_str(p, s, "relation", &relation);
+	if (relation != NULL)
+		(void)conf_variant_relation(v, relation);
+	free(relation);
 	conf_take_str(p, s, "shard_relation", &v->shard_relation);
-	v->shards = conf_take_backend_list(p, s, "shards", &v->n_shards);
+	table_take_shards(p, s, v);
 	table_take_spans(p, s, v);
 	if (kind < 0)
 		return;

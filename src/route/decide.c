@@ -113,21 +113,20 @@ decide_key_hash(enum conf_key_type type, const struct shape *s,
 /* All values of the predicate lie on one shard. */
 static bool
 decide_pred_shard(const struct route_plan *p, const struct shape *s,
-    const struct route_values *v, const struct an_pred *d, int *shard)
+    const struct route_values *v, const struct an_pred *d,
+    const struct conf_shard **shard)
 {
-	unsigned modulus = (unsigned)p->variant->n_shards;
-
 	for (size_t i = 0; i < d->n_values; i++) {
+		const struct conf_shard *one;
 		uint64_t hash;
-		unsigned r;
 
 		if (!decide_key_hash(p->table->key_type, s, v, &d->values[i],
 			&hash))
 			return false;
-		r = tenant_remainder(hash, modulus);
-		if (i > 0 && (int)r != *shard)
+		one = conf_shard_of(p->variant, hash);
+		if (i > 0 && one != *shard)
 			return false;
-		*shard = (int)r;
+		*shard = one;
 	}
 	return d->n_values > 0;
 }
@@ -139,7 +138,7 @@ decide_shard(const struct route_plan *p, const struct shape *s,
 	const struct analysis *a = s->an;
 	const struct an_table *t = &a->tables[p->an_table];
 	const char *key = p->table->key_column;
-	int shard = -1;
+	const struct conf_shard *shard = NULL;
 	bool open;
 
 	if (gap_is_only(v, lex_pos(v->lx, t->pos), &open)) {
@@ -157,8 +156,8 @@ decide_shard(const struct route_plan *p, const struct shape *s,
 		if (!decide_pred_shard(p, s, v, pred, &shard))
 			continue;
 		d->shard = shard;
-		d->backend = p->variant->shards[shard];
-		d->form = FORM_SHARD;
+		d->backend = shard->backend;
+		d->form = FORM_OF(shard->relation);
 		d->why = "one shard: every row has this key's hash";
 		return;
 	}
@@ -369,7 +368,6 @@ route_decide(const struct route_plan *p, const struct shape *s,
 	*d = (struct route_decision){
 		.backend = p->backend,
 		.variant = p->variant,
-		.shard = -1,
 		.form = p->table != NULL ? FORM_RELATION : FORM_ASIS,
 		.month_from = INT64_MIN,
 		.month_until = INT64_MIN,

@@ -186,9 +186,9 @@ explain_key(struct explain *x)
 	explain_end(x);
 	if (x->p->variant->kind != VARIANT_SHARDED)
 		return;
-	if (x->d->shard >= 0)
-		explain_add(x, "shard: %d of %zu", x->d->shard,
-		    x->p->variant->n_shards);
+	if (x->d->shard != NULL)
+		explain_add(x, "shard: %u of %u", x->d->shard->remainder,
+		    x->d->shard->modulus);
 	else
 		explain_add(x, "shard: not proven");
 	explain_end(x);
@@ -306,7 +306,7 @@ route_explain(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, const struct route_decision *d,
     void (*fn)(void *arg, const char *line), void *arg)
 {
-	static const char *const forms[FORM_COUNT] = { "as written",
+	static const char *const forms[FORM_PART + 1] = { "as written",
 		"the variant's relation", "the shard's relation" };
 	struct explain x = { p, s, v, d, { NULL, 0, 0, 0, 0 }, fn, arg };
 	char pins[PIN_TEXT_MAX];
@@ -325,7 +325,8 @@ route_explain(const struct route_plan *p, const struct shape *s,
 	explain_key(&x);
 	explain_months(&x);
 	explain_text(&x, "backend", d->backend->name);
-	explain_text(&x, "relation", forms[d->form]);
+	explain_text(&x, "relation", forms[d->form < FORM_PART ?
+	    d->form : FORM_PART]);
 	explain_sql(&x);
 	if (s->an->pins != 0)
 		explain_text(&x, "pin", pin_reasons_text(s->an->pins, pins));

@@ -11,8 +11,6 @@
 
 #include <stdlib.h>
 
-/* Room for a configured name with every byte doubled and quotes around. */
-#define PLAN_QUOTED(name) (2 * strlen(name) + 16)
 #define PLAN_NAMES_MAX 4096 /* bytes of table names in an error message */
 
 static void
@@ -69,36 +67,14 @@ plan_add_edit(struct route_plan *p, struct textpos pos, uint32_t len,
 	return e;
 }
 
-static char *
-plan_name_sql(const char *name)
-{
-	struct buf b;
-
-	buf_init(&b, PLAN_QUOTED(name));
-	CHECK(ident_append_name(&b, slice_str(name)));
-	return plan_take(&b);
-}
-
 static void
 plan_table_edit(struct route_plan *p, unsigned i, const struct an_table *t,
     const struct conf_table *table)
 {
 	struct route_edit *e = plan_add_edit(p, t->pos, t->len, i, table);
-	const char *physical[FORM_COUNT] = { NULL, table->use->relation,
-		table->use->shard_relation };
 
-	for (int f = 0; f < FORM_COUNT; f++) {
-		struct buf b;
-
-		if (physical[f] == NULL)
-			continue;
-		buf_init(&b, PLAN_QUOTED(physical[f]));
-		CHECK(ident_append_qualified(&b, physical[f]));
-		e->text[f] = plan_take(&b);
-		if (t->takes_alias && !t->has_alias &&
-		    !ident_bare_is(physical[f], t->name))
-			e->alias[f] = plan_name_sql(t->name);
-	}
+	e->name = ident_name_sql(t->name);
+	e->takes_alias = t->takes_alias && !t->has_alias;
 }
 
 static void
@@ -108,8 +84,8 @@ plan_qualref_edit(struct route_plan *p, const struct an_qualref *q,
 	struct route_edit *e = plan_add_edit(p, q->pos, q->len, q->table,
 	    table);
 
-	for (int f = FORM_RELATION; f < FORM_COUNT; f++)
-		e->text[f] = plan_name_sql(t->name);
+	e->name = ident_name_sql(t->name);
+	e->column = true;
 }
 
 /* ------------------------------------------------------------------ tables */
@@ -464,12 +440,8 @@ route_plan_free(struct route_plan **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	for (size_t i = 0; i < p->n_edits; i++) {
-		for (int f = 0; f < FORM_COUNT; f++) {
-			free(p->edits[i].text[f]);
-			free(p->edits[i].alias[f]);
-		}
-	}
+	for (size_t i = 0; i < p->n_edits; i++)
+		free(p->edits[i].name);
 	free(p->edits);
 	free(p->err_message);
 	free(p->err_hint);

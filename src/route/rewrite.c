@@ -11,7 +11,8 @@
 
 struct rewriter {
 	const struct route_values *v;
-	enum route_form form;
+	const struct shape *s;
+	unsigned form;
 	size_t at;        /* client's text is dealt with up to here */
 	struct buf *out;  /* NULL: only positions are wanted */
 	/* Position wanted: characters still to pass, 0: found or not wanted */
@@ -68,23 +69,35 @@ rewrite_alias_pos(const struct route_values *v, size_t pos, size_t end)
 	return end;
 }
 
+/* A statement in a form of parts names tables with such parts only. */
+static const struct conf_relation *
+rewrite_relation(const struct route_edit *e, unsigned form)
+{
+	const struct conf_variant *v = e->table->use;
+
+	CHECK(form >= FORM_RELATION && form - FORM_RELATION < v->n_relations);
+	return &v->relations[form - FORM_RELATION];
+}
+
 static bool
 rewrite_edit(struct rewriter *r, const struct route_edit *e)
 {
+	const char *rel = r->s->an->tables[e->an_table].name;
 	size_t pos = lex_pos(r->v->lx, e->pos);
-	const char *alias = e->alias[r->form];
+	const struct conf_relation *to = rewrite_relation(e, r->form);
 	size_t end;
 
 	CHECK(pos >= r->at && pos <= r->v->sql.n &&
 	    e->len <= r->v->sql.n - pos);
 	end = pos + e->len;
-	if (!rewrite_copy(r, pos) || !rewrite_put(r, e->text[r->form]))
+	if (!rewrite_copy(r, pos) ||
+	    !rewrite_put(r, e->column ? e->name : to->sql))
 		return false;
 	r->at = end;
-	if (alias == NULL)
+	if (!e->takes_alias || ident_bare_is(to->name, rel))
 		return true;
 	return rewrite_copy(r, rewrite_alias_pos(r->v, pos, end)) &&
-	    rewrite_put(r, " AS ") && rewrite_put(r, alias);
+	    rewrite_put(r, " AS ") && rewrite_put(r, e->name);
 }
 
 static bool
@@ -98,20 +111,20 @@ rewrite_walk(const struct route_plan *p, struct rewriter *r)
 }
 
 bool
-route_rewrite(const struct route_plan *p, const struct shape *s PG_UNUSED,
-    const struct route_values *v, enum route_form form, struct buf *out)
+route_rewrite(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, unsigned form, struct buf *out)
 {
-	struct rewriter r = { .v = v, .form = form, .out = out };
+	struct rewriter r = { .v = v, .s = s, .form = form, .out = out };
 
 	return rewrite_walk(p, &r);
 }
 
 unsigned
 route_unmap_position(const struct route_plan *p,
-    const struct shape *s PG_UNUSED, const struct route_values *v,
-    enum route_form form, unsigned pos)
+    const struct shape *s, const struct route_values *v, unsigned form,
+    unsigned pos)
 {
-	struct rewriter r = { .v = v, .form = form, .left = pos };
+	struct rewriter r = { .v = v, .s = s, .form = form, .left = pos };
 	unsigned chars = 0;
 
 	if (pos == 0)

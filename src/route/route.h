@@ -27,23 +27,24 @@ enum bypass_reason {
 const char *bypass_reason_name(enum bypass_reason r);
 const char *bypass_reason_doc(enum bypass_reason r);
 
-/* Which physical text: as the client wrote it, with the variant's relation,
- * or with the relation on its shards. */
-enum route_form { FORM_ASIS, FORM_RELATION, FORM_SHARD, FORM_COUNT };
+/* Which physical text, a number: as the client wrote it, or with one of the
+ * variant's relations, its own first. Parts with equal names share a form. */
+enum { FORM_ASIS, FORM_RELATION, FORM_PART };
+#define FORM_OF(relation) (FORM_RELATION + (relation))
 
 #define ROUTE_MAX_DEPS 16
 #define ROUTE_MAX_EDITS 1000
 
 /* One place of the client's text that names a routed table: its relation
- * token, or the "schema.rel" of a column reference. text and alias belong to
- * the plan; alias is put behind the token, NULL: none. */
+ * token, or the "schema.rel" of a column reference. */
 struct route_edit {
 	struct textpos pos;
 	uint32_t len;
-	unsigned an_table;               /* index in analysis.tables */
+	unsigned an_table;  /* index in analysis.tables */
 	const struct conf_table *table;
-	char *text[FORM_COUNT];          /* FORM_ASIS: NULL */
-	char *alias[FORM_COUNT];
+	char *name;         /* SQL, the plan's: what columns are qualified with */
+	bool column;        /* such a reference; it becomes name alone */
+	bool takes_alias;   /* name is added where the physical one differs */
 };
 
 struct route_plan {
@@ -97,8 +98,8 @@ struct route_values {
 struct route_decision {
 	const struct conf_backend *backend;
 	const struct conf_variant *variant;  /* NULL: not a routed table */
-	int shard;               /* remainder, -1: not on a shard */
-	enum route_form form;
+	const struct conf_shard *shard; /* NULL: not on one */
+	unsigned form;
 	/* Months the statement is confined to, [from, until) in months since
 	 * 1970-01, widened by the uncertainty of time zones; both INT64_MIN: not confined. */
 	int64_t month_from, month_until;
@@ -136,11 +137,11 @@ void route_decide(const struct route_plan *p, const struct shape *s,
 /* Write the physical text of form into out (appended, no NUL). false: out is
  * over its cap. With FORM_ASIS the text is copied. */
 bool route_rewrite(const struct route_plan *p, const struct shape *s,
-    const struct route_values *v, enum route_form form, struct buf *out)
+    const struct route_values *v, unsigned form, struct buf *out)
     PG_MUST_CHECK;
 /* Map a 1-based character position in the physical text (UTF-8 counted by characters) back to the client's text. */
 unsigned route_unmap_position(const struct route_plan *p,
-    const struct shape *s, const struct route_values *v, enum route_form form,
+    const struct shape *s, const struct route_values *v, unsigned form,
     unsigned pos);
 
 /* The lines of EXPLAIN (ROUTE), handed to fn one by one. */

@@ -5,18 +5,8 @@
 #ifndef PGSLUICE_ROUTE_ROUTE_PRIV_H
 #define PGSLUICE_ROUTE_ROUTE_PRIV_H
 
+#include "conf/ident.h"
 #include "route/route.h"
-
-/* ident.c: names as they stand in the configuration ("app.events",
- * "\"My App\".events"; case counts, quotes or not). */
-
-/* The name without schema is name. */
-bool ident_bare_is(const char *text, const char *name);
-/* text means the table schema.name; a schema missing on either side fits. */
-bool ident_is_table(const char *text, const char *schema, const char *name);
-/* Append as SQL, quoted where needed. */
-bool ident_append_qualified(struct buf *b, const char *text) PG_MUST_CHECK;
-bool ident_append_name(struct buf *b, struct slice name) PG_MUST_CHECK;
 
 /* value.c */
 enum route_value_kind {

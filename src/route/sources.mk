@@ -5,7 +5,6 @@ libpgsluice_a_SOURCES += \
 	src/route/decide.c \
 	src/route/explain.c \
 	src/route/gap.c \
-	src/route/ident.c \
 	src/route/month.c \
 	src/route/month.h \
 	src/route/plan.c \

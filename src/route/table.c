@@ -87,11 +87,11 @@ route_table_has_physical(const struct conf_table *c, const struct an_table *t)
 	for (size_t i = 0; i < c->n_variants; i++) {
 		const struct conf_variant *v = &c->variants[i];
 
-		if (ident_is_table(v->relation, t->schema, t->name))
-			return true;
-		if (v->shard_relation != NULL &&
-		    ident_is_table(v->shard_relation, t->schema, t->name))
-			return true;
+		for (size_t k = 0; k < v->n_relations; k++) {
+			if (ident_is_table(v->relations[k].name, t->schema,
+				t->name))
+				return true;
+		}
 	}
 	return false;
 }

@@ -145,7 +145,7 @@ prepared_need(struct server *srv, struct hash128 hash, unsigned flags)
  * if one is needed. *sent: it was. */
 static bool
 ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
-    bool unnamed, enum route_form form, unsigned flags, char *name,
+    bool unnamed, unsigned form, unsigned flags, char *name,
     bool *sent)
 {
 	struct server *srv = s->server;
@@ -278,7 +278,7 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 {
 	char name[PREPARED_NAME_LEN + 1];
 	struct wire_parse p;
-	enum route_form form;
+	unsigned form;
 	struct hash128 hash;
 	struct slice sql;
 	struct query q;
@@ -385,7 +385,7 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
     const struct wire_bind *b, struct statement *st, struct query *known)
 {
 	char name[PREPARED_NAME_LEN + 1];
-	enum route_form form;
+	unsigned form;
 	struct query q;
 	bool sent, native;
 	unsigned n;
@@ -462,7 +462,7 @@ extended_describe(struct session *s, struct msgwrite *w,
 {
 	char name[PREPARED_NAME_LEN + 1];
 	struct slice client = slice_make(f->p + 1, f->body - 2);
-	enum route_form form;
+	unsigned form;
 	struct query q;
 	bool sent;
 

@@ -180,8 +180,8 @@ fill_shared_scope(const struct session *s, const struct scope *scope)
 		    buf_append(&b, t->use->backend->name,
 		    strlen(t->use->backend->name)) &&
 		    buf_append(&b, " relation=", 10) &&
-		    buf_append(&b, t->use->relation,
-		    strlen(t->use->relation));
+		    buf_append(&b, t->use->relations[0].name,
+		    strlen(t->use->relations[0].name));
 	}
 	if (ok)
 		text = x_strndup(buf_head(&b), buf_len(&b));

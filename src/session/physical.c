@@ -11,14 +11,33 @@
 
 #include "session/session_priv.h"
 
-/* The text a server is given for a statement, and the hash of its content. */
 static bool
-statement_text(struct session *s, struct statement *st,
-    enum route_form form, struct slice *sql, struct hash128 *hash)
+statement_make(struct session *s, struct statement *st, unsigned form,
+    struct statement_phys *ph)
 {
 	struct buf *t = &s->sw->text;
 	struct query q;
-	int i;
+
+	query_prepare(s, &q, st->sql, st, NULL);
+	buf_consume(t, buf_len(t));
+	if (!route_rewrite(q.plan, q.shape, &q.values, form, t))
+		return false;
+	ph->sql = strndup(buf_head(t), buf_len(t));
+	if (ph->sql == NULL)
+		return false;
+	ph->n = buf_len(t);
+	ph->form = form;
+	ph->hash = hash_mix(hash_bytes(buf_head(t), buf_len(t)),
+	    hash_bytes(st->types.p, st->types.n));
+	return true;
+}
+
+/* The text a server is given for a statement, and the hash of its content. */
+static bool
+statement_text(struct session *s, struct statement *st,
+    unsigned form, struct slice *sql, struct hash128 *hash)
+{
+	struct statement_phys *ph;
 
 	if (form == FORM_ASIS) {
 		*sql = st->sql;
@@ -27,34 +46,22 @@ statement_text(struct session *s, struct statement *st,
 	}
 	if (st->generation != s->conf->generation || st->db != s->db ||
 	    st->hidden != s->hidden) {
-		for (i = 0; i < FORM_COUNT; i++) {
-			free(st->phys[i].sql);
-			st->phys[i].sql = NULL;
-		}
+		statement_forget_phys(st);
 		st->generation = s->conf->generation;
 		st->db = s->db;
 		st->hidden = s->hidden;
 	}
-	if (st->phys[form].sql == NULL) {
-		query_prepare(s, &q, st->sql, st, NULL);
-		buf_consume(t, buf_len(t));
-		if (!route_rewrite(q.plan, q.shape, &q.values, form, t))
-			return false;
-		st->phys[form].n = buf_len(t);
-		st->phys[form].sql = strndup(buf_head(t), buf_len(t));
-		if (st->phys[form].sql == NULL)
-			return false;
-		st->phys[form].hash = hash_mix(hash_bytes(buf_head(t),
-		    buf_len(t)), hash_bytes(st->types.p, st->types.n));
-	}
-	*sql = slice_make(st->phys[form].sql, st->phys[form].n);
-	*hash = st->phys[form].hash;
+	ph = statement_phys(st, form);
+	if (ph->sql == NULL && !statement_make(s, st, form, ph))
+		return false;
+	*sql = slice_make(ph->sql, ph->n);
+	*hash = ph->hash;
 	return true;
 }
 
 bool
 statement_physical(struct session *s, struct statement *st,
-    enum route_form form, struct slice *sql, struct hash128 *hash)
+    unsigned form, struct slice *sql, struct hash128 *hash)
 {
 	bool fixed = st->told && st->epoch > 0 && !s->sw->tells;
 	uint64_t epoch = fixed ? st->epoch : session_statement_epoch();
@@ -67,9 +74,21 @@ statement_physical(struct session *s, struct statement *st,
 	return true;
 }
 
+/* Forms of parts are those of one variant. */
+static bool
+statement_has_one_table(const struct route_plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_edits; i++)
+		if (p->edits[i].table != p->table)
+			return false;
+	return true;
+}
+
 bool
 statement_form(const struct query *q, const struct conf_backend *b,
-    enum route_form *form)
+    unsigned *form)
 {
 	const struct conf_variant *v = q->where.variant;
 	size_t i;
@@ -78,7 +97,7 @@ statement_form(const struct query *q, const struct conf_backend *b,
 	if (v == NULL)
 		return q->shape->an->n_tables == 0 || q->where.backend == b;
 	if (q->where.backend == b && (q->bind != NULL ||
-	    q->where.form == FORM_SHARD)) {
+	    q->where.shard != NULL)) {
 		*form = q->where.form;
 		return true;
 	}
@@ -86,9 +105,12 @@ statement_form(const struct query *q, const struct conf_backend *b,
 	if (v->backend == b || q->where.backend == b)
 		return true;
 	/* A Parse without values may be tried on any shard. */
-	*form = FORM_SHARD;
-	for (i = 0; i < v->n_shards && q->bind == NULL; i++)
-		if (v->shards[i] == b)
+	if (q->bind != NULL || !statement_has_one_table(q->plan))
+		return false;
+	for (i = 0; i < v->n_shards; i++)
+		if (v->shards[i].backend == b) {
+			*form = FORM_OF(v->shards[i].relation);
 			return true;
+		}
 	return false;
 }

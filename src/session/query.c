@@ -23,7 +23,7 @@
 static const struct hash128 no_hash;
 
 bool
-query_remember(struct session *s, struct slice sql, enum route_form form)
+query_remember(struct session *s, struct slice sql, unsigned form)
 {
 	free(s->rewritten);
 	s->rewritten = form == FORM_ASIS ? NULL : strndup(sql.p, sql.n);
@@ -47,7 +47,7 @@ query_adapt(struct session *s, struct query *q)
 	} else if (v != NULL && v->backend == s->backend) {
 		q->where.backend = s->backend;
 		q->where.form = FORM_RELATION;
-		q->where.shard = -1;
+		q->where.shard = NULL;
 	}
 }
 
@@ -222,7 +222,7 @@ query_recall(struct session *s, struct query *q, struct slice sql)
 	q->plan = query_plan(s, s->kept);
 	q->where.backend = s->backend;
 	q->where.form = FORM_ASIS;
-	q->where.shard = -1;
+	q->where.shard = NULL;
 }
 
 void

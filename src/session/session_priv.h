@@ -184,7 +184,7 @@ struct session {
 	char unit_last;     /* type of its last message */
 	char *rewritten;    /* client's text of the statement last sent in another
 	                       form, for positions in errors; or NULL */
-	enum route_form form; /* that form */
+	unsigned form;      /* that form */
 	nsec_t started;     /* when it arrived */
 	unsigned series;    /* metrics cell to time it under */
 	uint64_t queries;
@@ -375,8 +375,8 @@ void query_forget(struct session *s);
 bool session_sql_again(struct session *s, struct unit *u) PG_MUST_CHECK;
 /* Remember the text of a statement about to be sent in another form.
  * false: no memory. */
-bool query_remember(struct session *s, struct slice sql,
-    enum route_form form) PG_MUST_CHECK;
+bool query_remember(struct session *s, struct slice sql, unsigned form)
+    PG_MUST_CHECK;
 
 /* ---- plans.c ----------------------------------------------------------------------------- */
 /* Fill q for a text (stmt NULL) or a prepared statement. */
@@ -459,11 +459,11 @@ bool session_drops_names(const struct session *s);
 /* The text a server is given for st in this form, and the hash that names it
  * on servers; both belong to st. */
 bool statement_physical(struct session *s, struct statement *st,
-    enum route_form form, struct slice *sql, struct hash128 *hash)
+    unsigned form, struct slice *sql, struct hash128 *hash)
     PG_MUST_CHECK;
 /* Which form a statement takes on backend b; false: it cannot run there. */
 bool statement_form(const struct query *q, const struct conf_backend *b,
-    enum route_form *form);
+    unsigned *form);
 
 /* ---- compose.c --------------------------------------------------------------------------- */
 /* Send a unit of extended messages to the leased server. q: of the one

@@ -124,7 +124,7 @@ struct native {
 static bool
 native_parse(struct native *n, struct slice name, struct statement *st)
 {
-	enum route_form form;
+	unsigned form;
 	struct hash128 hash;
 	struct slice sql;
 	struct query q;

@@ -95,15 +95,39 @@ void
 statement_unref(struct statement_table *t, struct statement **stp)
 {
 	struct statement *st = *stp;
-	int i;
 
 	*stp = NULL;
 	if (st == NULL || --st->refs > 0)
 		return;
 	htab_remove(&t->tab, &st->node);
-	for (i = 0; i < FORM_COUNT; i++)
-		free(st->phys[i].sql);
+	statement_forget_phys(st);
 	free(st);
+}
+
+void
+statement_forget_phys(struct statement *st)
+{
+	size_t i;
+
+	for (i = 0; i < STATEMENT_TEXTS; i++) {
+		free(st->phys[i].sql);
+		st->phys[i].sql = NULL;
+	}
+}
+
+struct statement_phys *
+statement_phys(struct statement *st, unsigned form)
+{
+	struct statement_phys *ph;
+	size_t i;
+
+	for (i = 0; i < STATEMENT_TEXTS; i++)
+		if (st->phys[i].sql != NULL && st->phys[i].form == form)
+			return &st->phys[i];
+	ph = &st->phys[st->next_phys++ % STATEMENT_TEXTS];
+	free(ph->sql);
+	ph->sql = NULL;
+	return ph;
 }
 
 void

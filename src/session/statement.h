@@ -16,6 +16,16 @@
 #include "route/route.h"
 #include "session/promote.h"
 
+/* Texts kept of one statement; those of more forms are made again. */
+#define STATEMENT_TEXTS 4
+
+struct statement_phys {
+	unsigned form;
+	char *sql;           /* NULL: not made */
+	size_t n;
+	struct hash128 hash; /* of text and types: name on servers */
+};
+
 struct statement {
 	struct htab_node node;
 	unsigned refs;
@@ -33,11 +43,8 @@ struct statement {
 	uint64_t generation;
 	const struct conf_database *db;
 	uint64_t hidden;         /* of the session they were made for */
-	struct {
-		char *sql;           /* NULL: not made */
-		size_t n;
-		struct hash128 hash; /* of text and types: name on servers */
-	} phys[FORM_COUNT];
+	struct statement_phys phys[STATEMENT_TEXTS];
+	unsigned next_phys;      /* is overwritten next */
 };
 
 #define STATEMENTS_KEPT 256
@@ -74,6 +81,10 @@ statement_ref(struct statement *st)
 /* Hold on to one for some time. */
 void statement_keep(struct statement_table *t, struct statement *st);
 void statement_unref(struct statement_table *t, struct statement **st);
+/* The place of the text in this form; where there is none yet, one to make it
+ * in, which may have been another form's. */
+struct statement_phys *statement_phys(struct statement *st, unsigned form);
+void statement_forget_phys(struct statement *st);
 
 void statements_init(struct statements *s);
 void statements_clear(struct statements *s, struct statement_table *t);

@@ -46,9 +46,9 @@ fuzz_check(const struct conf *c)
 		v = c->tables[i].use;
 		CHECK(v >= c->tables[i].variants);
 		CHECK(v < c->tables[i].variants + c->tables[i].n_variants);
-		CHECK(v->backend != NULL && v->relation != NULL);
+		CHECK(v->backend != NULL && v->n_relations > 0);
 		CHECK(v->kind != VARIANT_SHARDED ||
-		    (v->n_shards > 0 && v->shard_relation != NULL &&
+		    (v->n_shards == v->modulus && v->n_relations > 1 &&
 		     c->tables[i].key_type != KEY_TYPE_NONE));
 		for (k = 1; k < v->n_spans; k++)
 			CHECK(v->spans[k - 1].until == v->spans[k].from);

@@ -32,7 +32,9 @@ struct util_conf {
 	struct conf_table events, users, logs;
 	struct conf_variant ev[V_COUNT], uv, lv;
 	struct conf_month_span spans[2];
-	struct conf_backend *shards[2];
+	struct conf_shard shards[2];
+	unsigned by_remainder[2];
+	struct conf_relation ev_names[V_COUNT][2], uv_name, lv_name;
 	struct conf_table *tables[3];
 	struct conf_rule rule;
 	struct conf_rule *rules[1];
@@ -53,6 +55,14 @@ util_conf_table(char *name, char *rel, struct conf_variant *v, size_t n)
 		.rel = rel, .variants = v, .n_variants = n, .use = v };
 }
 
+/* One whose name needs no quotes. */
+static inline struct conf_relation
+util_relation(const char *name)
+{
+	return (struct conf_relation){ (char *)(uintptr_t)name,
+		(char *)(uintptr_t)name };
+}
+
 static inline PG_UNUSED void
 util_conf_init(struct util_conf *u, enum util_variant use)
 {
@@ -64,30 +74,38 @@ util_conf_init(struct util_conf *u, enum util_variant use)
 	for (unsigned i = 0; i < B_COUNT; i++)
 		u->b[i] = (struct conf_backend){ .name = (char *)names[i],
 			.id = i };
-	u->shards[0] = &u->b[B_SHARD0];
-	u->shards[1] = &u->b[B_SHARD1];
+	u->shards[0] = (struct conf_shard){ &u->b[B_SHARD0], 1, 2, 0 };
+	u->shards[1] = (struct conf_shard){ &u->b[B_SHARD1], 1, 2, 1 };
+	u->by_remainder[1] = 1;
+	u->ev_names[V_PLAIN][0] = util_relation("app.events_plain");
+	u->ev_names[V_MONTHLY][0] = util_relation("app.events");
+	u->ev_names[V_SHARDED][0] = util_relation("app.events_sharded");
+	u->ev_names[V_SHARDED][1] = util_relation("app.events_shard");
+	u->uv_name = util_relation("app.users_v1");
+	u->lv_name = util_relation("app.logs");
 	u->spans[0] = (struct conf_month_span){ &u->b[B_MONTHLY],
 		util_month(2026, 1), INT64_MAX };
 	u->spans[1] = (struct conf_month_span){ &u->b[B_ARCHIVE], INT64_MIN,
 		util_month(2026, 1) };
 	u->ev[V_PLAIN] = (struct conf_variant){ .name = (char *)"plain",
 		.kind = VARIANT_PLAIN, .backend = &u->b[B_PLAIN],
-		.relation = (char *)"app.events_plain" };
+		.relations = u->ev_names[V_PLAIN], .n_relations = 1 };
 	u->ev[V_MONTHLY] = (struct conf_variant){ .name = (char *)"monthly",
 		.kind = VARIANT_MONTHLY, .backend = &u->b[B_MONTHLY],
-		.relation = (char *)"app.events", .spans = u->spans,
-		.n_spans = 2 };
+		.relations = u->ev_names[V_MONTHLY], .n_relations = 1,
+		.spans = u->spans, .n_spans = 2 };
 	u->ev[V_SHARDED] = (struct conf_variant){ .name = (char *)"sharded",
 		.kind = VARIANT_SHARDED, .backend = &u->b[B_COORDINATOR],
-		.relation = (char *)"app.events_sharded",
+		.relations = u->ev_names[V_SHARDED], .n_relations = 2,
 		.shard_relation = (char *)"app.events_shard",
-		.shards = u->shards, .n_shards = 2 };
+		.shards = u->shards, .n_shards = 2, .modulus = 2,
+		.by_remainder = u->by_remainder };
 	u->uv = (struct conf_variant){ .name = (char *)"v1",
 		.kind = VARIANT_PLAIN, .backend = &u->b[B_PLAIN],
-		.relation = (char *)"app.users_v1" };
+		.relations = &u->uv_name, .n_relations = 1 };
 	u->lv = (struct conf_variant){ .name = (char *)"one",
 		.kind = VARIANT_PLAIN, .backend = &u->b[B_MONTHLY],
-		.relation = (char *)"app.logs" };
+		.relations = &u->lv_name, .n_relations = 1 };
 	u->events = util_conf_table((char *)"app.events", (char *)"events",
 	    u->ev, V_COUNT);
 	u->events.use = &u->ev[use];
@@ -300,7 +318,7 @@ util_decide(struct util_conf *u, struct util_stmt *st)
 /* The physical text, to be freed. */
 static inline PG_UNUSED char *
 util_rewrite(const struct route_plan *p, struct util_stmt *st,
-    enum route_form form)
+    unsigned form)
 {
 	struct buf b;
 	char *s;

@@ -227,8 +227,8 @@ test_resolution(void **state)
 	assert_true(v->spans[1].until == INT64_MAX);
 	v = &t->variants[2];
 	assert_int_equal(v->n_shards, 2);
-	assert_ptr_equal(v->shards[0], conf_find_backend(c, "s1"));
-	assert_ptr_equal(v->shards[1], conf_find_backend(c, "s0"));
+	assert_ptr_equal(v->shards[0].backend, conf_find_backend(c, "s1"));
+	assert_ptr_equal(v->shards[1].backend, conf_find_backend(c, "s0"));
 	assert_string_equal(v->shard_relation, "app.events_shard");
 	conf_unref(&c);
 }

@@ -22,16 +22,17 @@ on_shard(int shard)
 {
 	struct route_decision d = util_decide(&conf, &st);
 
-	if (d.shard != shard)
-		fail_msg("shard %d, expected %d: %s", d.shard, shard,
-		    st.v.sql.p);
+	int got = d.shard != NULL ? (int)(d.shard - conf.shards) : -1;
+
+	if (got != shard)
+		fail_msg("shard %d, expected %d: %s", got, shard, st.v.sql.p);
 	assert_ptr_equal(d.variant, &conf.ev[V_SHARDED]);
 	if (shard < 0) {
 		assert_ptr_equal(d.backend, &conf.b[B_COORDINATOR]);
 		assert_int_equal(d.form, FORM_RELATION);
 	} else {
-		assert_ptr_equal(d.backend, conf.shards[shard]);
-		assert_int_equal(d.form, FORM_SHARD);
+		assert_ptr_equal(d.backend, conf.shards[shard].backend);
+		assert_int_equal(d.form, FORM_PART);
 	}
 	assert_non_null(d.why);
 	util_stmt_fini(&st);
@@ -415,7 +416,7 @@ spans_serve_what_lies_inside(void **state)
 		if (d.backend != &conf.b[rows[i].backend])
 			fail_msg("row %zu: %s", i, d.backend->name);
 		assert_int_equal(d.form, FORM_RELATION);
-		assert_int_equal(d.shard, -1);
+		assert_null(d.shard);
 	}
 }
 
@@ -603,7 +604,7 @@ other_statements_follow_their_plan(void **state)
 	assert_ptr_equal(d.backend, &conf.b[B_PLAIN]);
 	assert_null(d.variant);
 	assert_int_equal(d.form, FORM_ASIS);
-	assert_int_equal(d.shard, -1);
+	assert_null(d.shard);
 	util_stmt_fini(&st);
 	/* An error has no place to run. */
 	util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM app.events, notes");

@@ -2,6 +2,7 @@
  *
  * Physical texts and the way back from a position in them.
  */
+#include "conf/ident.h"
 #include "route_util.h"
 
 static struct util_conf conf;
@@ -14,7 +15,7 @@ plan(void)
 }
 
 static void
-expect(enum route_form form, const char *text)
+expect(unsigned form, const char *text)
 {
 	struct route_plan *p = plan();
 	char *s = util_rewrite(p, &st, form);
@@ -38,7 +39,7 @@ a_relation_gets_its_physical_name_and_an_alias(void **state)
 	    "WHERE x = 'a''b'");
 	util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM app.events");
 	util_table(&st, "app.events");
-	expect(FORM_SHARD, "SELECT 1 FROM app.events_shard AS events");
+	expect(FORM_PART, "SELECT 1 FROM app.events_shard AS events");
 	util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM app.events");
 	util_table(&st, "app.events");
 	expect(FORM_ASIS, "SELECT 1 FROM app.events");
@@ -157,11 +158,14 @@ names_are_quoted_where_they_must(void **state)
 		char text[128];
 
 		util_conf_init(&conf, V_PLAIN);
-		conf.ev[V_PLAIN].relation = (char *)rows[i].relation;
+		conf.ev_names[V_PLAIN][0] = (struct conf_relation){
+			(char *)(uintptr_t)rows[i].relation,
+			ident_qualified_sql(rows[i].relation) };
 		util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM app.events");
 		util_table(&st, "app.events")->takes_alias = false;
 		snprintf(text, sizeof(text), "SELECT 1 FROM %s", rows[i].sql);
 		expect(FORM_RELATION, text);
+		free(conf.ev_names[V_PLAIN][0].sql);
 	}
 	/* The alias as well. */
 	util_conf_init(&conf, V_PLAIN);
@@ -171,7 +175,7 @@ names_are_quoted_where_they_must(void **state)
 	expect(FORM_RELATION, "SELECT 1 FROM app.events_plain AS \"order\"");
 	/* Quotes in the configuration are no part of the name. */
 	util_conf_init(&conf, V_PLAIN);
-	conf.ev[V_PLAIN].relation = (char *)"store.\"events\"";
+	conf.ev_names[V_PLAIN][0] = util_relation("store.\"events\"");
 	util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM app.events");
 	util_table(&st, "app.events");
 	expect(FORM_RELATION, "SELECT 1 FROM store.\"events\"");

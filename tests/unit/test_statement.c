@@ -111,10 +111,18 @@ test_physical_texts_go_with_it(void **state PG_UNUSED)
 
 	statement_table_init(&t);
 	a = get(&t, "select 1");
-	for (int i = 0; i < FORM_COUNT; i++) {
-		assert_null(a->phys[i].sql);
-		a->phys[i].sql = x_strdup("select 1 from somewhere");
+	/* A statement of more forms than are kept makes the oldest again. */
+	for (unsigned form = 1; form <= STATEMENT_TEXTS + 1; form++) {
+		struct statement_phys *p = statement_phys(a, form);
+
+		assert_null(p->sql);
+		p->form = form;
+		p->sql = x_strdup("select 1 from somewhere");
+		assert_ptr_equal(statement_phys(a, form), p);
 	}
+	assert_non_null(statement_phys(a, 2)->sql);
+	assert_null(statement_phys(a, 1)->sql);
+	assert_null(statement_phys(a, 2)->sql);
 	statement_unref(&t, &a);
 	statement_table_fini(&t);
 }

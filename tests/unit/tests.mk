@@ -78,6 +78,7 @@ UNIT_TESTS = \
 	tests/unit/test_unit \
 	tests/unit/test_units \
 	tests/unit/test_userdb \
+	tests/unit/test_variant \
 	tests/unit/test_vars \
 	tests/unit/test_worker
 if HAVE_CMOCKA
@@ -360,6 +361,10 @@ tests_unit_test_units_LDADD = $(UNIT_LDADD)
 tests_unit_test_userdb_SOURCES = tests/unit/test_userdb.c
 tests_unit_test_userdb_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_userdb_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_variant_SOURCES = tests/unit/test_variant.c
+tests_unit_test_variant_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_variant_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_vars_SOURCES = tests/unit/test_vars.c
 tests_unit_test_vars_CPPFLAGS = $(UNIT_CPPFLAGS)

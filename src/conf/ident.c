@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Relation names of the configuration, compared and written as SQL.
+ * Relation names of the configuration, taken apart part by part.
  *
- * A configured name is one part or two with a dot between; a part may be
- * quoted as in SQL.  Unlike SQL an unquoted part keeps its case, because
- * people write down names as the catalog shows them.  Pure, any thread.
+ * Nothing is copied until SQL is written.  Pure, any thread.
  */
-#include "route/route_priv.h"
-
 #include <stdlib.h>
+#include <string.h>
+
+#include "conf/ident.h"
 
 struct ident_part {
 	struct slice raw; /* inside the quotes, doubled quotes still doubled */
@@ -174,4 +173,36 @@ ident_append_qualified(struct buf *b, const char *text)
 	    (!ident_append_part(b, &s) || !buf_append(b, ".", 1)))
 		return false;
 	return ident_append_part(b, &n);
+}
+
+/* Room for a name with every byte doubled and quotes around. */
+#define IDENT_QUOTED(name) (2 * strlen(name) + 16)
+
+static char *
+ident_take(struct buf *b)
+{
+	char *s = x_strndup(buf_head(b), buf_len(b));
+
+	buf_reset(b);
+	return s;
+}
+
+char *
+ident_qualified_sql(const char *text)
+{
+	struct buf b;
+
+	buf_init(&b, IDENT_QUOTED(text));
+	CHECK(ident_append_qualified(&b, text));
+	return ident_take(&b);
+}
+
+char *
+ident_name_sql(const char *name)
+{
+	struct buf b;
+
+	buf_init(&b, IDENT_QUOTED(name));
+	CHECK(ident_append_name(&b, slice_str(name)));
+	return ident_take(&b);
 }

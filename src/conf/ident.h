@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Relation names of the configuration, compared and written as SQL.
+ *
+ * A configured name is one part or two with a dot between; a part may be
+ * quoted as in SQL.  Unlike SQL an unquoted part keeps its case, because
+ * people write down names as the catalog shows them.  Pure, any thread.
+ */
+#ifndef PGSLUICE_CONF_IDENT_H
+#define PGSLUICE_CONF_IDENT_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/slice.h"
+
+/* The name without schema is name. */
+bool ident_bare_is(const char *text, const char *name);
+/* text means the table schema.name; a schema missing on either side fits. */
+bool ident_is_table(const char *text, const char *schema, const char *name);
+/* Append as SQL, quoted where needed. */
+bool ident_append_qualified(struct buf *b, const char *text) PG_MUST_CHECK;
+bool ident_append_name(struct buf *b, struct slice name) PG_MUST_CHECK;
+/* The same as strings, malloc'ed. */
+char *ident_qualified_sql(const char *text) PG_MUST_CHECK;
+char *ident_name_sql(const char *name) PG_MUST_CHECK;
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The parts of a variant: names of relations, shards and their remainders.
+ *
+ * Used while a configuration is built, by its one thread.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "conf/ident.h"
+
+unsigned
+conf_variant_relation(struct conf_variant *v, const char *name)
+{
+	char *sql = ident_qualified_sql(name);
+	struct conf_relation *all;
+	size_t i;
+
+	for (i = 0; i < v->n_relations; i++)
+		if (strcmp(v->relations[i].sql, sql) == 0) {
+			free(sql);
+			return (unsigned)i;
+		}
+	all = x_calloc(v->n_relations + 1, sizeof(*all));
+	if (v->n_relations > 0)
+		memcpy(all, v->relations, v->n_relations * sizeof(*all));
+	free(v->relations);
+	v->relations = all;
+	all[v->n_relations] = (struct conf_relation){ x_strdup(name), sql };
+	return (unsigned)v->n_relations++;
+}
+
+bool
+conf_variant_place(struct conf_variant *v)
+{
+	const struct conf_shard *s;
+	size_t i, at, placed = 0;
+
+	if (v->n_shards == 0)
+		return false;
+	v->modulus = 0;
+	for (i = 0; i < v->n_shards; i++)
+		if (v->shards[i].modulus > v->modulus)
+			v->modulus = v->shards[i].modulus;
+	if (v->modulus > CONF_MODULUS_MAX)
+		return false;
+	free(v->by_remainder);
+	v->by_remainder = x_calloc(v->modulus, sizeof(*v->by_remainder));
+	for (i = 0; i < v->modulus; i++)
+		v->by_remainder[i] = UINT_MAX;
+	for (i = 0; i < v->n_shards; i++) {
+		s = &v->shards[i];
+		/* Also what has no modulus. */
+		if (s->remainder >= s->modulus || v->modulus % s->modulus != 0)
+			return false;
+		for (at = s->remainder; at < v->modulus; at += s->modulus) {
+			if (v->by_remainder[at] != UINT_MAX)
+				return false;
+			v->by_remainder[at] = (unsigned)i;
+			placed++;
+		}
+	}
+	return placed == v->modulus;
+}
+
+void
+conf_variant_fini(struct conf_variant *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->n_relations; i++) {
+		free(v->relations[i].name);
+		free(v->relations[i].sql);
+	}
+	free(v->relations);
+	free(v->name);
+	free(v->shard_relation);
+	free(v->shards);
+	free(v->by_remainder);
+	free(v->spans);
+}
