@@ -38,6 +38,9 @@ enum conf_key_type {
 	KEY_TYPE_NONE, KEY_TYPE_UUID, KEY_TYPE_INT4, KEY_TYPE_INT8, KEY_TYPE_TEXT
 };
 
+/* More shards in one variant are refused. */
+#define CONF_MAX_SHARDS 256
+
 struct conf_strings {
 	char **v;
 	size_t n;
@@ -227,8 +230,8 @@ const struct conf_user *conf_find_user(const struct conf *c, const char *name);
 /* While a configuration is built: the place of a name in the variant's
  * relations, added where it is not there yet. */
 unsigned conf_variant_relation(struct conf_variant *v, const char *name);
-/* ... and once the shards are complete: modulus and by_remainder. false: a
- * remainder has no shard or several, or the greatest modulus is no multiple of
+/* ... and once the shards are complete: modulus and by_remainder. false: there
+ * are none or over CONF_MAX_SHARDS, a remainder has no shard or several, or the greatest modulus is no multiple of
  * the others or over CONF_MODULUS_MAX. */
 #define CONF_MODULUS_MAX 65536u
 bool conf_variant_place(struct conf_variant *v) PG_MUST_CHECK;

@@ -115,6 +115,11 @@ table_take_shards(struct conf_parse *p, const struct conf_sec *s,
 	size_t n, i;
 
 	b = conf_take_backend_list(p, s, "shards", &n);
+	if (n > CONF_MAX_SHARDS) {
+		conf_complain(p, s->line, "variant \"%s\" has %zu shards, "
+		    "expected at most %d", s->title, n, CONF_MAX_SHARDS);
+		n = CONF_MAX_SHARDS;
+	}
 	if (n > 0 && v->shard_relation != NULL) {
 		v->shards = x_calloc(n, sizeof(*v->shards));
 		v->n_shards = n;

@@ -38,7 +38,7 @@ conf_variant_place(struct conf_variant *v)
 	const struct conf_shard *s;
 	size_t i, at, placed = 0;
 
-	if (v->n_shards == 0)
+	if (v->n_shards == 0 || v->n_shards > CONF_MAX_SHARDS)
 		return false;
 	v->modulus = 0;
 	for (i = 0; i < v->n_shards; i++)

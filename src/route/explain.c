@@ -23,6 +23,7 @@ struct explain {
 	const struct shape *s;
 	const struct route_values *v;
 	const struct route_decision *d;
+	struct route_reader reader;
 	struct buf line;
 	void (*fn)(void *arg, const char *line);
 	void *arg;
@@ -130,9 +131,10 @@ explain_value(struct explain *x, const struct an_value *val)
 {
 	struct route_value rv;
 
-	route_value_get(x->s, x->v, val, &rv);
+	route_value_get(&x->reader, val, &rv);
 	switch (rv.kind) {
 	case ROUTE_VALUE_NONE:
+	case ROUTE_VALUE_NULL:
 		if (val->kind == AN_VAL_PARAM)
 			explain_add(x, "$%u", val->index + 1);
 		else
@@ -161,6 +163,28 @@ explain_value(struct explain *x, const struct an_value *val)
 }
 
 static void
+explain_shards(struct explain *x)
+{
+	const struct route_shards *some = &x->d->shards;
+	size_t all = x->p->variant->n_shards;
+	unsigned n = route_shards_count(some);
+
+	if (x->d->shard != NULL) {
+		explain_add(x, "shard: %u of %u", x->d->shard->remainder,
+		    x->d->shard->modulus);
+	} else if (n == 0 || n == all) {
+		explain_add(x, "shard: not proven");
+	} else {
+		explain_add(x, "shards:");
+		for (int i = route_shards_first(some); i >= 0;
+		     i = route_shards_next(some, (unsigned)i + 1))
+			explain_add(x, " %d", i);
+		explain_add(x, " of %zu", all);
+	}
+	explain_end(x);
+}
+
+static void
 explain_key(struct explain *x)
 {
 	const struct conf_table *t = x->p->table;
@@ -186,12 +210,7 @@ explain_key(struct explain *x)
 	explain_end(x);
 	if (x->p->variant->kind != VARIANT_SHARDED)
 		return;
-	if (x->d->shard != NULL)
-		explain_add(x, "shard: %u of %u", x->d->shard->remainder,
-		    x->d->shard->modulus);
-	else
-		explain_add(x, "shard: not proven");
-	explain_end(x);
+	explain_shards(x);
 }
 
 static void
@@ -308,9 +327,11 @@ route_explain(const struct route_plan *p, const struct shape *s,
 {
 	static const char *const forms[FORM_PART + 1] = { "as written",
 		"the variant's relation", "the shard's relation" };
-	struct explain x = { p, s, v, d, { NULL, 0, 0, 0, 0 }, fn, arg };
+	struct explain x = { .p = p, .s = s, .v = v, .d = d, .fn = fn,
+		.arg = arg };
 	char pins[PIN_TEXT_MAX];
 
+	route_reader_init(&x.reader, v);
 	buf_init(&x.line, EXPLAIN_LINE_MAX);
 	explain_text(&x, "statement", stmt_kind_name(s->an->kind));
 	explain_tables(&x);

@@ -353,7 +353,7 @@ plan_single(struct route_plan *p, const struct analysis *a)
 				 "rows may move";
 			break;
 		}
-		p->may_shard = confinable && p->key_pred >= 0;
+		p->may_shard = confinable;
 		break;
 	}
 }

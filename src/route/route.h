@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "conf/conf.h"
 #include "pgwire/msgread.h"
+#include "route/shards.h"
 #include "sql/shape.h"
 
 enum bypass_reason {
@@ -60,7 +61,8 @@ struct route_plan {
 	                                     routed table of the statement */
 	size_t n_edits;
 	bool may_shard, may_span;         /* values may prove a better backend */
-	int key_pred;                     /* index in analysis.preds, or -1 */
+	int key_pred;                     /* the first over the key: index in
+	                                     analysis.preds, or -1 */
 	const struct conf_rule *rule;     /* NULL: bypass says why */
 	enum bypass_reason bypass;        /* static part of the verdict */
 	/* Names of the tables a cached result depends on (rule.tables and
@@ -99,6 +101,11 @@ struct route_decision {
 	const struct conf_backend *backend;
 	const struct conf_variant *variant;  /* NULL: not a routed table */
 	const struct conf_shard *shard; /* NULL: not on one */
+	/* The shards that can hold rows of the statement, if it is over one
+	 * sharded table that stands in it once and it could run on them one by
+	 * one; shard is the only member. Empty: not such a statement, or no
+	 * row can match. */
+	struct route_shards shards;
 	unsigned form;
 	/* Months the statement is confined to, [from, until) in months since
 	 * 1970-01, widened by the uncertainty of time zones; both INT64_MIN: not confined. */

@@ -8,9 +8,27 @@
 #include "conf/ident.h"
 #include "route/route.h"
 
+/* OIDs of builtin types. */
+#define ROUTE_OID_INT8 20u
+#define ROUTE_OID_INT2 21u
+#define ROUTE_OID_INT4 23u
+#define ROUTE_OID_TEXT 25u
+#define ROUTE_OID_VARCHAR 1043u
+#define ROUTE_OID_DATE 1082u
+#define ROUTE_OID_TIMESTAMP 1114u
+#define ROUTE_OID_TIMESTAMPTZ 1184u
+#define ROUTE_OID_UUID 2950u
+
+static inline bool
+route_oid_is_text(uint32_t oid)
+{
+	return oid == ROUTE_OID_TEXT || oid == ROUTE_OID_VARCHAR;
+}
+
 /* value.c */
 enum route_value_kind {
-	ROUTE_VALUE_NONE,   /* not known to us: NULL, now(), an expression */
+	ROUTE_VALUE_NONE,   /* not known to us: now(), an expression */
+	ROUTE_VALUE_NULL,
 	ROUTE_VALUE_NUMBER, /* a bare number literal, sign included */
 	ROUTE_VALUE_TEXT,   /* a quoted literal or a text parameter */
 	ROUTE_VALUE_BINARY
@@ -24,11 +42,34 @@ struct route_value {
 	                   type may come from another one */
 	char scratch[512];
 };
-void route_value_get(const struct shape *s, const struct route_values *v,
-    const struct an_value *val, struct route_value *out);
+/* Reads values of one execution, best in the order they are bound in. */
+struct route_reader {
+	const struct route_values *v;
+	struct msgread at; /* parameter number next */
+	unsigned next;
+	size_t steps;
+};
+void route_reader_init(struct route_reader *r, const struct route_values *v);
+/* Borrows from the values and from *out. */
+void route_value_get(struct route_reader *r, const struct an_value *val,
+    struct route_value *out);
 /* A parameter of this execution holds a word that means another instant each
  * time ('now', 'today'). */
 bool route_values_special(const struct route_values *v);
+
+/* key.c */
+enum route_key {
+	ROUTE_KEY_UNSURE, /* how the server reads it is not certain */
+	ROUTE_KEY_NULL,
+	ROUTE_KEY_HASH
+};
+enum route_key route_key_hash(enum conf_key_type type, struct route_reader *r,
+    const struct an_value *val, uint64_t *hash);
+
+/* confine.c: the shards that can hold rows of the plan's table which the
+ * statement reads, changes or makes; none: no row can match. */
+void route_confine(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, struct route_shards *out);
 
 /* gap.c: the blanks and comments between tokens of the client's text. */
 

@@ -2,9 +2,11 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/route/confine.c \
 	src/route/decide.c \
 	src/route/explain.c \
 	src/route/gap.c \
+	src/route/key.c \
 	src/route/month.c \
 	src/route/month.h \
 	src/route/plan.c \
@@ -12,6 +14,7 @@ libpgsluice_a_SOURCES += \
 	src/route/rewrite.c \
 	src/route/route.h \
 	src/route/route_priv.h \
+	src/route/shards.h \
 	src/route/table.c \
 	src/route/tenant.c \
 	src/route/tenant.h \

@@ -8,30 +8,11 @@
  */
 #include "route/route_priv.h"
 
-#include <stdio.h>
-
 #define VALUE_OID_UNKNOWN 705
 #define VALUE_SPECIAL_MAX 128 /* longer text is no date */
-
-/* $n stands more than once in the shape. Names in quotes that look like it
- * count too: that only proves less. */
-static bool
-route_value_repeated(const struct shape *s, unsigned index)
-{
-	char name[16];
-	const char *p = s->text, *end = s->text + s->len;
-	size_t n;
-	unsigned seen = 0;
-
-	n = (size_t)snprintf(name, sizeof(name), "$%u", index + 1);
-	while (p < end && (p = memchr(p, '$', (size_t)(end - p))) != NULL) {
-		if ((size_t)(end - p) >= n && memcmp(p, name, n) == 0 &&
-		    (p + n == end || p[n] < '0' || p[n] > '9'))
-			seen++;
-		p++;
-	}
-	return seen != 1;
-}
+/* Parameters passed over for one execution: values in the order of Bind take
+ * one step each. */
+#define VALUE_MAX_STEPS (4u << 16)
 
 static uint32_t
 route_value_oid(const struct route_values *v, unsigned index)
@@ -47,24 +28,60 @@ route_value_oid(const struct route_values *v, unsigned index)
 	return oid == VALUE_OID_UNKNOWN ? 0 : oid;
 }
 
-static void
-route_value_param(const struct shape *s, const struct route_values *v,
-    const struct an_value *val, struct route_value *out)
+void
+route_reader_init(struct route_reader *r, const struct route_values *v)
 {
+	r->v = v;
+	r->next = 0;
+	r->steps = 0;
+	if (v->bind != NULL)
+		msgread_init(&r->at, v->bind->params, v->bind->params_len);
+}
+
+/* The value of parameter number index, walking on from the last one. false:
+ * that were too many steps. */
+static bool
+route_reader_param(struct route_reader *r, uint32_t index, struct slice *s,
+    bool *null)
+{
+	const struct wire_bind *b = r->v->bind;
+
+	if (index < r->next) {
+		msgread_init(&r->at, b->params, b->params_len);
+		r->next = 0;
+	}
+	while (r->next <= index) {
+		if (r->steps++ == VALUE_MAX_STEPS)
+			return false;
+		*s = msgread_value(&r->at, null);
+		r->next++;
+	}
+	return true;
+}
+
+static void
+route_value_param(struct route_reader *r, const struct an_value *val,
+    struct route_value *out)
+{
+	const struct route_values *v = r->v;
 	bool null;
 	uint16_t format;
 
 	if (v->bind == NULL || val->index >= v->bind->n_params ||
-	    val->negative)
+	    val->negative ||
+	    !route_reader_param(r, val->index, &out->s, &null))
 		return;
-	out->s = wire_bind_param(v->bind, val->index, &null);
 	format = wire_bind_format(v->bind, val->index);
-	if (null || format > 1)
+	if (format > 1)
 		return;
+	if (null) {
+		out->kind = ROUTE_VALUE_NULL;
+		return;
+	}
 	out->kind = format == 1 ? ROUTE_VALUE_BINARY : ROUTE_VALUE_TEXT;
 	out->param = true;
 	out->oid = route_value_oid(v, val->index);
-	out->repeated = out->oid == 0 && route_value_repeated(s, val->index);
+	out->repeated = out->oid == 0 && val->repeated;
 }
 
 static void
@@ -103,8 +120,8 @@ route_value_cut(const struct route_values *v, const struct an_value *val,
 }
 
 void
-route_value_get(const struct shape *s, const struct route_values *v,
-    const struct an_value *val, struct route_value *out)
+route_value_get(struct route_reader *r, const struct an_value *val,
+    struct route_value *out)
 {
 	out->kind = ROUTE_VALUE_NONE;
 	out->s = slice_make(NULL, 0);
@@ -112,12 +129,14 @@ route_value_get(const struct shape *s, const struct route_values *v,
 	out->param = out->repeated = false;
 	switch (val->kind) {
 	case AN_VAL_CUT:
-		route_value_cut(v, val, out);
+		route_value_cut(r->v, val, out);
 		break;
 	case AN_VAL_PARAM:
-		route_value_param(s, v, val, out);
+		route_value_param(r, val, out);
 		break;
 	case AN_VAL_NULL:
+		out->kind = ROUTE_VALUE_NULL;
+		break;
 	case AN_VAL_NOW:
 	case AN_VAL_OTHER:
 		break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Life and death of an analysis; how it is made is parse.c's.  Any thread.
+ * Life and death of an analysis, and what it says of parameters; how it is made
+ * is parse.c's.  Any thread.
  */
 #include "sql/analysis.h"
 
@@ -15,6 +16,39 @@ analysis_unparsed(void)
 	a->flags = AN_WRITES_ALL;
 	a->pins = PIN_BIT(PIN_UNPARSED);
 	return a;
+}
+
+/* Names in quotes that look like a parameter count too: that only proves
+ * less. */
+void
+analysis_mark_repeated(struct analysis *a, struct slice shape)
+{
+	uint8_t seen[(UINT16_MAX + 1) / 8] = { 0 }, again[sizeof(seen)] = { 0 };
+	const char *p = shape.p, *end = shape.p + shape.n;
+	size_t i, k;
+
+	while (p < end && (p = memchr(p, '$', (size_t)(end - p))) != NULL) {
+		uint32_t n = 0;
+		uint8_t bit;
+
+		for (p++; p < end && *p >= '0' && *p <= '9' &&
+		     n <= UINT16_MAX; p++)
+			n = n * 10 + (uint32_t)(*p - '0');
+		if (n == 0 || n > UINT16_MAX)
+			continue;
+		bit = (uint8_t)(1u << n % 8);
+		again[n / 8] |= seen[n / 8] & bit;
+		seen[n / 8] |= bit;
+	}
+	for (i = 0; i < a->n_preds; i++)
+		for (k = 0; k < a->preds[i].n_values; k++) {
+			struct an_value *v = &a->preds[i].values[k];
+
+			v->repeated = v->kind == AN_VAL_PARAM &&
+			    v->index < UINT16_MAX &&
+			    (again[(v->index + 1) / 8] >>
+			    (v->index + 1) % 8 & 1) != 0;
+		}
 }
 
 void

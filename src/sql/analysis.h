@@ -107,10 +107,11 @@ enum an_cast { /* type the value was explicitly cast to */
 	AN_CAST_OTHER
 };
 struct an_value {
-	enum an_value_kind kind;
 	uint32_t index;
+	enum an_value_kind kind : 8;
+	enum an_cast cast : 8;
 	bool negative;  /* a unary minus stands before the literal */
-	enum an_cast cast;
+	bool repeated;  /* a parameter that stands in several places */
 };
 
 enum an_op { /* column OP value(s); the column is on the left */
@@ -192,6 +193,9 @@ analysis_is_ddl(const struct analysis *a)
 	return a->kind == STMT_DDL || (a->flags & AN_DDL);
 }
 void analysis_free(struct analysis **a);
+/* Set an_value.repeated in all predicates; shape: the text without literals.
+ * analysis_new() has done it. */
+void analysis_mark_repeated(struct analysis *a, struct slice shape);
 
 /* Text of the inner statement of EXPLAIN (ROUTE) stmt; p == NULL when it is
  * no such statement. */

@@ -176,5 +176,6 @@ analysis_new(struct slice sql, const struct lexer *lx,
 	    p.an->kind == STMT_EMPTY))
 		explain |= AN_EXPLAIN_UNSUPPORTED;
 	p.an->flags |= explain;
+	analysis_mark_repeated(p.an, slice_make(lx->shape, lx->shape_len));
 	return p.an;
 }

@@ -310,6 +310,8 @@ util_decide(struct util_conf *u, struct util_stmt *st)
 	struct route_plan *p = route_plan_new(&u->c, &u->db, &st->shape);
 	struct route_decision d;
 
+	analysis_mark_repeated(&st->an, slice_make(st->shape.text,
+	    st->shape.len));
 	route_decide(p, &st->shape, &st->v, &d);
 	route_plan_free(&p);
 	return d;

@@ -215,6 +215,86 @@ lists_must_agree(void **state)
 }
 
 static void
+sets_of_shards_are_told(void **state)
+{
+	struct conf_shard eight[8];
+	unsigned by_remainder[8];
+	struct route_decision d;
+	struct an_pred *in;
+
+	(void)state;
+	util_conf_init(&conf, V_SHARDED);
+	conf.events.key_type = KEY_TYPE_INT4;
+	for (unsigned i = 0; i < ARRAY_SIZE(eight); i++) {
+		by_remainder[i] = i;
+		eight[i] = conf.shards[i % 2];
+		eight[i].modulus = ARRAY_SIZE(eight);
+		eight[i].remainder = i;
+	}
+	conf.ev[V_SHARDED].shards = eight;
+	conf.ev[V_SHARDED].n_shards = ARRAY_SIZE(eight);
+	conf.ev[V_SHARDED].modulus = ARRAY_SIZE(eight);
+	conf.ev[V_SHARDED].by_remainder = by_remainder;
+	start(STMT_SELECT, "SELECT 1 FROM app.events WHERE tenant_id IN "
+	    "(1, 2, NULL)");
+	in = util_pred(&st, "tenant_id", AN_IN);
+	util_value(in, util_cut(&st, "1"));
+	util_value(in, util_cut(&st, "1"));
+	util_value(in, (struct an_value){ .kind = AN_VAL_NULL });
+	d = util_decide(&conf, &st);
+	assert_int_equal(route_shards_count(&d.shards), 1);
+	assert_ptr_equal(d.shard, &eight[route_shards_first(&d.shards)]);
+	in->values[1] = util_cut(&st, "2");
+	d = util_decide(&conf, &st);
+	assert_int_equal(route_shards_count(&d.shards), 2);
+	assert_null(d.shard);
+	assert_ptr_equal(d.backend, &conf.b[B_COORDINATOR]);
+	/* Nothing that a term leaves out comes back by another. */
+	util_value(util_pred(&st, "tenant_id", AN_EQ), util_cut(&st, "2"));
+	d = util_decide(&conf, &st);
+	assert_int_equal(route_shards_count(&d.shards), 1);
+	/* A row cannot have both. */
+	in->n_values = 1;
+	d = util_decide(&conf, &st);
+	assert_int_equal(route_shards_count(&d.shards), 0);
+	assert_null(d.shard);
+	assert_ptr_equal(d.backend, &conf.b[B_COORDINATOR]);
+	/* Without a condition, or with one that proves nothing, all. */
+	in->values[0].kind = AN_VAL_OTHER;
+	st.an.n_preds = 1;
+	d = util_decide(&conf, &st);
+	assert_int_equal(route_shards_count(&d.shards), 8);
+	st.an.n_preds = 0;
+	d = util_decide(&conf, &st);
+	assert_int_equal(route_shards_count(&d.shards), 8);
+	util_stmt_fini(&st);
+}
+
+static void
+sets_have_members(void **state)
+{
+	struct route_shards a = route_shards_all(0), b = route_shards_all(256);
+
+	(void)state;
+	assert_int_equal(route_shards_count(&a), 0);
+	assert_int_equal(route_shards_first(&a), -1);
+	assert_int_equal(route_shards_count(&b), 256);
+	route_shards_add(&a, 255);
+	route_shards_add(&a, 70);
+	assert_int_equal(route_shards_first(&a), 70);
+	assert_int_equal(route_shards_next(&a, 71), 255);
+	assert_int_equal(route_shards_next(&a, 256), -1);
+	assert_true(route_shards_has(&a, 255) && !route_shards_has(&a, 0) &&
+	    !route_shards_has(&a, 256));
+	route_shards_cut(&b, &a);
+	assert_true(route_shards_equal(&a, &b));
+	b = route_shards_all(71);
+	route_shards_join(&b, &a);
+	assert_int_equal(route_shards_count(&b), 72);
+	assert_false(route_shards_equal(&a, &b));
+}
+
+static void
 only_goes_to_the_coordinator(void **state)
 {
 	static const char *const texts[] = {
@@ -625,6 +705,8 @@ main(void)
 		cmocka_unit_test(integer_keys_are_converted),
 		cmocka_unit_test(text_keys_take_text_only),
 		cmocka_unit_test(lists_must_agree),
+		cmocka_unit_test(sets_of_shards_are_told),
+		cmocka_unit_test(sets_have_members),
 		cmocka_unit_test(only_goes_to_the_coordinator),
 		cmocka_unit_test(a_bound_key_picks_its_shard),
 		cmocka_unit_test(the_type_of_a_parameter_must_be_sure),

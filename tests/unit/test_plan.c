@@ -87,7 +87,7 @@ the_variant_in_use_serves_its_table(void **state)
 		assert_ptr_equal(p->variant, &conf.ev[i]);
 		assert_ptr_equal(p->backend, &conf.b[backends[i]]);
 		assert_false(p->relaxed);
-		assert_false(p->may_shard); /* no predicate */
+		assert_int_equal(p->may_shard, i == V_SHARDED);
 		assert_int_equal(p->may_span, i == V_MONTHLY);
 		assert_int_equal(p->key_pred, -1);
 		end(p);

@@ -241,6 +241,63 @@ plans_serve_every_text_of_a_shape(void **state)
 	assert_int_equal(shapes.parses, parses + 1);
 }
 
+#define MANY 10000
+
+/* Ten thousand ids in a list, literals and parameters, take time in proportion
+ * only: a test that takes minutes otherwise. */
+static void
+long_lists_are_cheap(void **state)
+{
+	struct buf sql, body;
+	char tmp[16];
+	unsigned i, bound;
+
+	(void)state;
+	util_conf_init(&conf, V_SHARDED);
+	conf.events.key_type = KEY_TYPE_INT8;
+	for (bound = 0; bound < 2; bound++) {
+		struct route_values v = { .lx = &lx };
+		struct wire_bind bind;
+		struct shape *s;
+		struct route_plan *p;
+		struct route_decision d = { .shard = NULL };
+
+		buf_init(&sql, 1 << 20);
+		buf_init(&body, 1 << 20);
+		assert_true(buf_append(&sql, "SELECT 1 FROM app.events WHERE "
+		    "tenant_id IN (", 45));
+		assert_true(buf_append(&body, "\0\0\0\0\x27\x10", 6));
+		for (i = 1; i <= MANY; i++) {
+			int n = snprintf(tmp, sizeof(tmp), "%s$%u",
+			    i > 1 ? "," : "", i);
+
+			if (bound)
+				assert_true(buf_append(&sql, tmp, (size_t)n));
+			else
+				assert_true(buf_append(&sql, i > 1 ? ",7" :
+				    "7", i > 1 ? 2 : 1));
+			assert_true(buf_append(&body, "\0\0\0\1" "7", 5));
+		}
+		assert_true(buf_append(&sql, ")", 1));
+		assert_true(buf_append(&body, "\0\0", 2));
+		v.sql = slice_make(buf_head(&sql), buf_len(&sql));
+		s = shape_get(&shapes, &lx, v.sql, true, 1 << 20);
+		assert_int_equal(s->an->kind, STMT_SELECT);
+		if (bound) {
+			assert_true(msgread_bind(buf_head(&body),
+			    buf_len(&body), &bind));
+			v.bind = &bind;
+		}
+		p = route_plan_new(&conf.c, &conf.db, s);
+		for (i = 0; i < 100; i++)
+			route_decide(p, s, &v, &d);
+		assert_non_null(d.shard);
+		route_plan_free(&p);
+		buf_reset(&sql);
+		buf_reset(&body);
+	}
+}
+
 int
 main(void)
 {
@@ -248,6 +305,7 @@ main(void)
 		cmocka_unit_test(statements_go_where_they_belong),
 		cmocka_unit_test(physical_texts_parse),
 		cmocka_unit_test(plans_serve_every_text_of_a_shape),
+		cmocka_unit_test(long_lists_are_cheap),
 	};
 	int failed;
 
