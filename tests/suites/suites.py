@@ -13,8 +13,7 @@ and for each an expected difference in a folder of the same name: TEST.diff,
 COLUMN.TEST.diff where columns differ, with .2.diff and so on for one that has
 several forms. A difference that is not listed, one that is not as it was, and one that is
 listed but gone, are all of them failures of the run.  A reason that begins
-with `sometimes:` allows the difference to be absent, one that begins with `any:`
-any form of it, too.
+with `sometimes:` allows the difference to be absent.
 """
 
 import argparse
@@ -249,12 +248,11 @@ class Review:
         """(word for the table, True if that is a failure of the run)"""
         reason = self.reasons.get((test, column))
         if not difference:
-            gone = reason and not reason.startswith(("sometimes:", "any:"))
+            gone = reason and not reason.startswith("sometimes:")
             return ("gone", True) if gone else ("ok", False)
         if reason is None:
             return "DIFFERS", True
-        if self.pins and not reason.startswith("any:") and \
-                difference not in self.pinned(test, column):
+        if self.pins and difference not in self.pinned(test, column):
             return "CHANGED", True
         return "known", False
 
