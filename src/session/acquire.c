@@ -34,12 +34,13 @@ session_settle(struct session *s)
 
 #define REFUSED SLICE_LIT("pgsluice refuses a statement")
 
-/* A query that fails, in the place of the whole unit. */
+/* A query that fails, in the place of the whole unit. It ends a group. */
 static bool
 abort_by_query(struct session *s, struct msgwrite *w, struct slice error)
 {
 	msgwrite_query(w, REFUSED);
 	s->server->has_unnamed = false;
+	s->open_unit = s->long_bind = false;
 	return server_owe_failure(s->server, OWED_QUERY, error);
 }
 
@@ -55,6 +56,7 @@ abort_by_bind(struct session *s, struct msgwrite *w, struct slice error,
 	msgwrite_bytes(w, "\0\0\0\0\0\0", 6); /* no values, no formats */
 	msgwrite_end(w);
 	s->open_unit = !sync;
+	s->long_bind &= !sync;
 	if (!server_owe_failure(s->server, OWED_BIND, error))
 		return false;
 	if (!sync)

@@ -123,6 +123,7 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 		iov[n++].iov_len = u->n;
 	}
 	session_enter(s, SESSION_RELAY);
+	s->open_unit = s->long_bind = false;
 	if (unlikely(u->rest > 0))
 		session_stream(s, u, false);
 	(void)!server_send(s->server, iov, n);

@@ -102,6 +102,24 @@ def test_query_behind_a_group(client, open_with):
     assert text_rows(ask(client, query(NEAR))) == [("1",)]
 
 
+@pytest.mark.parametrize("first", [query(FAR), query(NEAR),
+                                   query("SELECT 1/0")],
+                         ids=["refused", "run", "failed"])
+def test_what_is_behind_such_a_query_waits(client, first):
+    """The group is over with it: what needs another server gets one."""
+    m = ask(client, run(NEAR) + flush() + first + query(FAR) + query(NEAR), 3)
+    assert text_rows(m)[-2:] == [("2",), ("1",)]
+    assert sqlstates(m) == {query(FAR): ["0A000"], query(NEAR): []}.get(
+        first, ["22012"])
+
+
+def test_a_failed_group_takes_queries_along(client):
+    """All of them, up to its Sync."""
+    m = ask(client, run("SELECT 1/0") + query(NEAR) + query(FAR) +
+            query(NEAR) + sync() + query(FAR), 2)
+    assert sqlstates(m) == ["22012"] and text_rows(m) == [("2",)]
+
+
 def test_two_refusals_are_one_error(client):
     refused(client, run(NEAR) + flush() + run(FAR) + flush() + run(FAR) +
             flush() + query(FAR) + sync(), "0A000", "I")
@@ -121,6 +139,24 @@ def test_long_bind_in_a_transaction(client):
     refused(client, run(FAR + " WHERE $1::text > ''", ["x" * 700_000]) +
             sync(), "25001", "E")
     assert statuses(ask(client, query("ROLLBACK"))) == "I"
+
+
+def test_a_long_bind_is_over_with_its_group(pg, db, pgsluice):
+    """What comes later is not counted as long."""
+    pg.psql(SCHEMA, db)
+    sluice = pgsluice(CONF)
+
+    def long():
+        return sluice.metrics().get(
+            'pgsluice_cache_bypass_total{reason="long"}', 0)
+    with RawConn("127.0.0.1", sluice.port, "app", "app") as c:
+        c.send(parse("", NEAR + " WHERE $1::text > ''") +
+               bind("", "", ["x" * 700_000]) + execute() + flush())
+        assert c.recv_message()[0] == "1"
+        refused(c, run(FAR) + sync(), "0A000", "I")
+        before = long()
+        ask(c, run(NEAR) + run(NEAR) + sync())
+        assert long() == before
 
 
 def test_begin_that_no_server_has_seen(client):
