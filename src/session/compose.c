@@ -51,6 +51,14 @@ write_begin(struct session *s, struct msgwrite *w)
 }
 
 bool
+session_write_rollback(struct session *s, struct msgwrite *w)
+{
+	msgwrite_query(w, SLICE_LIT("ROLLBACK"));
+	s->server->has_unnamed = false;
+	return server_owe(s->server, OWED_QUERY, LEDGER_HIDE, no_hash);
+}
+
+bool
 session_write_failed(struct session *s, struct msgwrite *w)
 {
 	msgwrite_query(w, SLICE_LIT("BEGIN"));
@@ -569,9 +577,8 @@ compose_tells(const struct unit *u, const struct frame *f, size_t next)
 	    u->p[next] == 'D');
 }
 
-/* The transaction has failed, and all that can happen to it is its end. */
-static bool
-compose_ends_failed(const struct session *s)
+bool
+session_group_ends_failed(const struct session *s)
 {
 	uint32_t flags = s->sw->unit_flags;
 
@@ -608,7 +615,7 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	if (!session_preamble(s, b, s->sw->unit_pins, s->sw->unit_flags))
 		goto fail;
 	if (s->sw->unit_native && !session_go_native(s, b,
-	    compose_ends_failed(s)))
+	    session_group_ends_failed(s)))
 		goto fail;
 	if ((s->sw->unit_flags & AN_DISCARD_ALL) != 0 && (q != NULL ||
 	    s->sw->unit_native))

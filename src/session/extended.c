@@ -341,8 +341,7 @@ extended_refuse(struct session *s, const struct unit *u,
 		    "need different backends", NULL, "Send Sync between "
 		    "them.");
 	else
-		session_unit_error(s, u, "0A000", "currval and lastval need a "
-		    "Sync before them", NULL, "Send Sync before them.");
+		session_sequences_refuse(s, u);
 }
 
 /* A unit whose messages have been looked at, see extended_choose(). */
@@ -377,6 +376,11 @@ extended_run(struct session *s, struct unit *u, const struct choice *c)
 		r = session_acquire(s, u, b);
 		if (r != UNIT_DONE)
 			return r;
+	}
+	if (session_asks_past_failure(s, s->sw->unit_pins,
+	    s->sw->unit_flags) && !session_group_ends_failed(s)) {
+		session_sequences_refuse(s, u);
+		return UNIT_WAIT;
 	}
 	stat_add(&session_metrics(s)->bypass[s->long_bind ? BYPASS_LONG :
 	    relaying ? BYPASS_PIPELINED : BYPASS_PROTOCOL], u->executes);

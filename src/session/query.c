@@ -180,6 +180,11 @@ query_run(struct session *s, struct unit *u, struct query *q,
 	r = session_acquire(s, u, q->where.backend);
 	if (r != UNIT_DONE)
 		return unit_after(s, r);
+	if (unlikely(session_asks_past_failure(s, q->shape->an->pins,
+	    q->shape->an->flags)) && !session_ends_failed(s, q)) {
+		session_sequences_refuse(s, u);
+		return unit_after(s, UNIT_WAIT);
+	}
 	fill_server(s, s->server);
 	if (u->first == 'Q')
 		return query_send(s, u, q, s->fill != NULL ? OUT_MISS :

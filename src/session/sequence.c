@@ -46,6 +46,39 @@ session_asks_others(const struct session *s, uint32_t pins)
 }
 
 bool
+session_asks_past_failure(const struct session *s, uint32_t pins,
+    uint32_t flags)
+{
+	return s->tx == 'E' && s->server != NULL &&
+	    (flags & (AN_TX_END | AN_SAVEPOINT)) != 0 &&
+	    session_asks_others(s, pins);
+}
+
+void
+session_sequences_refuse(struct session *s, const struct unit *u)
+{
+	pool_note_sequences(s->server->pool);
+	if (s->tx == 'E')
+		session_unit_error(s, u, "0A000", "currval and lastval cannot "
+		    "follow this end of a failed transaction in one message",
+		    NULL, "Send it alone.");
+	else
+		session_unit_error(s, u, "0A000", "currval and lastval need a "
+		    "Sync before them", NULL, "Send Sync before them.");
+}
+
+static bool
+sequences_forget(struct session *s, struct msgwrite *w)
+{
+	struct server *srv = s->server;
+
+	msgwrite_query(w, SLICE_LIT("DISCARD SEQUENCES"));
+	srv->has_unnamed = false;
+	srv->sequences_of = s->id;
+	return server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash);
+}
+
+bool
 session_sequences(struct session *s, struct msgwrite *w, uint32_t pins,
     uint32_t flags, bool fresh)
 {
@@ -62,16 +95,10 @@ session_sequences(struct session *s, struct msgwrite *w, uint32_t pins,
 	    (pins == 0 && ((flags & MAY_MAKE) == 0 ||
 	    !pool_asks_sequences(srv->pool)))))
 		return true;
-	if (s->tx == 'E') {
-		/* It fails, unless it ends the transaction first. */
-		if (!asks || (flags & (AN_TX_END | AN_SAVEPOINT)) == 0)
-			return true;
-		session_close(s, CLOSE_PROTOCOL, "currval or lastval behind "
-		    "the end of a failed transaction, in one message");
-		return false;
-	}
-	msgwrite_query(w, SLICE_LIT("DISCARD SEQUENCES"));
-	srv->has_unnamed = false;
-	srv->sequences_of = s->id;
-	return server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash);
+	if (s->tx != 'E')
+		return sequences_forget(s, w);
+	/* It fails, unless it ends the transaction first. */
+	return !session_asks_past_failure(s, pins, flags) ||
+	    (session_write_rollback(s, w) && sequences_forget(s, w) &&
+	    session_write_failed(s, w));
 }

@@ -475,9 +475,16 @@ enum unit_result session_compose(struct session *s, const struct unit *u,
  * flags, to the compose buffer. */
 bool session_preamble(struct session *s, struct buf *b, uint32_t pins,
     uint32_t flags) PG_MUST_CHECK;
-/* A transaction that has failed; its end is the client's. */
+/* There is nothing in a failed transaction but its end, which may as well be
+ * that of another one: the server is let out of the first, takes what the
+ * client does not see, and is put into another. */
+bool session_write_rollback(struct session *s, struct msgwrite *w)
+    PG_MUST_CHECK;
 bool session_write_failed(struct session *s, struct msgwrite *w)
     PG_MUST_CHECK;
+/* The transaction has failed, and all that the unit's statements can do to it
+ * is to end it. */
+bool session_group_ends_failed(const struct session *s);
 /* Parse, entered in the ledger; Close of a name, and of all that the server
  * holds too many. */
 bool session_write_parse(struct session *s, struct msgwrite *w,
@@ -515,9 +522,14 @@ void session_sequences_leased(struct session *s);
 /* A statement of these pins asks for values of sequences, and the server may
  * remember others' as well. */
 bool session_asks_others(const struct session *s, uint32_t pins);
+/* ... and perhaps behind the end of the failed transaction that it is in: that
+ * can be had only if all of the transaction ends first. */
+bool session_asks_past_failure(const struct session *s, uint32_t pins,
+    uint32_t flags);
+void session_sequences_refuse(struct session *s, const struct unit *u);
 /* Let the server forget these, where statements of these pins and flags need
  * it. fresh: nothing of the session's is under way on it, nor a transaction
- * open. false: the session was closed, or is to be for want of memory. */
+ * open. */
 bool session_sequences(struct session *s, struct msgwrite *w, uint32_t pins,
     uint32_t flags, bool fresh) PG_MUST_CHECK;
 

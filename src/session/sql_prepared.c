@@ -205,13 +205,8 @@ session_go_native(struct session *s, struct buf *b, bool over)
 	msgwrite_init(&w, b);
 	n.w = &w;
 	n.apart = !s->open_unit && (s->tx == 'I' || over);
-	/* There is nothing in a failed transaction but its end, which may as well
-	 * be that of another one. */
-	if (over) {
-		msgwrite_query(&w, SLICE_LIT("ROLLBACK"));
-		n.ok = server_owe(s->server, OWED_QUERY, LEDGER_HIDE,
-		    no_hash);
-	}
+	if (over)
+		n.ok = session_write_rollback(s, &w);
 	statements_each(&s->prepared, native_declare, &n);
 	if (over)
 		n.ok = n.ok && session_write_failed(s, &w);

@@ -8,8 +8,8 @@ import threading
 import psycopg
 import pytest
 
-from rawpg import (RawConn, bind, execute, flush, parse, query, sqlstates, sync,
-                   text_rows)
+from rawpg import (RawConn, bind, execute, flush, parse, query, sqlstates,
+                   statuses, sync, text_rows)
 
 CONF = """
 auth = "trust"
@@ -254,15 +254,45 @@ def test_a_group_without_sync(make):
         assert sqlstates(c.read_until_ready(2)) == ["0A000", "55000"]
 
 
-@pytest.mark.parametrize("end", ["ROLLBACK", "ROLLBACK TO s"])
+ENDS = ["ROLLBACK", "COMMIT", "ROLLBACK TO s", "ROLLBACK AND CHAIN"]
+
+
+def behind_an_end(sluice, end, send):
+    """What is answered to the end of a failed transaction and a question, and
+    where the session is then; it goes on."""
+    with RawConn("127.0.0.1", sluice.port, "app", "app") as c:
+        c.send(query("BEGIN; " + "SAVEPOINT s; " * end.endswith("s") +
+                     "SELECT 1/0"))
+        assert sqlstates(c.read_until_ready()) == ["22012"]
+        c.send(send)
+        m = c.read_until_ready()
+        told = sqlstates(m), statuses(m)
+        c.send(query("ROLLBACK"))
+        c.read_until_ready()
+        c.send(query("BEGIN") + query(INSERT) + query("SELECT lastval()") +
+               query("COMMIT"))
+        first, second = text_rows(c.read_until_ready(4))
+        assert first == second
+        return told
+
+
+@pytest.mark.parametrize("end", ENDS)
 def test_behind_the_end_of_a_failed_transaction(make, end):
+    """The whole end is done; behind another one it is an error."""
     sluice = make()
     another(sluice)
-    with RawConn("127.0.0.1", sluice.port, "app", "app") as c:
-        c.send(query("BEGIN; SAVEPOINT s; SELECT 1/0"))
-        assert sqlstates(c.read_until_ready()) == ["22012"]
-        c.send(query(end + "; SELECT lastval()"))
-        assert sqlstates(c.recv_to_end()) == ["08P01"]
+    told = behind_an_end(sluice, end, query(end + "; SELECT lastval()"))
+    assert told == ((["55000"], "I") if end in ENDS[:2] else (["0A000"], "E"))
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_behind_such_an_end_in_a_group(make, end):
+    sluice = make()
+    another(sluice)
+    told = behind_an_end(sluice, end, b"".join(
+        parse("", sql) + bind("", "") + execute()
+        for sql in (end, "SELECT lastval()")) + sync())
+    assert told[0] == (["0A000"] if end in ENDS[2:] else ["55000"])
 
 
 def test_in_a_failed_transaction(make):
