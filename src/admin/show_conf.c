@@ -171,22 +171,26 @@ show_variant(struct rows *r, const struct conf_table *t,
     const struct conf_variant *v)
 {
 	static const char *const kinds[] = { "plain", "monthly", "sharded" };
-	static const char *const keys[] = { "", "uuid", "int4", "int8",
-		"text" };
-	struct buf databases, parts;
+	struct buf databases, parts, columns, types;
 	struct row row = { .n = 0 };
 	size_t i;
 
 	buf_init(&databases, CELL_MAX);
 	buf_init(&parts, CELL_MAX);
+	buf_init(&columns, CELL_MAX);
+	buf_init(&types, CELL_MAX);
 	cell_databases(&databases, t->databases, t->n_databases);
 	for (i = 0; i < v->n_shards; i++)
 		cell_item(&parts, v->shards[i].backend->name);
 	cell_spans(&parts, v);
+	for (i = 0; i < t->n_keys; i++) {
+		cell_item(&columns, t->keys[i].column);
+		cell_item(&types, conf_key_type_name(t->keys[i].type));
+	}
 	row_str(&row, t->name);
 	row_cell(&row, &databases);
-	row_str(&row, t->key_column != NULL ? t->key_column : "");
-	row_str(&row, keys[t->key_type]);
+	row_cell(&row, &columns);
+	row_cell(&row, &types);
 	row_str(&row, t->time_column != NULL ? t->time_column : "");
 	row_str(&row, v->name);
 	row_bool(&row, v == t->use);
@@ -198,6 +202,8 @@ show_variant(struct rows *r, const struct conf_table *t,
 	rows_add(r, &row);
 	buf_reset(&databases);
 	buf_reset(&parts);
+	buf_reset(&columns);
+	buf_reset(&types);
 }
 
 void

@@ -31,6 +31,7 @@ static void
 conf_free_table(struct conf_table *t)
 {
 	struct conf_variant *v;
+	size_t i;
 
 	for (v = t->variants; v < t->variants + t->n_variants; v++)
 		conf_variant_fini(v);
@@ -39,7 +40,9 @@ conf_free_table(struct conf_table *t)
 	free(t->schema);
 	free(t->rel);
 	free(t->databases);
-	free(t->key_column);
+	for (i = 0; i < t->n_keys; i++)
+		free(t->keys[i].column);
+	free(t->keys);
 	free(t->time_column);
 }
 

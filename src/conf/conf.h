@@ -35,8 +35,13 @@ enum conf_server_tls {
 enum conf_tls_version { CONF_TLS_1_2, CONF_TLS_1_3 };
 enum conf_variant_kind { VARIANT_PLAIN, VARIANT_MONTHLY, VARIANT_SHARDED };
 enum conf_key_type {
-	KEY_TYPE_NONE, KEY_TYPE_UUID, KEY_TYPE_INT4, KEY_TYPE_INT8, KEY_TYPE_TEXT
+#define KEY_TYPE(sym, name, oid) KEY_TYPE_##sym,
+#include "tbl/key_types.h"
+	KEY_TYPE_COUNT
 };
+const char *conf_key_type_name(enum conf_key_type t);
+/* The builtin type. */
+uint32_t conf_key_type_oid(enum conf_key_type t);
 
 /* More shards in one variant are refused. */
 #define CONF_MAX_SHARDS 256
@@ -98,6 +103,13 @@ struct conf_variant {
 	size_t n_spans;
 };
 
+/* A column of the key by whose hash rows are spread. */
+struct conf_key {
+	char *column;
+	enum conf_key_type type;
+};
+#define CONF_MAX_KEYS 8
+
 /* A logical table. */
 struct conf_table {
 	char *name;   /* as configured, "app.events" */
@@ -105,8 +117,9 @@ struct conf_table {
 	char *rel;    /* "events" */
 	struct conf_database **databases;
 	size_t n_databases;
-	char *key_column;  /* tenant; or NULL */
-	enum conf_key_type key_type;
+	struct conf_key *keys; /* the tenant's columns, in the order of the
+	                          partition key */
+	size_t n_keys;
 	char *time_column; /* or NULL */
 	struct conf_variant *variants;
 	size_t n_variants;

@@ -267,6 +267,25 @@ rows_variant(struct rows *r, const struct conf_variant *v, const char *parent)
 }
 
 static void
+rows_keys(struct rows *r, const struct conf_table *t)
+{
+	char *columns[CONF_MAX_KEYS], *types[CONF_MAX_KEYS], *value;
+	size_t i;
+
+	for (i = 0; i < t->n_keys; i++) {
+		columns[i] = t->keys[i].column;
+		types[i] = (char *)(uintptr_t)
+		    conf_key_type_name(t->keys[i].type);
+	}
+	value = rows_join(columns, t->n_keys);
+	rows_option(r, "key_column", value);
+	free(value);
+	value = rows_join(types, t->n_keys);
+	rows_option(r, "key_type", value);
+	free(value);
+}
+
+static void
 rows_table(struct rows *r, const struct conf_table *t)
 {
 	char where[sizeof(r->where)];
@@ -276,8 +295,7 @@ rows_table(struct rows *r, const struct conf_table *t)
 		nth += strcmp(r->c->tables[i].name, t->name) == 0;
 	rows_block(r, BLOCK_TABLE, "", t->name, nth);
 	rows_databases(r, t->databases, t->n_databases);
-	rows_option(r, "key_column", t->key_column);
-	rows_option_word(r, "key_type", (int)t->key_type - 1);
+	rows_keys(r, t);
 	rows_option(r, "time_column", t->time_column);
 	rows_option(r, "use", t->use->name);
 	memcpy(where, r->where, sizeof(where));

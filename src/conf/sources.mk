@@ -10,6 +10,7 @@ libpgsluice_a_SOURCES += \
 	src/conf/diff.c \
 	src/conf/ident.c \
 	src/conf/ident.h \
+	src/conf/keys.c \
 	src/conf/names.c \
 	src/conf/parse_scan.c \
 	src/conf/parse_tree.c \

@@ -157,23 +157,55 @@ table_take_variant(struct conf_parse *p, const struct conf_sec *s,
 	table_check_kind(p, s, v->kind);
 }
 
+static void
+table_take_keys(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_table *t)
+{
+	const struct conf_opt *names = conf_sec_opt(s, "key_column");
+	const struct conf_opt *types = conf_sec_opt(s, "key_type");
+	struct conf_opt one;
+	size_t i, n = names != NULL ? names->values.n : 0;
+	int type;
+
+	if (names == NULL && types != NULL)
+		conf_complain(p, types->line,
+		    "key_type: without key_column, expected its name");
+	if (names != NULL && types == NULL)
+		conf_complain(p, names->line, "key_column: without key_type, "
+		    "expected the type of each column");
+	if (names == NULL || types == NULL)
+		return;
+	if (n != types->values.n)
+		conf_complain(p, types->line, "key_type: %zu types for %zu "
+		    "columns, expected one for each", types->values.n, n);
+	if (n > CONF_MAX_KEYS)
+		conf_complain(p, names->line, "key_column: %zu columns, "
+		    "expected at most %d", n, CONF_MAX_KEYS);
+	if (n != types->values.n || n > CONF_MAX_KEYS)
+		return;
+	t->keys = x_calloc(n, sizeof(*t->keys));
+	for (i = 0; i < n; i++) {
+		type = 0;
+		one = *types;
+		one.values.v = &types->values.v[i];
+		one.values.n = 1;
+		(void)conf_value_word(p, &one, conf_row_find(s->block,
+		    "key_type")->accepts, &type);
+		t->keys[i] = (struct conf_key){
+			x_strdup(names->values.v[i]),
+			(enum conf_key_type)type };
+	}
+	t->n_keys = n;
+}
+
 /* What a variant needs of its table. */
 static void
 table_check_columns(struct conf_parse *p, const struct conf_sec *s,
     const struct conf_table *t)
 {
-	const struct conf_opt *o;
 	const struct conf_sec *sub;
 	size_t i = 0;
 
-	o = conf_sec_opt(s, "key_column");
-	if (o != NULL && conf_sec_opt(s, "key_type") == NULL)
-		conf_complain(p, o->line, "key_column: without key_type, "
-		    "expected one of uuid, int4, int8, text");
-	o = conf_sec_opt(s, "key_type");
-	if (o != NULL && conf_sec_opt(s, "key_column") == NULL)
-		conf_complain(p, o->line,
-		    "key_type: without key_column, expected its name");
 	for (sub = conf_sec_next(s->subs, BLOCK_VARIANT); sub != NULL;
 	     sub = conf_sec_next(sub->next, BLOCK_VARIANT), i++) {
 		if (t->variants[i].kind == VARIANT_SHARDED &&
@@ -241,14 +273,10 @@ static void
 table_take(struct conf_parse *p, const struct conf_sec *s,
     struct conf_table *t)
 {
-	int type = -1;
-
 	table_take_name(p, s, t);
 	conf_check_sec(p, s);
 	t->databases = conf_take_databases_of(p, s, &t->n_databases);
-	conf_take_str(p, s, "key_column", &t->key_column);
-	conf_take_word(p, s, "key_type", &type);
-	t->key_type = (enum conf_key_type)(type + 1);
+	table_take_keys(p, s, t);
 	conf_take_str(p, s, "time_column", &t->time_column);
 	table_take_variants(p, s, t);
 	table_check_columns(p, s, t);

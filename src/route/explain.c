@@ -190,15 +190,15 @@ explain_key(struct explain *x)
 	const struct conf_table *t = x->p->table;
 	const struct an_pred *d;
 
-	if (t == NULL || t->key_column == NULL || x->p->key_pred < 0) {
-		if (t != NULL && t->key_column != NULL) {
-			explain_add(x, "key: %s not given", t->key_column);
-			explain_end(x);
-		}
+	if (t == NULL || t->n_keys == 0)
+		return;
+	if (x->p->key_pred < 0) {
+		explain_add(x, "key: %s not given", t->keys[0].column);
+		explain_end(x);
 		return;
 	}
 	d = &x->s->an->preds[x->p->key_pred];
-	explain_add(x, "key: %s %s ", t->key_column,
+	explain_add(x, "key: %s %s ", d->column,
 	    d->op == AN_EQ ? "=" : d->op == AN_IN ? "in" : "rows");
 	for (size_t i = 0; i < d->n_values && i < EXPLAIN_VALUES_MAX; i++) {
 		explain_add(x, "%s", i > 0 ? ", " : "");

@@ -10,39 +10,56 @@
 #include "route/route_priv.h"
 #include "route/tenant.h"
 
-/* The type that an explicit cast gives. false: not of the key's family.
- * AN_CAST_NONE gives 0. */
-static bool
-key_cast(enum conf_key_type type, enum an_cast cast, uint32_t *oid)
+size_t
+route_key_of(const struct conf_table *t, const char *column)
 {
-	bool is_int = type == KEY_TYPE_INT4 || type == KEY_TYPE_INT8;
+	size_t i;
 
-	switch (cast) {
-	case AN_CAST_NONE:
-		*oid = 0;
-		return true;
-	case AN_CAST_INT2:
-		*oid = ROUTE_OID_INT2;
-		return is_int;
-	case AN_CAST_INT4:
-		*oid = ROUTE_OID_INT4;
-		return is_int;
-	case AN_CAST_INT8:
-		*oid = ROUTE_OID_INT8;
-		return is_int;
-	case AN_CAST_TEXT:
-		*oid = ROUTE_OID_TEXT;
-		return type == KEY_TYPE_TEXT;
-	case AN_CAST_UUID:
-		*oid = ROUTE_OID_UUID;
-		return type == KEY_TYPE_UUID;
-	case AN_CAST_DATE:
-	case AN_CAST_TIMESTAMP:
-	case AN_CAST_TIMESTAMPTZ:
-	case AN_CAST_OTHER:
-		break;
+	for (i = 0; i < t->n_keys; i++) {
+		if (strcmp(t->keys[i].column, column) == 0)
+			break;
 	}
-	return false;
+	return i;
+}
+
+/* The type that an explicit cast gives; AN_CAST_NONE gives 0. false: it is
+ * none that is known. */
+static bool
+key_cast(enum an_cast cast, uint32_t *oid)
+{
+	static const uint32_t oids[AN_CAST_OTHER] = {
+		[AN_CAST_INT2] = ROUTE_OID_INT2,
+		[AN_CAST_INT4] = ROUTE_OID_INT4,
+		[AN_CAST_INT8] = ROUTE_OID_INT8,
+		[AN_CAST_TEXT] = ROUTE_OID_TEXT,
+		[AN_CAST_UUID] = ROUTE_OID_UUID,
+		[AN_CAST_DATE] = ROUTE_OID_DATE,
+		[AN_CAST_TIMESTAMP] = ROUTE_OID_TIMESTAMP,
+		[AN_CAST_TIMESTAMPTZ] = ROUTE_OID_TIMESTAMPTZ,
+		[AN_CAST_BOOL] = ROUTE_OID_BOOL,
+		[AN_CAST_NUMERIC] = ROUTE_OID_NUMERIC,
+		[AN_CAST_VARCHAR] = ROUTE_OID_VARCHAR,
+		[AN_CAST_BPCHAR] = ROUTE_OID_BPCHAR,
+	};
+
+	if (cast == AN_CAST_OTHER)
+		return false;
+	*oid = oids[cast];
+	return true;
+}
+
+static bool
+key_oid_is_int(uint32_t oid)
+{
+	return oid == ROUTE_OID_INT2 || oid == ROUTE_OID_INT4 ||
+	    oid == ROUTE_OID_INT8;
+}
+
+static bool
+key_takes_numbers(enum conf_key_type type)
+{
+	return type == KEY_TYPE_NUMERIC ||
+	    key_oid_is_int(conf_key_type_oid(type));
 }
 
 static bool
@@ -55,46 +72,61 @@ key_is_ascii(struct slice s)
 	return true;
 }
 
+/* The type a value has where it meets the column; 0: the column's. false: a
+ * cast may change it. */
 static bool
-key_value(enum conf_key_type type, const struct route_values *v,
-    enum an_cast cast, struct route_value *rv, uint64_t *hash)
+key_type_of(struct route_value *rv, enum an_cast cast, uint32_t *oid)
 {
-	uint32_t oid, cast_oid;
+	uint32_t to;
 
-	if (rv->kind == ROUTE_VALUE_NONE || !key_cast(type, cast, &cast_oid))
+	if (!key_cast(cast, &to))
+		return false;
+	if (rv->oid == 0 || to == 0 || rv->oid == to ||
+	    (key_oid_is_int(rv->oid) && key_oid_is_int(to))) {
+		*oid = rv->oid != 0 ? rv->oid : to;
+		return true;
+	}
+	if (!route_oid_is_text(rv->oid))
+		return false;
+	/* Converted by the type's input function; binary text is text. */
+	rv->kind = ROUTE_VALUE_TEXT;
+	*oid = to;
+	return true;
+}
+
+bool
+route_key_hash_value(enum conf_key_type type, const struct route_values *v,
+    struct route_value *rv, enum an_cast cast, bool stored, uint64_t *hash)
+{
+	uint32_t oid;
+	bool binary;
+
+	if (rv->kind == ROUTE_VALUE_NONE || !key_type_of(rv, cast, &oid))
 		return false;
 	/* A bare number is no text: '007' = 7 is the server's to judge. */
-	if (rv->kind == ROUTE_VALUE_NUMBER && type != KEY_TYPE_INT4 &&
-	    type != KEY_TYPE_INT8)
+	if (rv->kind == ROUTE_VALUE_NUMBER && !key_takes_numbers(type))
 		return false;
 	/* Nothing but a uuid compares with a uuid, so there the type is sure
 	 * even if the parameter stands elsewhere too. */
 	if (rv->repeated && type != KEY_TYPE_UUID)
 		return false;
-	if (type == KEY_TYPE_TEXT && v->other_encoding &&
+	if (v->other_encoding && route_key_is_text(type) &&
 	    !key_is_ascii(rv->s))
 		return false;
-	oid = rv->oid;
-	if (oid == 0) {
-		oid = cast_oid;
-	} else if (route_oid_is_text(oid) && cast_oid != 0) {
-		/* Converted by the type's input function; binary text is text. */
-		rv->kind = ROUTE_VALUE_TEXT;
-		oid = cast_oid;
-	}
-	return tenant_hash_value(type, rv->s, rv->kind == ROUTE_VALUE_BINARY,
-	    oid, hash);
+	binary = rv->kind == ROUTE_VALUE_BINARY;
+	return (!stored || tenant_stores_value(type, rv->s, binary)) &&
+	    tenant_hash_value(type, rv->s, binary, oid, hash);
 }
 
 enum route_key
 route_key_hash(enum conf_key_type type, struct route_reader *r,
-    const struct an_value *val, uint64_t *hash)
+    const struct an_value *val, bool stored, uint64_t *hash)
 {
 	struct route_value rv;
 
 	route_value_get(r, val, &rv);
 	if (rv.kind == ROUTE_VALUE_NULL)
 		return ROUTE_KEY_NULL;
-	return key_value(type, r->v, val->cast, &rv, hash) ? ROUTE_KEY_HASH :
-	    ROUTE_KEY_UNSURE;
+	return route_key_hash_value(type, r->v, &rv, val->cast, stored,
+	    hash) ? ROUTE_KEY_HASH : ROUTE_KEY_UNSURE;
 }

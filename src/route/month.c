@@ -188,6 +188,14 @@ month_zone(struct month_scan *s, bool *zoned, int64_t *offset)
 }
 
 bool
+month_parse_date(struct slice s, int64_t *days)
+{
+	struct month_scan sc = { s.p, s.n };
+
+	return month_date(&sc, days) && sc.n == 0;
+}
+
+bool
 month_parse_text(struct slice s, enum month_type type, struct month_range *r)
 {
 	struct month_scan sc = { s.p, s.n };

@@ -42,6 +42,8 @@ int64_t month_start(int64_t month); /* instant of its first microsecond, UTC */
  * false: anything else, 'infinity' and 'now' included. */
 bool month_parse_text(struct slice s, enum month_type type,
     struct month_range *r) PG_MUST_CHECK;
+/* Days since 1970-01-01 of YYYY-MM-DD. */
+bool month_parse_date(struct slice s, int64_t *days) PG_MUST_CHECK;
 /* Wire value: int64 microseconds or, for MONTH_DATE, int32 days since
  * 2000-01-01. MONTH_ANY goes by the length. false: infinite or of a wrong
  * length. */

@@ -288,17 +288,26 @@ plan_names_column(char *const *names, size_t n, const char *column)
 	return false;
 }
 
+static bool
+plan_assigns_key(const struct conf_table *t, const struct analysis *a)
+{
+	for (size_t i = 0; i < t->n_keys; i++) {
+		if (plan_names_column(a->assigned, a->n_assigned,
+			t->keys[i].column))
+			return true;
+	}
+	return false;
+}
+
 static int
 plan_key_pred(const struct route_plan *p, const struct analysis *a)
 {
-	if (p->table->key_column == NULL)
-		return -1;
 	for (size_t i = 0; i < a->n_preds; i++) {
 		const struct an_pred *d = &a->preds[i];
 
 		if (d->table == p->an_table && d->n_values > 0 &&
 		    (d->op == AN_EQ || d->op == AN_IN || d->op == AN_ROWS) &&
-		    strcmp(d->column, p->table->key_column) == 0)
+		    route_key_of(p->table, d->column) < p->table->n_keys)
 			return (int)i;
 	}
 	return -1;
@@ -347,8 +356,7 @@ plan_single(struct route_plan *p, const struct analysis *a)
 		break;
 	case VARIANT_SHARDED:
 		p->why = "the coordinator, which sees all shards";
-		if (plan_names_column(a->assigned, a->n_assigned,
-			t->key_column)) {
+		if (plan_assigns_key(t, a)) {
 			p->why = "the coordinator: the key column is assigned, "
 				 "rows may move";
 			break;

@@ -9,14 +9,18 @@
 #include "route/route.h"
 
 /* OIDs of builtin types. */
+#define ROUTE_OID_BOOL 16u
 #define ROUTE_OID_INT8 20u
 #define ROUTE_OID_INT2 21u
 #define ROUTE_OID_INT4 23u
 #define ROUTE_OID_TEXT 25u
+#define ROUTE_OID_UNKNOWN 705u
+#define ROUTE_OID_BPCHAR 1042u
 #define ROUTE_OID_VARCHAR 1043u
 #define ROUTE_OID_DATE 1082u
 #define ROUTE_OID_TIMESTAMP 1114u
 #define ROUTE_OID_TIMESTAMPTZ 1184u
+#define ROUTE_OID_NUMERIC 1700u
 #define ROUTE_OID_UUID 2950u
 
 static inline bool
@@ -63,8 +67,21 @@ enum route_key {
 	ROUTE_KEY_NULL,
 	ROUTE_KEY_HASH
 };
+/* stored: the value is put into the column, not compared with it. */
 enum route_key route_key_hash(enum conf_key_type type, struct route_reader *r,
-    const struct an_value *val, uint64_t *hash);
+    const struct an_value *val, bool stored, uint64_t *hash);
+/* The same of a value that is not NULL. *rv may be changed. false: unsure. */
+bool route_key_hash_value(enum conf_key_type type,
+    const struct route_values *v, struct route_value *rv, enum an_cast cast,
+    bool stored, uint64_t *hash) PG_MUST_CHECK;
+static inline bool
+route_key_is_text(enum conf_key_type t)
+{
+	return t == KEY_TYPE_TEXT || t == KEY_TYPE_VARCHAR ||
+	    t == KEY_TYPE_BPCHAR;
+}
+/* Number of the key column of that name; n_keys: it is none. */
+size_t route_key_of(const struct conf_table *t, const char *column);
 
 /* confine.c: the shards that can hold rows of the plan's table which the
  * statement reads, changes or makes; none: no row can match. */

@@ -18,5 +18,6 @@ libpgsluice_a_SOURCES += \
 	src/route/table.c \
 	src/route/tenant.c \
 	src/route/tenant.h \
+	src/route/tenant_value.c \
 	src/route/value.c \
 	src/route/verdict.c

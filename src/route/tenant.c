@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * PostgreSQL's hash of one partition key, and the values it is made from.
+ * PostgreSQL's hash of partition keys.
  *
- * The hash is Bob Jenkins' lookup3 in its two-word form, started with the
- * seed of hash partitioning; words are read little-endian on any machine, as
- * little-endian servers do.  Values are converted to the column's type the
- * way the server would; where that is not certain the answer is "not proven".
- * Not covered: non-deterministic collations, keys of several columns, char(n)
- * and length-limited varchar.  Pure, any thread.
+ * It is Bob Jenkins' lookup3 in its two-word form, started with the seed of
+ * hash partitioning; words are read little-endian on any machine, as
+ * little-endian servers do.  Knows values in the form they are stored in; how
+ * they are made of what clients send is tenant_value.c's.  Not covered:
+ * non-deterministic collations.  Pure, any thread.
  */
 #include "route/tenant.h"
 
 #define TENANT_SEED UINT64_C(0x7A5B22367996DCFD)
-#define TENANT_OID_INT8 20u
-#define TENANT_OID_INT2 21u
-#define TENANT_OID_INT4 23u
-#define TENANT_OID_TEXT 25u
-#define TENANT_OID_UNKNOWN 705u
-#define TENANT_OID_VARCHAR 1043u
-#define TENANT_OID_UUID 2950u
 
 /* -------------------------------------------------------------------- hash */
 
@@ -107,23 +99,23 @@ tenant_bytes(const uint8_t *p, size_t n)
 	return tenant_final(&s);
 }
 
-/* The row hash of a single key column: the column's hash combined with 0. */
-static uint64_t
-tenant_row(uint64_t h)
+uint64_t
+tenant_combine(uint64_t row, uint64_t h)
 {
-	return h + UINT64_C(0x49a0f4dd15e5a8e3);
+	return row ^
+	    (h + UINT64_C(0x49a0f4dd15e5a8e3) + (row << 54) + (row >> 7));
 }
 
 uint64_t
 tenant_hash_uuid(const uint8_t uuid[16])
 {
-	return tenant_row(tenant_bytes(uuid, 16));
+	return tenant_bytes(uuid, 16);
 }
 
 uint64_t
 tenant_hash_text(struct slice s)
 {
-	return tenant_row(tenant_bytes((const uint8_t *)s.p, s.n));
+	return tenant_bytes((const uint8_t *)s.p, s.n);
 }
 
 uint64_t
@@ -133,7 +125,7 @@ tenant_hash_int4(int32_t v)
 
 	tenant_start(&s, 4);
 	s.a += (uint32_t)v;
-	return tenant_row(tenant_final(&s));
+	return tenant_final(&s);
 }
 
 /* Folds so that values which fit int4 hash as int4 does. */
@@ -145,165 +137,32 @@ tenant_hash_int8(int64_t v)
 	return tenant_hash_int4((int32_t)(lo ^ (v >= 0 ? hi : ~hi)));
 }
 
+/* Sign and scale do not count, the weight of the first digit does. */
+uint64_t
+tenant_hash_numeric(const uint16_t *digits, size_t n, int weight)
+{
+	uint8_t bytes[2 * TENANT_NUMERIC_DIGITS];
+
+	CHECK(n <= TENANT_NUMERIC_DIGITS);
+	while (n > 0 && digits[0] == 0) {
+		digits++;
+		n--;
+		weight--;
+	}
+	while (n > 0 && digits[n - 1] == 0)
+		n--;
+	if (n == 0)
+		return TENANT_SEED - 1;
+	for (size_t i = 0; i < n; i++) {
+		bytes[2 * i] = (uint8_t)digits[i];
+		bytes[2 * i + 1] = (uint8_t)(digits[i] >> 8);
+	}
+	return tenant_bytes(bytes, 2 * n) ^ (uint64_t)(int64_t)weight;
+}
+
 unsigned
 tenant_remainder(uint64_t hash, unsigned modulus)
 {
 	CHECK(modulus > 0);
 	return (unsigned)(hash % modulus);
-}
-
-/* ------------------------------------------------------------------ values */
-
-static int
-tenant_hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* What uuid_in takes: braces around it, a hyphen after any two bytes. */
-static bool
-tenant_parse_uuid(struct slice s, uint8_t out[16])
-{
-	size_t i = 0, k;
-
-	if (s.n >= 2 && s.p[0] == '{') {
-		if (s.p[s.n - 1] != '}')
-			return false;
-		s.p++;
-		s.n -= 2;
-	}
-	for (k = 0; k < 16; k++) {
-		int hi, lo;
-
-		if (s.n - i < 2)
-			return false;
-		hi = tenant_hex(s.p[i]);
-		lo = tenant_hex(s.p[i + 1]);
-		if (hi < 0 || lo < 0)
-			return false;
-		out[k] = (uint8_t)(hi << 4 | lo);
-		i += 2;
-		if (i < s.n && s.p[i] == '-' && k % 2 == 1 && k < 15)
-			i++;
-	}
-	return i == s.n;
-}
-
-/* [+-]digits. Blanks around it, hexadecimal and underscores are taken by some
- * servers only: not proven. */
-static bool
-tenant_parse_int(struct slice s, int64_t *out)
-{
-	bool negative = s.n > 0 && s.p[0] == '-';
-	size_t i = s.n > 0 && (s.p[0] == '-' || s.p[0] == '+');
-	int64_t v = 0;
-
-	if (i == s.n)
-		return false;
-	for (; i < s.n; i++) {
-		int d = s.p[i] - '0';
-
-		if (d < 0 || d > 9)
-			return false;
-		/* Downwards, where there is one number more. */
-		if (v < (INT64_MIN + d) / 10)
-			return false;
-		v = v * 10 - d;
-	}
-	if (!negative && v == INT64_MIN)
-		return false;
-	*out = negative ? v : -v;
-	return true;
-}
-
-static int64_t
-tenant_read_int(const char *p, size_t n)
-{
-	uint64_t v = (uint8_t)p[0] & 0x80 ? UINT64_MAX : 0;
-
-	for (size_t i = 0; i < n; i++)
-		v = v << 8 | (uint8_t)p[i];
-	return (int64_t)v;
-}
-
-static bool
-tenant_int(enum conf_key_type type, struct slice s, bool binary, uint32_t oid,
-    uint64_t *hash)
-{
-	int64_t v, lo = INT64_MIN, hi = INT64_MAX;
-	size_t width;
-
-	switch (oid) {
-	case TENANT_OID_INT2:
-		width = 2;
-		lo = INT16_MIN;
-		hi = INT16_MAX;
-		break;
-	case TENANT_OID_INT4:
-		width = 4;
-		lo = INT32_MIN;
-		hi = INT32_MAX;
-		break;
-	case TENANT_OID_INT8:
-		width = 8;
-		break;
-	case 0:
-		width = type == KEY_TYPE_INT4 ? 4 : 8;
-		break;
-	default:
-		return false;
-	}
-	if (binary) {
-		if (s.n != width)
-			return false;
-		v = tenant_read_int(s.p, width);
-	} else if (!tenant_parse_int(s, &v) || v < lo || v > hi) {
-		return false;
-	}
-	if (type == KEY_TYPE_INT4 && (v < INT32_MIN || v > INT32_MAX))
-		return false;
-	*hash = tenant_hash_int8(v);
-	return true;
-}
-
-bool
-tenant_hash_value(enum conf_key_type type, struct slice value, bool binary,
-    uint32_t oid, uint64_t *hash)
-{
-	uint8_t uuid[16];
-
-	if (oid == TENANT_OID_UNKNOWN)
-		oid = 0;
-	switch (type) {
-	case KEY_TYPE_UUID:
-		if (oid != 0 && oid != TENANT_OID_UUID)
-			return false;
-		if (binary) {
-			if (value.n != sizeof(uuid))
-				return false;
-			memcpy(uuid, value.p, sizeof(uuid));
-		} else if (!tenant_parse_uuid(value, uuid)) {
-			return false;
-		}
-		*hash = tenant_hash_uuid(uuid);
-		return true;
-	case KEY_TYPE_INT4:
-	case KEY_TYPE_INT8:
-		return tenant_int(type, value, binary, oid, hash);
-	case KEY_TYPE_TEXT:
-		if (oid != 0 && oid != TENANT_OID_TEXT &&
-		    oid != TENANT_OID_VARCHAR)
-			return false;
-		*hash = tenant_hash_text(value);
-		return true;
-	case KEY_TYPE_NONE:
-		break;
-	}
-	return false;
 }

@@ -8,7 +8,6 @@
  */
 #include "route/route_priv.h"
 
-#define VALUE_OID_UNKNOWN 705
 #define VALUE_SPECIAL_MAX 128 /* longer text is no date */
 /* Parameters passed over for one execution: values in the order of Bind take
  * one step each. */
@@ -25,7 +24,7 @@ route_value_oid(const struct route_values *v, unsigned index)
 	p = (const uint8_t *)v->oids + (size_t)index * 4;
 	oid = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
 	    (uint32_t)p[2] << 8 | p[3];
-	return oid == VALUE_OID_UNKNOWN ? 0 : oid;
+	return oid == ROUTE_OID_UNKNOWN ? 0 : oid;
 }
 
 void
@@ -96,7 +95,8 @@ route_value_cut(const struct route_values *v, const struct an_value *val,
 	c = &v->lx->cuts[val->index];
 	switch (c->kind) {
 	case CUT_INT:
-		if (c->len > 32)
+	case CUT_NUM:
+		if (c->len >= sizeof(out->scratch))
 			return;
 		out->scratch[0] = '-';
 		memcpy(out->scratch + 1, v->sql.p + c->pos, c->len);
@@ -113,7 +113,6 @@ route_value_cut(const struct route_values *v, const struct an_value *val,
 		out->s = s;
 		out->kind = ROUTE_VALUE_TEXT;
 		break;
-	case CUT_NUM:
 	case CUT_COMMENT:
 		break;
 	}
@@ -136,6 +135,13 @@ route_value_get(struct route_reader *r, const struct an_value *val,
 		break;
 	case AN_VAL_NULL:
 		out->kind = ROUTE_VALUE_NULL;
+		break;
+	case AN_VAL_TRUE:
+	case AN_VAL_FALSE:
+		out->kind = ROUTE_VALUE_TEXT;
+		out->oid = ROUTE_OID_BOOL;
+		out->s = val->kind == AN_VAL_TRUE ? SLICE_LIT("t") :
+		    SLICE_LIT("f");
 		break;
 	case AN_VAL_NOW:
 	case AN_VAL_OTHER:

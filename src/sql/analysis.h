@@ -98,12 +98,14 @@ enum an_value_kind {
 	AN_VAL_CUT,    /* literal: cut number in index */
 	AN_VAL_PARAM,  /* $n: index is n - 1 */
 	AN_VAL_NULL,
+	AN_VAL_TRUE, AN_VAL_FALSE,
 	AN_VAL_NOW,    /* an expression over now()/current_date that only the server may evaluate */
 	AN_VAL_OTHER
 };
 enum an_cast { /* type the value was explicitly cast to */
 	AN_CAST_NONE, AN_CAST_INT2, AN_CAST_INT4, AN_CAST_INT8, AN_CAST_TEXT,
 	AN_CAST_UUID, AN_CAST_DATE, AN_CAST_TIMESTAMP, AN_CAST_TIMESTAMPTZ,
+	AN_CAST_BOOL, AN_CAST_NUMERIC, AN_CAST_VARCHAR, AN_CAST_BPCHAR,
 	AN_CAST_OTHER
 };
 struct an_value {

@@ -108,6 +108,8 @@ parse_cast(const PgQuery__TypeName *t)
 		{ "uuid", AN_CAST_UUID }, { "date", AN_CAST_DATE },
 		{ "timestamp", AN_CAST_TIMESTAMP },
 		{ "timestamptz", AN_CAST_TIMESTAMPTZ },
+		{ "bool", AN_CAST_BOOL }, { "numeric", AN_CAST_NUMERIC },
+		{ "varchar", AN_CAST_VARCHAR }, { "bpchar", AN_CAST_BPCHAR },
 	};
 	const char *name;
 	size_t i;
@@ -218,6 +220,10 @@ values_plain(const struct parse *p, const parse_node *n, struct an_value *v)
 		return true;
 	}
 	switch ((int)n->a_const->val_case) {
+	case PG_QUERY__A__CONST__VAL_BOOLVAL:
+		v->kind = n->a_const->boolval->boolval ? AN_VAL_TRUE :
+		    AN_VAL_FALSE;
+		return true;
 	case PG_QUERY__A__CONST__VAL_IVAL:
 	case PG_QUERY__A__CONST__VAL_FVAL:
 	case PG_QUERY__A__CONST__VAL_SVAL:

@@ -32,8 +32,8 @@ BLOCK_OPTION(DATABASE, max_db_client_connections, INT, MAY, "", "0..1000000", "C
 
 BLOCK(TABLE, "table", ROOT, "A logical table, titled with the name applications use (schema.table, or table for any schema). A title may occur again as long as no database is named by two of its blocks.")
 BLOCK_OPTION(TABLE, databases, LIST, MAY, "", "", "Databases it is routed in; default: all.")
-BLOCK_OPTION(TABLE, key_column, STR, MAY, "", "", "Column that names the tenant. Needed by sharded variants.")
-BLOCK_OPTION(TABLE, key_type, WORD, MAY, "", "uuid|int4|int8|text", "Type of that column; needed when there is one.")
+BLOCK_OPTION(TABLE, key_column, LIST, MAY, "", "", "Column that names the tenant, or the columns of the partition key in its order. Needed by sharded variants.")
+BLOCK_OPTION(TABLE, key_type, LIST, MAY, "", "uuid|int4|int8|text|int2|varchar|bpchar|bool|date|timestamptz|numeric", "Types of these columns; needed when there are any.")
 BLOCK_OPTION(TABLE, time_column, STR, MAY, "", "", "Column the months are taken from. Needed when a variant has spans.")
 BLOCK_OPTION(TABLE, use, STR, MAY, "", "", "Variant that serves the table; default: the first.")
 

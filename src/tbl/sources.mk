@@ -13,6 +13,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/function_effects.h \
 	src/tbl/functions.h \
 	src/tbl/harmless_settings.h \
+	src/tbl/key_types.h \
 	src/tbl/metric_families.h \
 	src/tbl/operators.h \
 	src/tbl/output_settings.h \

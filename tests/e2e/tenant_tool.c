@@ -4,10 +4,11 @@
  * with a real server (test_tenant_hash.py).
  *
  * usage: tenant_tool MODULUS...
- * Reads lines "type<TAB>format<TAB>value" from standard input; type is uuid,
- * int4, int8 or text, format is text or binary (the value then in hexadecimal).
- * Prints the remainders for the moduli, tabs between, or "-" where the value
- * is not proven to convert.  Status 2 for input it does not understand.
+ * Reads lines "types<TAB>format<TAB>value<TAB>..." from standard input: types
+ * are those of tbl/key_types.h, one for each column of the key, with commas
+ * between; format is text or binary (values are then in hexadecimal).  Prints
+ * the remainders for the moduli, tabs between, or "-" where a value is not
+ * proven to convert.  Status 2 for input it does not understand.
  */
 #include "route/tenant.h"
 
@@ -17,17 +18,14 @@
 #define TOOL_LINE_MAX 65536
 
 static enum conf_key_type
-tool_type(const char *s)
+tool_type(const char *s, size_t n)
 {
-	if (strcmp(s, "uuid") == 0)
-		return KEY_TYPE_UUID;
-	if (strcmp(s, "int4") == 0)
-		return KEY_TYPE_INT4;
-	if (strcmp(s, "int8") == 0)
-		return KEY_TYPE_INT8;
-	if (strcmp(s, "text") == 0)
-		return KEY_TYPE_TEXT;
-	return KEY_TYPE_NONE;
+	int t = 0;
+
+	while (t < KEY_TYPE_COUNT && !slice_eq_str(slice_make(s, n),
+	    conf_key_type_name((enum conf_key_type)t)))
+		t++;
+	return (enum conf_key_type)t;
 }
 
 /* Hexadecimal to bytes, in place; -1: it is none. */
@@ -52,32 +50,56 @@ tool_unhex(char *s)
 	return (long)(n / 2);
 }
 
+/* The word up to the next byte end, which is stepped over. */
+static char *
+tool_word(char **at, char end)
+{
+	char *word = *at, *stop = strchr(word, end);
+
+	*at = stop != NULL ? stop + 1 : word + strlen(word);
+	if (stop != NULL)
+		*stop = '\0';
+	return word;
+}
+
+/* 0, -1: not understood, 1: not proven. */
+static int
+tool_row(char *line, uint64_t *row)
+{
+	char *types = tool_word(&line, '\t');
+	bool binary = strcmp(tool_word(&line, '\t'), "binary") == 0;
+	int status = 0;
+
+	*row = 0;
+	while (*types != '\0') {
+		char *name = tool_word(&types, ','), *value;
+		enum conf_key_type type = tool_type(name, strlen(name));
+		uint64_t hash;
+		long n;
+
+		value = tool_word(&line, '\t');
+		n = binary ? tool_unhex(value) : (long)strlen(value);
+		if (type == KEY_TYPE_COUNT || n < 0)
+			return -1;
+		if (tenant_hash_value(type, slice_make(value, (size_t)n),
+			binary, 0, &hash))
+			*row = tenant_combine(*row, hash);
+		else
+			status = 1;
+	}
+	return status;
+}
+
 static int
 tool_line(char *line, int n_moduli, char **moduli)
 {
-	char *format = strchr(line, '\t');
-	char *value = format != NULL ? strchr(format + 1, '\t') : NULL;
-	enum conf_key_type type;
-	bool binary;
 	uint64_t hash;
-	long n;
+	int status = tool_row(line, &hash);
 
-	if (value == NULL)
-		return -1;
-	*format++ = '\0';
-	*value++ = '\0';
-	type = tool_type(line);
-	binary = strcmp(format, "binary") == 0;
-	if (type == KEY_TYPE_NONE || (!binary && strcmp(format, "text") != 0))
-		return -1;
-	n = binary ? tool_unhex(value) : (long)strlen(value);
-	if (n < 0)
-		return -1;
-	if (!tenant_hash_value(type, slice_make(value, (size_t)n), binary, 0,
-		&hash)) {
+	if (status > 0)
 		puts("-");
-		return 0;
-	}
+	if (status != 0)
+		return status < 0 ? -1 : 0;
 	for (int i = 0; i < n_moduli; i++)
 		printf("%s%u", i > 0 ? "\t" : "",
 		    tenant_remainder(hash, (unsigned)atoi(moduli[i])));

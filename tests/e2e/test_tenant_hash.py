@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: PostgreSQL
 """The shard chosen is the partition that PostgreSQL itself would choose.
 
-Random values of every key type, in the text and in the binary form of a
-parameter, go through tenant_tool (src/route/tenant.c) and are compared with
-satisfies_hash_partition() on a real server.  PGSLUICE_TENANT_VALUES sets how
-many values a type, 100,000 by default.
+Random values of every key type and of keys of several columns, in the text and
+in the binary form of a parameter, go through tenant_tool (src/route/tenant.c)
+and are compared with satisfies_hash_partition() on a real server.
+PGSLUICE_TENANT_VALUES sets how many values a key, 100,000 by default.
 """
 
+import datetime
 import os
 import random
 import struct
@@ -19,7 +20,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 VALUES = int(os.environ.get("PGSLUICE_TENANT_VALUES", "100000"))
 MODULI = (2, 7, 16)
-EDGES = {4: [0, 1, -1, 2**31 - 1, -2**31],
+EDGES = {2: [0, 1, -1, 2**15 - 1, -2**15],
+         4: [0, 1, -1, 2**31 - 1, -2**31],
          8: [0, 1, -1, 2**31 - 1, -2**31, 2**31, -2**31 - 1, 2**32,
              -2**32, 2**63 - 1, -2**63]}
 # Ranges of characters of one to four bytes; no surrogates, no control bytes.
@@ -75,25 +77,115 @@ def make_text(rng):
         value = "".join(chr(rng.randint(low, high))
                         for _ in range(rng.randint(0, size)))
         if rng.randrange(4) == 0:
-            value += " é日😀\t\\'\" "
+            value += " é日😀\\'\" "
     return value, value.encode()
 
 
+def make_bpchar(rng):
+    value = make_text(rng)[0][:200]
+    if rng.randrange(2) == 0:
+        value += " " * rng.randint(1, 20)
+    return value, value.encode()
+
+
+def make_bool(rng):
+    value = rng.randrange(2)
+    words = (["f", "false", "n", "no", "off", "0"],
+             ["t", "true", "y", "yes", "on", "1"])
+    return rng.choice(words[value]), bytes([value])
+
+
+EPOCH = datetime.date(2000, 1, 1)
+
+
+def make_date(rng):
+    value = datetime.date(rng.choice([1, 1970, 2000, rng.randint(1, 9999)]),
+                          rng.randint(1, 12), rng.randint(1, 28))
+    return value.isoformat(), struct.pack(">i", (value - EPOCH).days)
+
+
+def make_timestamptz(rng):
+    day = datetime.date(rng.randint(1000, 9990), rng.randint(1, 12),
+                        rng.randint(1, 28))
+    second = rng.randrange(86400)
+    micro = rng.choice([0, 500000, rng.randrange(1000000)])
+    offset = rng.choice([0, rng.randrange(-12 * 60, 14 * 60)])
+    clock = "%02d:%02d:%02d" % (second // 3600, second // 60 % 60, second % 60)
+    if micro:
+        clock += (".%06d" % micro).rstrip("0")
+    zone = "%s%02d:%02d" % ("-" if offset < 0 else "+", abs(offset) // 60,
+                            abs(offset) % 60)
+    if offset == 0:
+        zone = rng.choice(["Z", "+00", "+00:00", " UTC"])
+    us = ((day - EPOCH).days * 86400 + second - offset * 60) * 10**6 + micro
+    return (f"{day}{rng.choice('T ')}{clock}{zone}", struct.pack(">q", us))
+
+
+def make_numeric(rng):
+    whole = str(rng.randrange(10 ** rng.randint(1, 40)))
+    if rng.randrange(8) == 0:
+        whole = "0" * rng.randint(1, 9) + whole
+    if rng.randrange(5) == 0:
+        whole += "0" * rng.randint(1, 30)
+    form = rng.choice(["", "", "-", "+"]) + whole
+    if rng.randrange(2) == 0:
+        form += "." + "0" * rng.choice([0, 0, 3, 7]) + str(
+            rng.randrange(10 ** rng.randint(1, 30))) + "0" * rng.randint(0, 9)
+    return form, numeric_bytes(form)
+
+
+def numeric_bytes(form):
+    """What numeric_send() makes of it."""
+    sign = 0x4000 if form[0] == "-" else 0
+    whole, _, fraction = form.lstrip("+-").partition(".")
+    scale = len(fraction)
+    whole = whole.zfill(-(-len(whole) // 4) * 4)
+    fraction = fraction.ljust(-(-scale // 4) * 4, "0")
+    groups = [int(part[i:i + 4]) for part in (whole, fraction)
+              for i in range(0, len(part), 4)]
+    weight = len(whole) // 4 - 1
+    while groups and groups[0] == 0:
+        groups.pop(0)
+        weight -= 1
+    while groups and groups[-1] == 0:
+        groups.pop()
+    if not groups:
+        weight = sign = 0
+    return struct.pack(">HhHH%dH" % len(groups), len(groups), weight, sign,
+                       scale, *groups)
+
+
 MAKERS = {"uuid": make_uuid,
+          "int2": lambda rng: make_int(rng, 2),
           "int4": lambda rng: make_int(rng, 4),
           "int8": lambda rng: make_int(rng, 8),
-          "text": make_text}
+          "text": make_text,
+          "varchar": make_text,
+          "bpchar": make_bpchar,
+          "bool": make_bool,
+          "date": make_date,
+          "timestamptz": make_timestamptz,
+          "numeric": make_numeric}
+KEYS = [*MAKERS, "int4,text", "uuid,date,numeric", "text,int8,bool,bpchar",
+        "timestamptz,int2"]
+
+
+def make_row(rng, name):
+    """((text form, ...), (binary form, ...)) of one row of the key."""
+    return tuple(zip(*(MAKERS[column](rng) for column in name.split(","))))
 
 
 def ours(name, values):
     """[(remainder per modulus of the text form, of the binary form), ...]"""
     lines = []
     for text, binary in values:
-        lines += [f"{name}\ttext\t{text}\n",
-                  f"{name}\tbinary\t{binary.hex()}\n"]
+        # Tabs separate; no value has one.
+        lines += ["\t".join([name, "text", *text]) + "\n",
+                  "\t".join([name, "binary", *(b.hex() for b in binary)])
+                  + "\n"]
     r = subprocess.run([tool(), *map(str, MODULI)], timeout=300, check=True,
                        input="".join(lines).encode(), stdout=subprocess.PIPE)
-    rows = [tuple(map(int, line.split("\t")))
+    rows = [tuple(map(int, line.split("\t"))) if line != "-" else None
             for line in r.stdout.decode().splitlines()]
     assert len(rows) == 2 * len(values)
     return list(zip(rows[::2], rows[1::2]))
@@ -101,26 +193,31 @@ def ours(name, values):
 
 def theirs(conn, name, values):
     """Remainders by the server, which converts the text form itself."""
-    conn.execute(f"CREATE TABLE hash_{name} (k {name}) PARTITION BY HASH (k)")
-    conn.execute(f"CREATE TABLE values_{name} (i int, v text)")
-    with conn.cursor().copy(f"COPY values_{name} FROM STDIN") as copy:
+    types = ["char(250)" if t == "bpchar" else t for t in name.split(",")]
+    keys = [f"k{i}" for i in range(len(types))]
+    columns = ", ".join(f"{k} {t}" for k, t in zip(keys, types))
+    texts = ", ".join(f"{k} text" for k in keys)
+    conn.execute(f"CREATE TABLE hashed ({columns}) "
+                 f"PARTITION BY HASH ({', '.join(keys)})")
+    conn.execute(f"CREATE TABLE given (i int, {texts})")
+    with conn.cursor().copy("COPY given FROM STDIN") as copy:
         for i, (text, _) in enumerate(values):
-            copy.write_row((i, text))
+            copy.write_row((i, *text))
+    casts = ", ".join(f"{k}::{t} AS {k}" for k, t in zip(keys, types))
     columns = ", ".join(
         f"(SELECT r FROM generate_series(0, {m - 1}) r WHERE "
-        f"satisfies_hash_partition('hash_{name}'::regclass, {m}, r, k))"
-        for m in MODULI)
-    rows = conn.execute(
-        f"SELECT {columns} FROM (SELECT i, v::{name} AS k FROM "
-        f"values_{name} OFFSET 0) s ORDER BY i").fetchall()
-    conn.execute(f"DROP TABLE hash_{name}, values_{name}")
+        f"satisfies_hash_partition('hashed'::regclass, {m}, r, "
+        f"{', '.join(keys)}))" for m in MODULI)
+    rows = conn.execute(f"SELECT {columns} FROM (SELECT i, {casts} FROM given "
+                        "OFFSET 0) s ORDER BY i").fetchall()
+    conn.execute("DROP TABLE hashed, given")
     return rows
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", KEYS)
 def test_remainders_are_the_servers(pg, name):
     rng = random.Random(f"tenant {name}")
-    values = [MAKERS[name](rng) for _ in range(VALUES)]
+    values = [make_row(rng, name) for _ in range(VALUES)]
     with pg.connect() as conn:
         expected = theirs(conn, name, values)
     assert len(expected) == VALUES
@@ -130,7 +227,8 @@ def test_remainders_are_the_servers(pg, name):
     assert not differ, f"{len(differ)} of {VALUES}, first: {differ[0]}"
     # Every remainder occurs: the comparison was not one of a constant.
     for i, m in enumerate(MODULI):
-        assert {e[i] for e in expected} == set(range(m))
+        if name != "bool":
+            assert {e[i] for e in expected} == set(range(m))
 
 
 @pytest.mark.parametrize("name, text", [
@@ -139,11 +237,14 @@ def test_remainders_are_the_servers(pg, name):
     ("uuid", "0-0000000-0000-0000-0000-000000000000"),
     ("int4", "2147483648"), ("int4", "-2147483649"), ("int4", "1.0"),
     ("int8", "9223372036854775808"), ("int8", "-9223372036854775809"),
-    ("int8", "1e3"), ("int8", ""), ("int8", "-"),
+    ("int8", "1e3"), ("int8", ""), ("int8", "-"), ("int2", "32768"),
+    ("bool", "2"), ("bool", ""), ("date", "2026-02-30"), ("date", "2026-1"),
+    ("timestamptz", "2026-01-01 25:00Z"), ("timestamptz", "2026-13-01Z"),
+    ("numeric", ""), ("numeric", "."), ("numeric", "1.2.3"), ("numeric", "x"),
 ])
 def test_what_the_server_refuses_is_not_proven(pg, name, text):
     with pg.connect() as conn:
-        with pytest.raises(Exception, match="invalid input|out of range"):
+        with pytest.raises(Exception, match="invalid input|out of range|syntax"):
             conn.execute(f"SELECT %s::text::{name}", (text,))
     r = subprocess.run([tool(), "2"], input=f"{name}\ttext\t{text}\n",
                        text=True, capture_output=True, timeout=60, check=True)

@@ -49,7 +49,7 @@ fuzz_check(const struct conf *c)
 		CHECK(v->backend != NULL && v->n_relations > 0);
 		CHECK(v->kind != VARIANT_SHARDED ||
 		    (v->n_shards == v->modulus && v->n_relations > 1 &&
-		     c->tables[i].key_type != KEY_TYPE_NONE));
+		     c->tables[i].n_keys > 0));
 		for (k = 1; k < v->n_spans; k++)
 			CHECK(v->spans[k - 1].until == v->spans[k].from);
 	}

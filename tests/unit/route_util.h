@@ -30,6 +30,7 @@ struct util_conf {
 	struct conf_backend b[B_COUNT];
 	struct conf_database db;
 	struct conf_table events, users, logs;
+	struct conf_key key;
 	struct conf_variant ev[V_COUNT], uv, lv;
 	struct conf_month_span spans[2];
 	struct conf_shard shards[2];
@@ -109,8 +110,9 @@ util_conf_init(struct util_conf *u, enum util_variant use)
 	u->events = util_conf_table((char *)"app.events", (char *)"events",
 	    u->ev, V_COUNT);
 	u->events.use = &u->ev[use];
-	u->events.key_column = (char *)"tenant_id";
-	u->events.key_type = KEY_TYPE_UUID;
+	u->key = (struct conf_key){ (char *)"tenant_id", KEY_TYPE_UUID };
+	u->events.keys = &u->key;
+	u->events.n_keys = 1;
 	u->events.time_column = (char *)"occurred_at";
 	u->users = util_conf_table((char *)"app.users", (char *)"users",
 	    &u->uv, 1);

@@ -39,7 +39,7 @@ sql_put_value(FILE *f, struct slice sql, const struct lexer *lx,
 {
 	static const char *const casts[] = { "", "::int2", "::int4", "::int8",
 	    "::text", "::uuid", "::date", "::timestamp", "::timestamptz",
-	    "::other" };
+	    "::bool", "::numeric", "::varchar", "::bpchar", "::other" };
 
 	fprintf(f, "%s", v->negative ? "-" : "");
 	switch (v->kind) {
@@ -52,6 +52,10 @@ sql_put_value(FILE *f, struct slice sql, const struct lexer *lx,
 		break;
 	case AN_VAL_NULL:
 		fprintf(f, "NULL");
+		break;
+	case AN_VAL_TRUE:
+	case AN_VAL_FALSE:
+		fprintf(f, "%s", v->kind == AN_VAL_TRUE ? "true" : "false");
 		break;
 	case AN_VAL_NOW:
 		fprintf(f, "NOW");

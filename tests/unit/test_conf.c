@@ -213,8 +213,9 @@ test_resolution(void **state)
 	assert_null(c->tables[2].schema);
 	assert_string_equal(c->tables[2].rel, "users");
 	assert_int_equal(c->tables[2].n_databases, 2);
-	assert_int_equal(t->key_type, KEY_TYPE_UUID);
-	assert_int_equal(c->tables[1].key_type, KEY_TYPE_NONE);
+	assert_int_equal(t->n_keys, 1);
+	assert_int_equal(t->keys[0].type, KEY_TYPE_UUID);
+	assert_int_equal(c->tables[1].n_keys, 0);
 	assert_ptr_equal(t->use, &t->variants[2]);
 	assert_ptr_equal(c->tables[1].use, &c->tables[1].variants[0]);
 	v = &t->variants[1];
@@ -570,7 +571,7 @@ test_tables(void **state)
 	    "}\n"
 	    "table \"t\" { variant \"v\" { kind = plain backend = a "
 	    "relation = r } }\n"
-	    "table \"u\" { key_type = int4\n"
+	    "table \"u\" { key_type = {\"int4\", \"int\"}\n"
 	    "	variant \"v\" { kind = sharded backend = a relation = r }\n"
 	    "	variant \"w\" { kind = sharded backend = a relation = r\n"
 	    "		shard_relation = x\n"
@@ -580,8 +581,8 @@ test_tables(void **state)
 	    "f:3: table \"a.b.c\" has no variant, expected at least one\n"
 	    "f:5: databases: unknown database 'nope', expected one of d\n"
 	    "f:5: databases: 'd' is named twice, expected once\n"
-	    "f:6: key_column: without key_type, expected one of uuid, int4, "
-	    "int8, text\n"
+	    "f:6: key_column: without key_type, expected the type of each "
+	    "column\n"
 	    "f:7: use: unknown variant 'w', expected the title of a variant "
 	    "of this table\n"
 	    "f:8: kind: 'round' is not known, expected one of plain, monthly, "
@@ -606,6 +607,36 @@ test_tables(void **state)
 	    "one\n"
 	    "f:18: shards: backend 'a' is named twice, expected once\n"
 	    "f:18: shards: unknown backend 'b', expected one of a\n");
+}
+
+static void
+test_keys(void **state)
+{
+	static const char table[] = REST "table \"t\" {\n"
+	    "key_column = {\"a\", \"b\"} key_type = {%s}\n"
+	    "variant \"v\" { kind = plain backend = a relation = r } }\n";
+	struct conf_diag d;
+	struct conf *c;
+	char text[2048];
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), table, "\"bpchar\"");
+	refuse(text, "f:4: key_type: 1 types for 2 columns, expected one for "
+	    "each\n");
+	(void)snprintf(text, sizeof(text), table, "\"int4\", \"money\"");
+	refuse(text, "f:4: key_type: 'money' is not known, expected one of "
+	    "uuid, int4, int8, text, int2, varchar, bpchar, bool, date, "
+	    "timestamptz, numeric\n");
+	(void)snprintf(text, sizeof(text), table, "\"int2\", \"numeric\"");
+	c = conf_load_buffer("f", text, strlen(text), &d);
+	assert_non_null(c);
+	assert_int_equal(c->tables[0].n_keys, 2);
+	assert_string_equal(c->tables[0].keys[0].column, "a");
+	assert_int_equal(c->tables[0].keys[0].type, KEY_TYPE_INT2);
+	assert_string_equal(c->tables[0].keys[1].column, "b");
+	assert_int_equal(conf_key_type_oid(c->tables[0].keys[1].type), 1700);
+	conf_unref(&c);
+	conf_diag_fini(&d);
 }
 
 /* One monthly variant on line 4 with these spans. */
@@ -1048,6 +1079,7 @@ main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_backends),
 		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_rules_refused),
 		cmocka_unit_test(test_files),

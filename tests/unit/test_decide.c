@@ -120,7 +120,7 @@ integer_keys_are_converted(void **state)
 {
 	(void)state;
 	util_conf_init(&conf, V_SHARDED);
-	conf.events.key_type = KEY_TYPE_INT4;
+	conf.key.type = KEY_TYPE_INT4;
 	/* By the server: 0, 1 and -2147483648 on 0, -1 and 2147483647 on 1. */
 	(void)key_is("0");
 	free_sql(0);
@@ -151,7 +151,7 @@ text_keys_take_text_only(void **state)
 {
 	(void)state;
 	util_conf_init(&conf, V_SHARDED);
-	conf.events.key_type = KEY_TYPE_TEXT;
+	conf.key.type = KEY_TYPE_TEXT;
 	(void)key_is("'acme'");
 	free_sql(1);
 	(void)key_is("''");
@@ -224,7 +224,7 @@ sets_of_shards_are_told(void **state)
 
 	(void)state;
 	util_conf_init(&conf, V_SHARDED);
-	conf.events.key_type = KEY_TYPE_INT4;
+	conf.key.type = KEY_TYPE_INT4;
 	for (unsigned i = 0; i < ARRAY_SIZE(eight); i++) {
 		by_remainder[i] = i;
 		eight[i] = conf.shards[i % 2];
@@ -268,6 +268,44 @@ sets_of_shards_are_told(void **state)
 	d = util_decide(&conf, &st);
 	assert_int_equal(route_shards_count(&d.shards), 8);
 	util_stmt_fini(&st);
+}
+
+static void
+keys_of_several_columns_need_them_all(void **state)
+{
+	struct conf_key keys[2] = { { (char *)"a", KEY_TYPE_INT4 },
+		{ (char *)"b", KEY_TYPE_TEXT } };
+	enum conf_key_type text = KEY_TYPE_VARCHAR;
+	struct an_pred *a, *b;
+
+	/* By the server: (1, x) and (4, x) on 0, (1, z) on 1. */
+	(void)state;
+	util_conf_init(&conf, V_SHARDED);
+	conf.events.keys = keys;
+	conf.events.n_keys = 2;
+	for (int n = 0; n < 8; n++) {
+		start(STMT_SELECT, "SELECT 1 FROM app.events WHERE a IN (1, 4) "
+		    "AND b IN ('x', 'z', 'x ')");
+		a = util_pred(&st, "a", n == 4 ? AN_ROWS : AN_IN);
+		util_value(a, util_cut(&st, "1"));
+		if (n == 1 || n >= 4)
+			util_value(a, util_cut(&st, "4"));
+		b = util_pred(&st, n == 3 ? "c" : "b", n >= 4 ? AN_ROWS :
+		    AN_IN);
+		util_value(b, util_cut(&st, "'x'"));
+		if (n == 2)
+			util_value(b, util_cut(&st, "'z'"));
+		if (n == 4)
+			util_value(b, util_cut(&st, "'x'"));
+		if (n >= 6)
+			a->op = AN_ROWS;
+		if (n == 6) /* would be cut to its length */
+			util_value(b, util_cut(&st, "'x '"));
+		if (n == 7)
+			util_value(b, util_cut(&st, "'x'"));
+		keys[1].type = n >= 6 ? text : KEY_TYPE_TEXT;
+		on_shard(n == 0 || n == 1 || n == 4 || n == 7 ? 0 : -1);
+	}
 }
 
 static void
@@ -375,7 +413,7 @@ the_type_of_a_parameter_must_be_sure(void **state)
 
 	(void)state;
 	util_conf_init(&conf, V_SHARDED);
-	conf.events.key_type = KEY_TYPE_INT8;
+	conf.key.type = KEY_TYPE_INT8;
 	bound(once, one8, 1, 0, AN_CAST_NONE, 0);
 	bound(once, one4, 1, 0, AN_CAST_NONE, -1);
 	bound(once, one4, 1, 0, AN_CAST_INT4, 0);
@@ -389,7 +427,7 @@ the_type_of_a_parameter_must_be_sure(void **state)
 	bound(twice, one, 0, 0, AN_CAST_NONE, -1);
 	bound(twice, one, 0, 705, AN_CAST_NONE, -1);
 	bound(twice, one8, 1, OID_INT8, AN_CAST_NONE, 0);
-	conf.events.key_type = KEY_TYPE_TEXT;
+	conf.key.type = KEY_TYPE_TEXT;
 	bound(once, SLICE_LIT("acme"), 1, OID_TEXT, AN_CAST_NONE, 1);
 	bound(once, SLICE_LIT("acme"), 0, 1042, AN_CAST_NONE, -1);
 	bound(twice, SLICE_LIT("acme"), 0, 0, AN_CAST_NONE, -1);
@@ -706,6 +744,7 @@ main(void)
 		cmocka_unit_test(text_keys_take_text_only),
 		cmocka_unit_test(lists_must_agree),
 		cmocka_unit_test(sets_of_shards_are_told),
+		cmocka_unit_test(keys_of_several_columns_need_them_all),
 		cmocka_unit_test(sets_have_members),
 		cmocka_unit_test(only_goes_to_the_coordinator),
 		cmocka_unit_test(a_bound_key_picks_its_shard),

@@ -422,7 +422,7 @@ static const struct {
 	    " $2::uuid; 0.x = 'abc'::uuid" },
 	{ "SELECT * FROM t WHERE a IS NULL AND b <> 5 AND c LIKE 'x%'"
 	    " AND d = true AND e = f AND g = ANY($1)",
-	    "select PARAMS; params 1; ra:t@t" },
+	    "select PARAMS; params 1; ra:t@t; 0.d = true" },
 	{ "SELECT current_user, current_timestamp",
 	    "select STABLE" },
 	{ "VALUES (1), (2)",

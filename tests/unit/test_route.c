@@ -254,7 +254,7 @@ long_lists_are_cheap(void **state)
 
 	(void)state;
 	util_conf_init(&conf, V_SHARDED);
-	conf.events.key_type = KEY_TYPE_INT8;
+	conf.key.type = KEY_TYPE_INT8;
 	for (bound = 0; bound < 2; bound++) {
 		struct route_values v = { .lx = &lx };
 		struct wire_bind bind;

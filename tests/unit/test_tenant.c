@@ -25,6 +25,13 @@ hash_text(enum conf_key_type type, const char *s, uint32_t oid, uint64_t *h)
 	return tenant_hash_value(type, slice_str(s), false, oid, h);
 }
 
+/* Of a row whose only key column this is. */
+static unsigned
+remainder_of(uint64_t h, unsigned modulus)
+{
+	return tenant_remainder(tenant_combine(0, h), modulus);
+}
+
 static bool
 hash_binary(enum conf_key_type type, const char *p, size_t n, uint32_t oid,
     uint64_t *h)
@@ -35,15 +42,15 @@ hash_binary(enum conf_key_type type, const char *p, size_t n, uint32_t oid,
 static void
 partitions_are_the_servers(void **state)
 {
-	unsigned n[KEY_TYPE_TEXT + 1] = { 0 };
+	unsigned n[KEY_TYPE_COUNT] = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		uint64_t h;
 
 		assert_true(hash_text(known[i].type, known[i].value, 0, &h));
-		if (tenant_remainder(h, 2) != known[i].mod2 ||
-		    tenant_remainder(h, 7) != known[i].mod7)
+		if (remainder_of(h, 2) != known[i].mod2 ||
+		    remainder_of(h, 7) != known[i].mod7)
 			fail_msg("row %zu: %s", i, known[i].value);
 		n[known[i].type]++;
 	}
@@ -158,7 +165,6 @@ lengths_and_types_that_do_not_fit_prove_nothing(void **state)
 	/* char(n) compares without trailing blanks */
 	assert_false(hash_text(KEY_TYPE_TEXT, "a ", 1042, &h));
 	assert_false(hash_text(KEY_TYPE_TEXT, "1", 23, &h));
-	assert_false(hash_text(KEY_TYPE_NONE, "1", 0, &h));
 	/* "unknown" is no type */
 	assert_true(hash_text(KEY_TYPE_INT8, "1", 705, &h));
 	assert_true(hash_text(KEY_TYPE_UUID,
@@ -166,6 +172,68 @@ lengths_and_types_that_do_not_fit_prove_nothing(void **state)
 	assert_true(tenant_hash_value(KEY_TYPE_TEXT, slice_make(NULL, 0),
 	    true, 0, &h));
 	assert_true(h == tenant_hash_text(SLICE_LIT("")));
+}
+
+static void
+types_are_converted_to_the_columns(void **state)
+{
+	static const struct {
+		enum conf_key_type type;
+		const char *a, *b;
+		uint32_t oid; /* of b */
+		bool stored;  /* a stays as it is in any column of the type */
+	} same[] = {
+		{ KEY_TYPE_BPCHAR, "abc", "abc  ", 25, true },
+		{ KEY_TYPE_BPCHAR, "", "  ", 1042, true },
+		{ KEY_TYPE_VARCHAR, "abc ", "abc ", 25, false },
+		{ KEY_TYPE_VARCHAR, "abc", "abc", 1043, true },
+		{ KEY_TYPE_BOOL, "yes", "t", 16, true },
+		{ KEY_TYPE_NUMERIC, "-0012.500", "12.5", 1700, false },
+		{ KEY_TYPE_NUMERIC, "70000", "70000", 23, false },
+		{ KEY_TYPE_NUMERIC, "0.00", "-0", 0, false },
+		{ KEY_TYPE_NUMERIC, ".0001", "0.00010", 0, false },
+		{ KEY_TYPE_TIMESTAMPTZ, "2026-01-01 01:00+01",
+		    "2026-01-01T00:00:00Z", 1184, true },
+		{ KEY_TYPE_TIMESTAMPTZ, "2026-01-01 01:00:00.5+01",
+		    "2026-01-01T00:00:00.500Z", 0, false },
+	};
+	static const struct {
+		enum conf_key_type type;
+		const char *s;
+		uint32_t oid;
+	} wrong[] = {
+		{ KEY_TYPE_BOOL, "TRUE ", 0 }, { KEY_TYPE_BOOL, "1", 23 },
+		{ KEY_TYPE_DATE, "2026-01-01 00:00", 0 },
+		{ KEY_TYPE_DATE, "01/02/2026", 0 },
+		{ KEY_TYPE_DATE, "2026-01-01", 1114 },
+		{ KEY_TYPE_TIMESTAMPTZ, "2026-01-01 00:00", 0 },
+		{ KEY_TYPE_TIMESTAMPTZ, "2026-01-01", 0 },
+		{ KEY_TYPE_TIMESTAMPTZ, "2026-01-01 00:00Z", 1114 },
+		{ KEY_TYPE_NUMERIC, "1e3", 0 }, { KEY_TYPE_NUMERIC, "NaN", 0 },
+		{ KEY_TYPE_NUMERIC, " 1", 0 }, { KEY_TYPE_NUMERIC, "1", 701 },
+		{ KEY_TYPE_INT2, "40000", 0 }, { KEY_TYPE_INT2, "40000", 23 },
+	};
+	char digits[600];
+	uint64_t a, b;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+		assert_true(hash_text(same[i].type, same[i].a, 0, &a));
+		assert_true(hash_text(same[i].type, same[i].b, same[i].oid,
+		    &b));
+		if (a != b || tenant_stores_value(same[i].type,
+		    slice_str(same[i].a), false) != same[i].stored)
+			fail_msg("row %zu", i);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		if (hash_text(wrong[i].type, wrong[i].s, wrong[i].oid, &a))
+			fail_msg("wrong row %zu", i);
+	/* Longer ones are not read. */
+	memset(digits, '7', sizeof(digits) - 1);
+	digits[sizeof(digits) - 1] = '\0';
+	assert_false(hash_text(KEY_TYPE_NUMERIC, digits, 0, &a));
+	digits[500] = '\0';
+	assert_true(hash_text(KEY_TYPE_NUMERIC, digits, 0, &a));
 }
 
 int
@@ -176,6 +244,7 @@ main(void)
 		cmocka_unit_test(binary_and_text_agree),
 		cmocka_unit_test(uuid_forms_of_the_server_are_read),
 		cmocka_unit_test(integers_keep_to_their_type),
+		cmocka_unit_test(types_are_converted_to_the_columns),
 		cmocka_unit_test(
 		    lengths_and_types_that_do_not_fit_prove_nothing),
 	};
