@@ -356,20 +356,44 @@ plan_single(struct route_plan *p, const struct analysis *a)
 		break;
 	case VARIANT_SHARDED:
 		p->why = "the coordinator, which sees all shards";
-		if (plan_assigns_key(t, a)) {
-			p->why = "the coordinator: the key column is assigned, "
-				 "rows may move";
-			break;
-		}
 		p->may_shard = confinable;
 		break;
 	}
+}
+
+/* A sharded table whose rows would get another key: PostgreSQL moves no row
+ * from one foreign partition to another, it leaves it where nobody looks. */
+static const struct conf_table *
+plan_moves_rows(const struct analysis *a, const struct plan_tables *pt)
+{
+	for (size_t i = 0; i < a->n_tables; i++) {
+		const struct conf_table *t = pt->routed[i];
+
+		if (t != NULL && a->tables[i].written &&
+		    t->use->kind == VARIANT_SHARDED && plan_assigns_key(t, a))
+			return t;
+	}
+	return NULL;
+}
+
+static void
+plan_moves_error(struct route_plan *p, const struct conf_table *t)
+{
+	struct buf m;
+
+	buf_init(&m, PLAN_NAMES_MAX);
+	plan_put(&m, "the key of sharded table ");
+	plan_put(&m, t->name);
+	plan_put(&m, " cannot be assigned: rows do not move between shards");
+	plan_error(p, "0A000", plan_take(&m),
+	    x_strdup("DELETE the row and INSERT it with its new key."));
 }
 
 static void
 plan_choose(struct route_plan *p, const struct analysis *a,
     const struct plan_tables *pt)
 {
+	const struct conf_table *moves = plan_moves_rows(a, pt);
 	bool placed = true;
 	bool common = pt->unrouted == NULL || p->backend == p->home;
 
@@ -385,6 +409,8 @@ plan_choose(struct route_plan *p, const struct analysis *a,
 		(p->table->n_variants > 1 ||
 		    p->variant->kind == VARIANT_SHARDED)))
 		plan_ddl_error(p);
+	else if (moves != NULL)
+		plan_moves_error(p, moves);
 	else if (!common)
 		plan_no_common_backend(p, a, pt);
 	else if (pt->several || pt->unrouted != NULL)

@@ -104,8 +104,10 @@ static const struct row rows[] = {
 		      "tenant_id = " K0 },
 	{ V_SHARDED, "UPDATE app.events SET tenant_id = " K0
 		     " WHERE tenant_id = " K0,
-	    B_COORDINATOR, "UPDATE app.events_sharded AS events SET "
-			   "tenant_id = " K0 " WHERE tenant_id = " K0 },
+	    B_PLAIN, NULL },
+	{ V_SHARDED, "INSERT INTO app.events (id, tenant_id) VALUES (1, " K1
+		     ") ON CONFLICT (id) DO UPDATE SET tenant_id = " K0,
+	    B_PLAIN, NULL },
 	{ V_SHARDED, "DELETE FROM app.events WHERE events.tenant_id = " K1,
 	    B_SHARD1, "DELETE FROM app.events_shard AS events WHERE "
 		      "events.tenant_id = " K1 },
