@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Plays generated statements on all sides, and counts what became of them.
+
+Statements come in episodes.  Each begins with the same rows and its own
+numbers, so that any of them can be played again alone.
+"""
+
+import os
+import re
+from collections import Counter
+
+from . import faults, queries, schema, writes
+from .dice import Dice, shrink
+from .sides import Side, Statement, compare, rawpg
+from .values import Draft
+
+SIDES = ["sharded", "monthly"]
+# Where the server behind a side is asked directly, by the same names.
+BEHIND = {"sharded": "straight", "monthly": "monthly"}
+# What pgsluice's own backend of a side is called.
+HOME = {"sharded": "coordinator", "monthly": "monthly"}
+EPISODE = 50
+ZONES = ["UTC", "UTC", "America/New_York", "Asia/Kolkata"]
+FILES = {"plain": ["plain"], "sharded": [f"shard{n}"
+                                        for n in range(schema.SHARDS)],
+         "monthly": ["monthly"]}
+
+
+def create(pg):
+    schemas = schema.schemas(pg.port)
+    for name in sorted(schemas, key=lambda n: not n.startswith(
+            ("plain", "shard", "archive"))):
+        pg.psql(f"CREATE DATABASE {name} OWNER app")
+        pg.psql(schemas[name], name)
+
+
+class Exceptions:
+    """Lines of exceptions.txt: who answers so (server or pgsluice), side,
+    state expected, state got, pattern of the statement, reason."""
+
+    def __init__(self):
+        path = os.path.join(os.path.dirname(__file__), "exceptions.txt")
+        self.lines = []
+        with open(path, encoding="utf-8") as f:
+            for line in f:
+                if line.strip() and not line.startswith("#"):
+                    self.lines.append(line.rstrip("\n").split("\t"))
+
+    def find(self, side, expected, got, statement):
+        for who, name, first, second, pattern, reason in self.lines:
+            if name == side and re.fullmatch(first, expected.state) and \
+                    re.fullmatch(second, got.state) and \
+                    re.search(pattern, statement.sql, re.S):
+                return who, reason
+        return None, None
+
+
+def draft(dice, number):
+    """A statement from these dice."""
+    kind = dice.weighted([(72, queries), (20, writes), (8, faults)])
+    mode = dice.weighted([(30, "simple"), (35, "whole"), (20, "described"),
+                          (15, "named")])
+    d = Draft(dice, mode != "simple")
+    query = kind.generate(d)
+    # Parameters of what was left out are not sent.
+    used = max(map(int, re.findall(r"\$(\d+)", query.sql)), default=0)
+    return Statement(number, query, d.params[:used], mode,
+                     mode != "simple" and dice.chance(40))
+
+
+class Game:
+    def __init__(self, pg, port, sides, seed, stop=20, verbose=False):
+        self.pg = pg
+        self.seed = seed
+        self.stop = stop
+        self.verbose = verbose
+        self.names = sides
+        self.plain = Side("plain", pg.port, "plain")
+        self.sides = [Side(name, port, name) for name in sides]
+        self.exceptions = Exceptions()
+        self.found = []
+        self.routes = {name: Counter() for name in sides}
+        self.states = Counter()
+        self.excepted = Counter()
+        self.statements = self.checks = 0
+        self.servers = {}
+        for database in ("plain", "coordinator", "straight", "monthly"):
+            self.sql(database, schema.fill("app.kind", "kind"))
+        self.reset()
+
+    # -- rows -----------------------------------------------------------
+
+    def sql(self, database, sql):
+        """Rows as the owner of the tables sees them, or an error."""
+        if database not in self.servers:
+            self.servers[database] = Side(database, self.pg.port, database)
+        answer = self.servers[database].ask([rawpg.query(sql)])
+        if answer.error:
+            raise RuntimeError(f"{database}: {answer.show()}: {sql[:200]}")
+        return [tuple(v and v.decode() for v in r) for r in answer.rows]
+
+    def reset(self):
+        """Every table as it was in the beginning."""
+        names = {"plain": "app.{}", "coordinator": "app.{}_sharded",
+                 "monthly": "app.{}"}
+        for database, name in names.items():
+            self.sql(database, "".join(schema.fill(name.format(t), t)
+                                       for t in schema.KEY))
+
+    def held(self, database, name):
+        rows = self.sql(database, f"SELECT t::text FROM {name} t")
+        return [r[0] for r in rows]
+
+    def misplaced(self):
+        """Whole tables, and whether each row is on its shard; a text each."""
+        self.checks += 1
+        out = []
+        for table in schema.KEY:
+            held = {}
+            expected = self.held("plain", f"app.{table}")
+            if "sharded" in self.names:
+                held["shards"] = []
+                for n in range(schema.SHARDS):
+                    held["shards"] += self.held(f"shard{n}",
+                                                f"app.{table}_part")
+                    out += self.foreign(table, n)
+            if "monthly" in self.names:
+                held["months"] = self.held("monthly", f"app.{table}")
+            out += [self.unlike(table, where, expected, rows)
+                    for where, rows in held.items()
+                    if sorted(rows) != sorted(expected)]
+        return out
+
+    def foreign(self, table, n):
+        """Keys on a shard that is not theirs."""
+        key = schema.KEY[table]
+        keys = self.sql(f"shard{n}", f"SELECT DISTINCT {key}::text "
+                        f"FROM app.{table}_part")
+        items = ", ".join(f"'{k}'" for k, in keys)
+        wrong = self.sql("coordinator", f"""
+            SELECT k FROM unnest(ARRAY[{items}]::text[]) k
+            WHERE NOT satisfies_hash_partition('app.{table}_sharded'::regclass,
+                {schema.SHARDS}, {n}, k::{schema.COLUMNS[table][key]})""")
+        return [f"{table}: rows of {k} on shard {n}" for k, in wrong]
+
+    @staticmethod
+    def unlike(table, where, expected, rows):
+        return (f"{table}: rows of {where} are not the plain ones: missing "
+                f"{list((Counter(expected) - Counter(rows)).elements())[:2]}, "
+                f"not expected "
+                f"{list((Counter(rows) - Counter(expected)).elements())[:2]}")
+
+    # -- playing --------------------------------------------------------
+
+    def play(self, n):
+        for first in range(0, n, EPISODE):
+            self.episode(first, min(EPISODE, n - first))
+            if len(self.found) >= self.stop:
+                break
+
+    def episode(self, number, count=EPISODE):
+        """The statements from the episode's first one on."""
+        first = number - number % EPISODE
+        dice = Dice(f"{self.seed} {first}")
+        for side in [self.plain, *self.sides]:
+            side.connect(dice.pick(ZONES) if side is self.plain else
+                         self.plain.zone)
+        written, named = [], []
+        for n in range(first, first + count):
+            dice = Dice(f"{self.seed} {n}")
+            if named and dice.chance(15):
+                statement = dice.pick(named).again(n, dice)
+            else:
+                dice = Dice(f"{self.seed} {n} new")
+                statement = draft(dice, n)
+            equal, worked = self.statement(statement, dice.drawn, written)
+            if worked and statement.mode == "named":
+                named.append(statement)
+            if worked and statement.writes:
+                written.append(statement)
+            if not equal and statement.writes:
+                self.reset()
+                written.clear()
+            if len(self.found) >= self.stop:
+                break
+        for side in [self.plain, *self.sides]:
+            side.close()
+        if written:
+            self.look(first, written)
+            self.reset()
+
+    def look(self, first, written):
+        for text in self.misplaced():
+            self.found.append(f"after the episode of {first}, {len(written)} "
+                              f"writes: {text}")
+            print(f"DIFFERS {self.found[-1]}", flush=True)
+
+    def statement(self, statement, draws, written):
+        """(whether all answers are the plain one, whether that is none of
+        an error)"""
+        self.statements += 1
+        equal = True
+        if self.verbose:
+            print(f"{statement.number}: {statement.show()}", flush=True)
+        routes = {side.name: side.route(statement) for side in self.sides}
+        expected = self.plain.run(statement)
+        self.states[expected.state] += 1
+        for side in self.sides:
+            route = routes[side.name]
+            self.routes[side.name][self.place(side, route)] += 1
+            got = side.run(statement)
+            what = compare(expected, got, statement)
+            if what is None:
+                continue
+            equal = False
+            who, reason = self.exceptions.find(side.name, expected, got,
+                                               statement)
+            if who == "pgsluice" or reason and \
+                    route.get("backend") == HOME[side.name] and \
+                    self.is_the_servers_own(side, statement, got, written):
+                self.excepted[side.name, reason] += 1
+                continue
+            self.differs(side, statement, route, what, draws)
+        return equal, expected.error is None
+
+    @staticmethod
+    def place(side, route):
+        if "error" in route:
+            return "refused"
+        if "gather" in route or "parallel" in route:
+            return "several shards"
+        if route.get("backend") == HOME[side.name]:
+            return "coordinator" if side.name == "sharded" else "home"
+        return "one shard" if side.name == "sharded" else "archive"
+
+    def is_the_servers_own(self, side, statement, got, written):
+        """Does the server behind the side say the same, asked directly?"""
+        behind = Side("behind", self.pg.port, BEHIND[side.name])
+        behind.connect(self.plain.zone)
+        if statement.writes:
+            self.reset()
+            for w in written:
+                behind.run(w.alone())
+        answer = behind.run(statement.alone())
+        behind.close()
+        return compare(got, answer, statement) is None
+
+    # -- what was found -------------------------------------------------
+
+    def differs(self, side, statement, route, what, draws):
+        text = (f"{statement.number} on {side.name}\n      "
+                f"{statement.show()}\n      {what}\n      went to: "
+                f"{route.get('backend')} ({route.get('why', route)})")
+        for wrong in [] if statement.writes else self.misplaced():
+            text += f"\n      before it: {wrong}"
+        less = self.smaller(side, statement, draws)
+        if less:
+            text += f"\n    smaller:\n      {less}"
+        self.found.append(text)
+        print(f"DIFFERS {text}", flush=True)
+
+    def smaller(self, side, statement, draws):
+        """The same difference with less; of statements that change nothing."""
+        if statement.mode == "again" or statement.writes:
+            return None
+        kept = [None]
+
+        def fails(less):
+            made = draft(Dice(draws=less), statement.number).alone()
+            if made.writes:
+                return False
+            what = compare(self.plain.run(made), side.run(made), made)
+            if what:
+                kept[0] = f"{made.show()}\n      {what}"
+            return bool(what)
+        shrink(draws, fails)
+        return kept[0]
+
+    def report(self):
+        out = [f"{self.statements} statements, {self.checks} checks of whole "
+               f"tables, {len(self.found)} differences"]
+        total = max(1, self.statements)
+        for name, places in self.routes.items():
+            out.append(f"{name}: " + ", ".join(
+                f"{n} ({n * 100 // total}%) {place}"
+                for place, n in places.most_common()))
+        out.append("answers: " + ", ".join(
+            f"{n} {state}" for state, n in self.states.most_common(12)))
+        out += [f"excepted on {side}, {n} times: {reason}"
+                for (side, reason), n in self.excepted.most_common()]
+        return out

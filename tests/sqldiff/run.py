@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: PostgreSQL
+"""Generated statements over tables that are one, sharded, or in months.
+
+    tests/sqldiff/run.py [-n STATEMENTS] [--seed N] [--only NUMBER]
+                         [--side sharded|monthly] [--stop N] [-v]
+
+Starts a PostgreSQL and a pgsluice of its own; PGSLUICE_BIN names the daemon.
+Status 1: an answer differed, or a row is not where it belongs.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.dirname(HERE),
+                os.path.join(os.path.dirname(HERE), "e2e")]
+
+import harness  # noqa: E402
+from sqldiff import game, schema  # noqa: E402
+
+
+def arguments():
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("-n", type=int, default=20000, help="statements")
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--only", type=int, help="the episode of this statement")
+    p.add_argument("--side", action="append", choices=game.SIDES,
+                   help="default: all")
+    p.add_argument("--stop", type=int, default=20,
+                   help="after so many differences")
+    p.add_argument("-v", action="store_true", help="tell every statement")
+    return p.parse_args()
+
+
+def start(lab):
+    pg = harness.Cluster(lab, "sqldiff-pg").start()
+    game.create(pg)
+    holes = {"PORT": harness.lablib.free_port(),
+             "HTTP": harness.lablib.free_port()}
+    sluice = harness.Sluice(
+        lab, harness.binary(),
+        harness.fill(schema.configuration(pg.port), holes), holes["PORT"],
+        holes["HTTP"], "sqldiff-pgsluice")
+    return pg, sluice.start()
+
+
+def main():
+    options = arguments()
+    harness.lablib.exit_on_signals()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="pgs-sqldiff.") as work:
+        os.chmod(work, 0o755)
+        with harness.lablib.Lab(work) as lab:
+            pg, sluice = start(lab)
+            played = game.Game(pg, sluice.port, options.side or game.SIDES,
+                               options.seed, options.stop, options.v)
+            if options.only is not None:
+                played.episode(options.only)
+            else:
+                played.play(options.n)
+            print("\n".join(played.report()))
+            sluice.stop()
+    print(f"{time.monotonic() - began:.0f} s")
+    sys.exit(1 if played.found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: PostgreSQL
+"""The tables, in all their forms, and what is in them.
+
+Three are routed: `ev` (events of tenants, key uuid), `acct` (accounts of the
+same tenants, so that rows of one tenant are together) and `it` (items of
+shops, key int8).  `kind` is not.  Of these there are three sides:
+
+    plain      one database, as an application knows it
+    sharded    coordinator with three shards by postgres_fdw, through pgsluice
+    monthly    partitions by month, through pgsluice; the oldest ones are
+               foreign, in an archive of their own
+
+Primary keys hold the key column and the time, since partitions by either ask
+for it.  Databases of one cluster play the servers: nothing depends on where
+they run.
+"""
+
+import datetime
+import hashlib
+import random
+import uuid
+
+SHARDS = 3
+FIRST = datetime.date(2026, 1, 1)
+MONTHS = 10
+ARCHIVED = 3
+ROWS = {"ev": 420, "acct": 40, "it": 200}
+
+# column -> type, in the order of the table
+COLUMNS = {
+    "ev": {"tenant": "uuid", "id": "int8", "at": "timestamptz",
+           "qty": "int4", "amount": "numeric", "big": "int8",
+           "score": "float8", "noise": "float8", "note": "text", "ok": "bool",
+           "doc": "jsonb", "tags": "text[]", "span": "interval",
+           "day": "date"},
+    "acct": {"tenant": "uuid", "code": "text", "rate": "numeric",
+             "active": "bool", "since": "date"},
+    "it": {"shop": "int8", "id": "int8", "at": "timestamptz", "qty": "int4",
+           "amount": "numeric", "label": "text", "ok": "bool",
+           "score": "float8"},
+    "kind": {"id": "int4", "name": "text", "weight": "int4"},
+}
+KEY = {"ev": "tenant", "acct": "tenant", "it": "shop"}
+TIME = {"ev": "at", "it": "at"}
+PRIMARY = {"ev": ["tenant", "id", "at"], "acct": ["tenant", "code"],
+           "it": ["shop", "id", "at"], "kind": ["id"]}
+DECLARED = {"numeric": "numeric(12,2)"}
+DEFAULTS = {("ev", "doc"): "'{}'", ("ev", "ok"): "true", ("it", "qty"): "1"}
+CHECKS = {"ev": "CHECK (qty > -1000)", "it": "CHECK (amount < 100000)"}
+
+TENANTS = [str(uuid.UUID(hashlib.md5(b"tenant %d" % n).hexdigest()))
+           for n in range(14)]
+SHOPS = [0, 1, 2, 3, 7, 11, -1, 42, 100, 2**31, -2**40, 2**53 + 1]
+WORDS = ["", "a", "Ab", "ab", "abc", "B", "b_c", "50%", "it's", 'say "x"',
+         "Zebra", "zebra", "Élan", "élan", "ñandú", "日本", "tab\tbed",
+         "back\\slash", " lead", "trail ", "100", "9"]
+DOCS = ["{}", '{"k": 1}', '{"k": 2, "s": "x"}', '{"s": "x", "l": [1, 2]}',
+        "null", '[1, "a", null]', '{"k": null}', '"text"', "7"]
+TAGS = ["{}", "{a}", "{a,b}", "{b,a}", '{"x y",NULL}', '{"it''s"}']
+SPANS = ["00:00:01", "1 day", "2 days 03:00:00", "1 mon", "1 year 2 mons",
+         "-1 days", "-00:30:00"]
+
+
+def body(table, more=""):
+    """What stands in the parentheses of CREATE TABLE."""
+    parts = []
+    for column, kind in COLUMNS[table].items():
+        text = f"{column} {DECLARED.get(kind, kind)}"
+        if column in PRIMARY[table]:
+            text += " NOT NULL"
+        if (table, column) in DEFAULTS:
+            text += f" DEFAULT {DEFAULTS[table, column]}"
+        parts.append(text)
+    parts += [CHECKS[table]] if table in CHECKS else []
+    parts += [f"PRIMARY KEY ({', '.join(PRIMARY[table])})"] if more else []
+    return ", ".join(parts)
+
+
+def create(name, table):
+    return f"CREATE TABLE {name} ({body(table, 'with its key')});"
+
+
+def month(n):
+    years, rest = divmod(FIRST.month - 1 + n, 12)
+    return datetime.date(FIRST.year + years, rest + 1, 1)
+
+
+# -- databases ---------------------------------------------------------
+
+def foreign_server(name, port, database):
+    return f"""
+CREATE SERVER {name} FOREIGN DATA WRAPPER postgres_fdw
+    OPTIONS (host '127.0.0.1', port '{port}', dbname '{database}');
+GRANT USAGE ON FOREIGN SERVER {name} TO app;
+CREATE USER MAPPING FOR app SERVER {name}
+    OPTIONS (user 'app', password_required 'false');"""
+
+
+def sharded(name, table):
+    """A table over the shards, by this name."""
+    out = [f"CREATE TABLE {name} ({body(table)}) "
+           f"PARTITION BY HASH ({KEY[table]});"]
+    for n in range(SHARDS):
+        out.append(
+            f"CREATE FOREIGN TABLE {name}_{n} PARTITION OF {name} "
+            f"FOR VALUES WITH (MODULUS {SHARDS}, REMAINDER {n}) "
+            f"SERVER shard{n} OPTIONS (schema_name 'app', "
+            f"table_name '{table}_part');")
+    return "\n".join(out)
+
+
+def monthly(name, table):
+    key = ", ".join(PRIMARY[table])
+    out = [f"CREATE TABLE {name} ({body(table)}) "
+           f"PARTITION BY RANGE ({TIME[table]});"]
+    for n in range(-1, MONTHS + 1):
+        bounds = (f"FOR VALUES FROM ('{month(n)} 00:00+00') "
+                  f"TO ('{month(n + 1)} 00:00+00')")
+        if n < ARCHIVED:
+            out.append(f"CREATE FOREIGN TABLE {name}_m{n + 1} PARTITION OF "
+                       f"{name} {bounds} SERVER archive OPTIONS "
+                       f"(schema_name 'app', table_name '{table}_m{n + 1}');")
+        else:
+            out.append(f"CREATE TABLE {name}_m{n + 1} PARTITION OF {name} "
+                       f"(PRIMARY KEY ({key})) {bounds};")
+    return "\n".join(out)
+
+
+def archive(table):
+    """The oldest months, each by its name and all of them."""
+    key = ", ".join(PRIMARY[table])
+    out = [f"CREATE TABLE app.{table} ({body(table)}, PRIMARY KEY ({key}))"
+           f" PARTITION BY RANGE ({TIME[table]});"]
+    out += [f"CREATE TABLE app.{table}_m{n + 1} PARTITION OF app.{table} "
+            f"FOR VALUES FROM ('{month(n)} 00:00+00') "
+            f"TO ('{month(n + 1)} 00:00+00');" for n in range(-1, ARCHIVED)]
+    return "\n".join(out)
+
+
+def schemas(port):
+    """database -> SQL by a superuser"""
+    plain = {t: create(f"app.{t}", t) for t in COLUMNS}
+    extension = "CREATE EXTENSION postgres_fdw;"
+    links = extension + "".join(
+        foreign_server(f"shard{n}", port, f"shard{n}") for n in range(SHARDS))
+    app = "CREATE SCHEMA app AUTHORIZATION app; SET ROLE app;\n"
+    out = {"plain": app + "\n".join(plain.values())}
+    for n in range(SHARDS):
+        out[f"shard{n}"] = app + "\n".join(
+            create(f"app.{t}_part", t) for t in KEY)
+    out["coordinator"] = links + app + plain["kind"] + "\n".join(
+        sharded(f"app.{t}_sharded", t) for t in KEY)
+    # The same under the names that an application uses, for a look at what
+    # the coordinator itself says.
+    out["straight"] = links + app + plain["kind"] + "\n".join(
+        sharded(f"app.{t}", t) for t in KEY)
+    out["archive"] = app + "\n".join(archive(t) for t in TIME)
+    out["monthly"] = extension + foreign_server("archive", port, "archive") + \
+        app + plain["kind"] + plain["acct"] + "\n".join(
+            monthly(f"app.{t}", t) for t in TIME)
+    return out
+
+
+# -- pgsluice ----------------------------------------------------------
+
+def configuration(port):
+    databases = ["coordinator", "monthly", "archive"] + \
+        [f"shard{n}" for n in range(SHARDS)]
+    lines = ['auth = "trust"', 'admin_users = {"app"}', "pool_size = 4"]
+    lines += [f'backend "{d}" {{ conninfo = "host=127.0.0.1 port={port} '
+              f'dbname={d} user=app" }}' for d in databases]
+    lines += ['database "sharded" { backend = "coordinator" }',
+              'database "monthly" { backend = "monthly" }']
+    parts = ", ".join(f'"shard{n}"' for n in range(SHARDS))
+    for table, key in KEY.items():
+        lines.append(f'''
+table "app.{table}" {{
+    databases = {{"sharded"}}
+    key_column = "{key}" key_type = "{COLUMNS[table][key]}"
+    {f'time_column = "{TIME[table]}"' if table in TIME else ""}
+    variant "sharded" {{ kind = "sharded" backend = "coordinator"
+        relation = "app.{table}_sharded" shard_relation = "app.{table}_part"
+        shards = {{{parts}}} }}
+}}''')
+    split = month(ARCHIVED).strftime("%Y-%m")
+    for table, column in TIME.items():
+        lines.append(f'''
+table "app.{table}" {{
+    databases = {{"monthly"}}
+    time_column = "{column}"
+    variant "monthly" {{ kind = "monthly" backend = "monthly"
+        relation = "app.{table}"
+        span "hot" {{ backend = "monthly" from = "{split}" }}
+        span "cold" {{ backend = "archive" until = "{split}" }} }}
+}}''')
+    return "\n".join(lines) + "\n"
+
+
+# -- rows --------------------------------------------------------------
+
+def quoted(text):
+    return "NULL" if text is None else "'" + str(text).replace("'", "''") + "'"
+
+
+def moment(rng):
+    """Many at the edges of months."""
+    start = datetime.datetime.combine(month(rng.randrange(MONTHS)),
+                                      datetime.time(),
+                                      datetime.timezone.utc)
+    kind = rng.randrange(10)
+    if kind == 0:
+        return start
+    if kind == 1:
+        return start - datetime.timedelta(microseconds=1)
+    if kind == 2:
+        return start + datetime.timedelta(hours=rng.randrange(-14, 15))
+    return start + datetime.timedelta(seconds=rng.randrange(27 * 86400),
+                                      microseconds=rng.randrange(10**6))
+
+
+def value(rng, kind, column):
+    """One for a column, as text or None."""
+    if column == "noise":
+        return repr(rng.uniform(-1000, 1000))
+    return {
+        "int4": lambda: rng.choice([0, 1, -1, rng.randrange(-20, 60)]),
+        "int8": lambda: rng.choice([0, rng.randrange(-10**12, 10**12)]),
+        "numeric": lambda: f"{rng.randrange(-9999, 99999) / 100:.2f}",
+        # Sums of these are exact in any order.
+        "float8": lambda: rng.randrange(-400, 4000) / 4 + 0.25,
+        "text": lambda: rng.choice(WORDS),
+        "bool": lambda: rng.choice(["t", "f"]),
+        "jsonb": lambda: rng.choice(DOCS),
+        "text[]": lambda: rng.choice(TAGS),
+        "interval": lambda: rng.choice(SPANS),
+        "date": lambda: FIRST + datetime.timedelta(rng.randrange(300)),
+        "timestamptz": lambda: moment(rng).isoformat(),
+    }[kind]()
+
+
+def row(rng, table, n):
+    out = []
+    for column, kind in COLUMNS[table].items():
+        if column == "tenant":
+            # A few have most of them; the last two have none.
+            at = rng.choice([0, 1, 2, rng.randrange(len(TENANTS) - 2)])
+            if table == "acct":
+                at = n % (len(TENANTS) - 1)
+            out.append(TENANTS[at])
+        elif column == "shop":
+            out.append(rng.choice(SHOPS))
+        elif column == "id":
+            out.append(n)
+        elif column == "code":
+            out.append(f"{rng.choice('ABCab')}{n % 5}-{n}")
+        elif column in PRIMARY[table] or rng.random() > 0.15:
+            out.append(value(rng, kind, column))
+        else:
+            out.append(None)
+    return out
+
+
+def rows(table, seed=7):
+    if table == "kind":
+        return [(n, WORDS[n % len(WORDS)], n * 3 % 10) for n in range(-1, 24)]
+    rng = random.Random(f"{table} {seed}")
+    return [row(rng, table, n) for n in range(ROWS[table])]
+
+
+def fill(name, table):
+    """TRUNCATE is not for foreign partitions' parents on all versions."""
+    values = ", ".join("(" + ", ".join(map(quoted, r)) + ")"
+                       for r in rows(table))
+    return f"DELETE FROM {name}; INSERT INTO {name} VALUES {values};"

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: PostgreSQL
+"""A statement sent to one side, its answer, and what makes two answers equal.
+
+Compared are names and types of columns, rows (in order where it is certain),
+the command tag, and of an error its SQLSTATE alone.
+"""
+
+import copy
+import os
+import re
+import struct
+import sys
+from collections import Counter
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+
+import rawpg  # noqa: E402
+from rawpg import bind, describe, execute, parse, query, sync  # noqa: E402
+
+MODES = ["simple", "whole", "described", "named"]
+
+
+class Statement:
+    """number: names it; draws: make it again; mode: how it is sent."""
+
+    def __init__(self, number, query, params, mode, binary):
+        self.number = number
+        self.query = query
+        self.sql = query.sql
+        self.params = params
+        self.mode = mode
+        self.binary = binary
+        self.name = f"s{number}" if mode == "named" else ""
+
+    def show(self):
+        told = [f"${n} = {p.text!r} ({p.kind}{', binary' if p.form else ''}"
+                f"{', declared' if p.oid else ''})"
+                for n, p in enumerate(self.params, 1)]
+        return "\n      ".join([f"{self.sql};", *told, f"[{self.mode}"
+                                f"{', binary' if self.binary else ''}]"])
+
+    def again(self, number, dice):
+        """With other values; only of a named one."""
+        out = Statement(number, self.query,
+                        [p.other(dice) for p in self.params], "again",
+                        self.binary)
+        out.name = self.name
+        return out
+
+    def parse(self):
+        return parse(self.name, self.sql, [p.oid for p in self.params])
+
+    @property
+    def writes(self):
+        return not re.match(r"\s*(SELECT|WITH)\b", self.sql, re.I)
+
+    def alone(self):
+        """The same without a name that an earlier one has made."""
+        out = copy.copy(self)
+        out.name = ""
+        out.mode = "simple" if self.mode == "simple" else "whole"
+        return out
+
+    def bound(self):
+        return bind("", self.name, [p.raw() for p in self.params],
+                    [p.form for p in self.params], [int(self.binary)])
+
+    def messages(self):
+        """What is sent at once, each with one ReadyForQuery."""
+        run = self.bound() + describe("P") + execute() + sync()
+        if self.mode == "simple":
+            return [query(self.sql)]
+        if self.mode == "whole":
+            return [self.parse() + run]
+        if self.mode == "again":
+            return [run]
+        return [self.parse() + describe("S", self.name) + sync(), run]
+
+
+class Answer:
+    def __init__(self, messages):
+        states = rawpg.sqlstates(messages)
+        self.error = states[0] if states else None
+        self.told = rawpg.errors(messages)[0].get("M") if states else None
+        heads = rawpg.bodies(messages, "T")
+        self.columns = [(c.name, c.type, c.typmod)
+                        for c in rawpg.columns(heads[-1])] if heads else []
+        self.rows = rawpg.rows(messages)
+        self.tags = rawpg.tags(messages)
+
+    @property
+    def state(self):
+        return self.error or "ok"
+
+    def show(self):
+        if self.error:
+            return f"{self.error} {self.told}"
+        return f"{self.tags} {self.columns} {len(self.rows)} rows"
+
+
+class Lost(Answer):
+    """The connection ended."""
+
+    def __init__(self, why):
+        super().__init__([])
+        self.error = "closed"
+        self.told = str(why)
+
+
+class Side:
+    """A connection that is made anew when it has been lost."""
+
+    def __init__(self, name, port, database, timeout=30):
+        self.name = name
+        self.port = port
+        self.database = database
+        self.timeout = timeout
+        self.zone = "UTC"
+        self.conn = None
+
+    def connect(self, zone=None):
+        self.close()
+        self.zone = zone or self.zone
+        self.conn = rawpg.RawConn("127.0.0.1", self.port, "app",
+                                  self.database, timeout=self.timeout,
+                                  params={"TimeZone": self.zone})
+
+    def close(self):
+        if self.conn is not None:
+            self.conn.close()
+            self.conn = None
+
+    def ask(self, parts):
+        """Answers to all of them as one; after an error no more are sent."""
+        if self.conn is None:
+            self.connect()
+        out = []
+        try:
+            for part in parts:
+                self.conn.send(part)
+                out += self.conn.read_until_ready()
+                if rawpg.sqlstates(out):
+                    break
+        except (rawpg.Closed, rawpg.ProtocolError, TimeoutError) as e:
+            self.conn.abort()
+            self.conn = None
+            return Lost(e)
+        return Answer(out)
+
+    def run(self, statement):
+        return self.ask(statement.messages())
+
+    def route(self, statement):
+        """EXPLAIN (ROUTE) as {key: value}."""
+        sql = "EXPLAIN (ROUTE) " + statement.sql
+        if statement.mode == "simple":
+            answer = self.ask([query(sql)])
+        else:
+            answer = self.ask([
+                parse("", sql, [p.oid for p in statement.params]) +
+                bind("", "", [p.raw() for p in statement.params],
+                     [p.form for p in statement.params]) +
+                describe("P") + execute() + sync()])
+        if answer.error:
+            return {"error": answer.show()}
+        lines = (row[0].decode().split(": ", 1) for row in answer.rows)
+        return {k[0]: k[1] for k in lines if len(k) == 2}
+
+
+# -- comparison --------------------------------------------------------
+
+def compare(expected, got, statement):
+    """None, or what is different."""
+    if expected.error or got.error:
+        if expected.error == got.error:
+            return None
+        return f"expected {expected.show()}, got {got.show()}"
+    for what in ("columns", "tags"):
+        if getattr(expected, what) != getattr(got, what):
+            return (f"{what}: expected {getattr(expected, what)}, "
+                    f"got {getattr(got, what)}")
+    rough = statement.query.rough
+    if not rough:
+        return compare_rows(expected.rows, got.rows, statement.query.ordered)
+    return compare_rough(expected, got, statement)
+
+
+def compare_rows(expected, got, ordered):
+    if (expected == got) if ordered else Counter(expected) == Counter(got):
+        return None
+    if Counter(expected) == Counter(got):
+        at = next(n for n, (a, b) in enumerate(zip(expected, got)) if a != b)
+        return (f"the order: row {at} expected {expected[at]}, "
+                f"got {got[at]}")
+    missing = list((Counter(expected) - Counter(got)).elements())
+    added = list((Counter(got) - Counter(expected)).elements())
+    return (f"{len(expected)} rows expected, {len(got)} got; missing "
+            f"{missing[:2]}, not expected {added[:2]}")
+
+
+def number(value, binary):
+    if value is None:
+        return None
+    return struct.unpack("!d", value)[0] if binary else float(value)
+
+
+def compare_rough(expected, got, statement):
+    """Sums of floats may differ by their order, other columns may not."""
+    query = statement.query
+
+    def without(rows):
+        return [tuple(v for n, v in enumerate(r) if n not in query.rough)
+                for r in rows]
+    what = compare_rows(without(expected.rows), without(got.rows),
+                        query.ordered)
+    if what:
+        return what
+
+    def certain(row):
+        return [(v is not None, v) for n, v in enumerate(row)
+                if n not in query.rough]
+    for a, b in zip(sorted(expected.rows, key=certain),
+                    sorted(got.rows, key=certain)):
+        for n in query.rough:
+            x, y = (number(r[n], statement.binary) for r in (a, b))
+            if (x is None) != (y is None) or (
+                    x is not None and abs(x - y) > 1e-6 + 1e-9 * abs(x)):
+                return f"column {n}: expected {x}, got {y}"
+    return None
