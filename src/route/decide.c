@@ -6,6 +6,7 @@
  * backend.  Which shards can hold the rows is confine.c's.  Pure; runs for
  * every routed execution, so it allocates nothing.
  */
+#include "route/gather.h"
 #include "route/month.h"
 #include "route/route_priv.h"
 
@@ -207,6 +208,9 @@ decide_shards(const struct route_plan *p, const struct shape *s,
 		d->backend = d->shard->backend;
 		d->form = FORM_OF(d->shard->relation);
 		d->why = "one shard: every row has this key's hash";
+	} else if (p->gather != GATHER_NONE) {
+		d->gathers = true;
+		d->why = gather_mode_doc(p->gather);
 	} else if (p->key_pred >= 0) {
 		d->why = "the coordinator: no single shard is proven";
 	}

@@ -6,6 +6,7 @@
  * are stable because people and tests read them.  The physical SQL is given
  * as it would be sent, so that line may contain line ends.  Pure.
  */
+#include "route/gather.h"
 #include "route/month.h"
 #include "route/route_priv.h"
 
@@ -23,6 +24,7 @@ struct explain {
 	const struct shape *s;
 	const struct route_values *v;
 	const struct route_decision *d;
+	struct gather *gather; /* the shards are asked at once; or NULL */
 	struct route_reader reader;
 	struct buf line;
 	void (*fn)(void *arg, const char *line);
@@ -63,6 +65,15 @@ explain_end(struct explain *x)
 	else
 		x->fn(x->arg, "(line too long)");
 	buf_reset(&x->line);
+}
+
+static void
+explain_text(struct explain *x, const char *key, const char *value)
+{
+	explain_put(x, key, strlen(key));
+	explain_put(x, ": ", 2);
+	explain_put(x, value, strlen(value));
+	explain_end(x);
 }
 
 /* ------------------------------------------------------------------ tables */
@@ -237,19 +248,29 @@ explain_months(struct explain *x)
 
 /* ----------------------------------------------------------------- the rest */
 
+/* What the first shard is asked. */
+static bool
+explain_partial(struct explain *x, struct buf *b)
+{
+	unsigned first = (unsigned)route_shards_first(&x->d->shards);
+
+	return gather_partial(x->gather, FORM_OF(x->p->variant->shards[first]
+	    .relation), b);
+}
+
 /* The one line whose length is the client's choice. */
 static void
 explain_sql(struct explain *x)
 {
+	struct slice inner = analysis_explain_inner(x->v->sql);
+	size_t skip = inner.p == NULL || x->gather != NULL ? 0 :
+	    (size_t)(inner.p - x->v->sql.p);
 	struct buf b;
 
-	struct slice inner = analysis_explain_inner(x->v->sql);
-
-	size_t skip = inner.p == NULL ? 0 : (size_t)(inner.p - x->v->sql.p);
-
 	buf_init(&b, x->v->sql.n + 256 * 1024);
-	if (!buf_append(&b, "sql: ", 5) ||
-	    !route_rewrite(x->p, x->s, x->v, x->d->form, &b) ||
+	if (!buf_append(&b, "sql: ", 5) || !(x->gather != NULL ?
+	    explain_partial(x, &b) :
+	    route_rewrite(x->p, x->s, x->v, x->d->form, &b)) ||
 	    !buf_append(&b, "", 1)) {
 		x->fn(x->arg, "sql: (too long)");
 		buf_reset(&b);
@@ -260,6 +281,45 @@ explain_sql(struct explain *x)
 	buf_consume(&b, skip);
 	x->fn(x->arg, buf_head(&b));
 	buf_reset(&b);
+}
+
+/* Each once, however many of the shards it holds. */
+static void
+explain_backends(struct explain *x)
+{
+	const struct conf_shard *all = x->p->variant->shards;
+	const struct route_shards *some = &x->d->shards;
+	const char *comma = "";
+
+	explain_add(x, "backend: ");
+	for (int i = route_shards_first(some); i >= 0;
+	     i = route_shards_next(some, (unsigned)i + 1)) {
+		int k = route_shards_first(some);
+
+		while (all[k].backend != all[i].backend)
+			k = route_shards_next(some, (unsigned)k + 1);
+		if (k < i)
+			continue;
+		explain_add(x, "%s%s", comma, all[i].backend->name);
+		comma = ", ";
+	}
+	explain_end(x);
+}
+
+static void
+explain_place(struct explain *x)
+{
+	static const char *const forms[FORM_PART + 1] = { "as written",
+		"the variant's relation", "the shard's relation" };
+	unsigned form = x->gather != NULL ? FORM_PART : x->d->form;
+
+	if (x->gather != NULL)
+		explain_backends(x);
+	else
+		explain_text(x, "backend", x->d->backend->name);
+	explain_text(x, "relation", forms[form < FORM_PART ? form :
+	    FORM_PART]);
+	explain_sql(x);
 }
 
 static void
@@ -311,22 +371,11 @@ explain_cache(struct explain *x)
 	explain_end(x);
 }
 
-static void
-explain_text(struct explain *x, const char *key, const char *value)
-{
-	explain_put(x, key, strlen(key));
-	explain_put(x, ": ", 2);
-	explain_put(x, value, strlen(value));
-	explain_end(x);
-}
-
 void
 route_explain(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, const struct route_decision *d,
     void (*fn)(void *arg, const char *line), void *arg)
 {
-	static const char *const forms[FORM_PART + 1] = { "as written",
-		"the variant's relation", "the shard's relation" };
 	struct explain x = { .p = p, .s = s, .v = v, .d = d, .fn = fn,
 		.arg = arg };
 	char pins[PIN_TEXT_MAX];
@@ -345,13 +394,14 @@ route_explain(const struct route_plan *p, const struct shape *s,
 	explain_variant(&x);
 	explain_key(&x);
 	explain_months(&x);
-	explain_text(&x, "backend", d->backend->name);
-	explain_text(&x, "relation", forms[d->form < FORM_PART ?
-	    d->form : FORM_PART]);
-	explain_sql(&x);
+	if (d->gathers)
+		x.gather = gather_new(p, s, v);
+	explain_place(&x);
 	if (s->an->pins != 0)
 		explain_text(&x, "pin", pin_reasons_text(s->an->pins, pins));
 	explain_writes(&x);
 	explain_cache(&x);
-	explain_text(&x, "why", d->why);
+	explain_text(&x, "why", d->gathers && x.gather == NULL ?
+	    "the coordinator: the parts could not be put together" : d->why);
+	gather_free(&x.gather);
 }

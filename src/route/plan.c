@@ -7,6 +7,7 @@
  * must not outlive either.  Statements that no single backend can serve get
  * an error instead of a guess.  Pure; used by one worker.
  */
+#include "route/gather.h"
 #include "route/route_priv.h"
 
 #include <stdlib.h>
@@ -357,6 +358,7 @@ plan_single(struct route_plan *p, const struct analysis *a)
 	case VARIANT_SHARDED:
 		p->why = "the coordinator, which sees all shards";
 		p->may_shard = confinable;
+		p->gather = gather_mode_of(p, a);
 		break;
 	}
 }

@@ -119,6 +119,24 @@ route_rewrite(const struct route_plan *p, const struct shape *s,
 	return rewrite_walk(p, &r);
 }
 
+bool
+route_rewrite_range(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, unsigned form, uint32_t from, uint32_t until,
+    struct buf *out)
+{
+	struct rewriter r = { .v = v, .s = s, .form = form, .at = from,
+	    .out = out };
+	size_t pos;
+
+	for (size_t i = 0; i < p->n_edits; i++) {
+		pos = lex_pos(v->lx, p->edits[i].pos);
+		if (pos >= from && pos < until &&
+		    !rewrite_edit(&r, &p->edits[i]))
+			return false;
+	}
+	return rewrite_copy(&r, until);
+}
+
 unsigned
 route_unmap_position(const struct route_plan *p,
     const struct shape *s, const struct route_values *v, unsigned form,

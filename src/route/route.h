@@ -33,6 +33,13 @@ const char *bypass_reason_doc(enum bypass_reason r);
 enum { FORM_ASIS, FORM_RELATION, FORM_PART };
 #define FORM_OF(relation) (FORM_RELATION + (relation))
 
+/* How the answers of several shards become one, see gather.h. */
+enum gather_mode {
+	GATHER_NONE,
+#define GATHER_MODE(sym, name, doc) GATHER_##sym,
+#include "tbl/gather_modes.h"
+};
+
 #define ROUTE_MAX_DEPS 16
 #define ROUTE_MAX_EDITS 1000
 
@@ -61,6 +68,8 @@ struct route_plan {
 	                                     routed table of the statement */
 	size_t n_edits;
 	bool may_shard, may_span;         /* values may prove a better backend */
+	enum gather_mode gather;          /* how several shards may answer it */
+	unsigned gather_pause; /* so often it goes to the coordinator instead */
 	int key_pred;                     /* the first over the key: index in
 	                                     analysis.preds, or -1 */
 	const struct conf_rule *rule;     /* NULL: bypass says why */
@@ -107,6 +116,7 @@ struct route_decision {
 	 * row can match. */
 	struct route_shards shards;
 	unsigned form;
+	bool gathers;           /* its shards may be asked at once */
 	/* Months the statement is confined to, [from, until) in months since
 	 * 1970-01, widened by the uncertainty of time zones; both INT64_MIN: not confined. */
 	int64_t month_from, month_until;

@@ -6,6 +6,10 @@ libpgsluice_a_SOURCES += \
 	src/route/decide.c \
 	src/route/explain.c \
 	src/route/gap.c \
+	src/route/gather.c \
+	src/route/gather.h \
+	src/route/gather_final.c \
+	src/route/gather_priv.h \
 	src/route/key.c \
 	src/route/month.c \
 	src/route/month.h \

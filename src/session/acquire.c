@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "pgwire/msgwrite.h"
 #include "session/fill.h"
+#include "session/gather.h"
 #include "session/session_priv.h"
 
 static const struct hash128 no_hash;
@@ -159,7 +160,7 @@ session_waiting_error(struct session *s, const char *sqlstate,
 	if (s->listening != NULL)
 		session_listen_drop(s);
 	s->unit_len = 0;
-	s->granted = s->no_cache = false;
+	s->granted = s->no_cache = s->no_gather = false;
 	session_enter(s, SESSION_IDLE);
 	session_unit_error(s, &u, sqlstate, message, NULL, NULL);
 	if (s->state == SESSION_CLOSED)
@@ -264,7 +265,8 @@ session_granted(struct worker *w, uint64_t id, struct server *srv)
 	struct session *s = session_find(w->sessions, id);
 	nsec_t waited;
 
-	if (s == NULL && hub_granted(w, id, srv))
+	if (s == NULL && (hub_granted(w, id, srv) ||
+	    gather_granted(w, id, srv)))
 		return;
 	if (s == NULL || s->waiting != srv->pool) {
 		pool_put(srv->pool, srv);
@@ -298,7 +300,8 @@ session_lease_failed(struct worker *w, uint64_t id,
 {
 	struct session *s = session_find(w->sessions, id);
 
-	if (s == NULL && hub_failed(w, id, why))
+	if (s == NULL && (hub_failed(w, id, why) ||
+	    gather_lease_failed(w, id, why)))
 		return;
 	if (s == NULL || s->waiting == NULL)
 		return;

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "session/fill.h"
+#include "session/gather.h"
 #include "session/session_priv.h"
 
 struct cancel_key {
@@ -185,6 +185,10 @@ session_cancel(struct session *s)
 	case SESSION_LISTEN_WAIT:
 	case SESSION_CANCEL_WAIT:
 		break;
+	case SESSION_GATHER:
+		stat_add(&m->c.cancels, 1);
+		gather_cancel(s);
+		return;
 	case SESSION_CONSOLE:
 		/* Whoever runs it will look, if it takes long. */
 		s->cancelled = true;

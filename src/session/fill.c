@@ -449,7 +449,8 @@ fill_server(struct session *s, const struct server *srv)
 
 	if (f == NULL)
 		return;
-	stat_add(&session_metrics(s)->c.cache_misses, 1);
+	if (!f->recording)
+		stat_add(&session_metrics(s)->c.cache_misses, 1);
 	if (srv->scope == NULL || f->base == NULL ||
 	    !hash_eq(srv->scope->settings, f->base->settings) ||
 	    srv->settings_changed) {

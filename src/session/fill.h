@@ -25,7 +25,8 @@ enum fill_result {
 /* After a miss, with q routed and cacheable. */
 enum fill_result fill_begin(struct session *s, const struct unit *u,
     const struct query *q, const struct cache_key *k) PG_MUST_CHECK;
-/* The server that will run it was leased: may its reply be stored? */
+/* The server that will run it, or a part of it, was leased: may its reply be
+ * stored? */
 void fill_server(struct session *s, const struct server *srv);
 /* Bytes of the reply as they go to the client. */
 void fill_record(struct session *s, const char *p, size_t n);

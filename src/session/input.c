@@ -239,7 +239,7 @@ input_unit(struct session *s, const char *p, size_t n)
 		s->unit_len = 0;
 		query_forget(s);
 		s->flushed = false;
-		s->granted = s->no_cache = false;
+		s->granted = s->no_cache = s->no_gather = false;
 		s->fill_tries = 0;
 		/* It was refused. */
 		if (u.rest > 0 && s->body_left == 0)

@@ -12,6 +12,7 @@
 #include "auth/lookup.h"
 #include "base/log.h"
 #include "session/farewell.h"
+#include "session/gather.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
 
@@ -148,6 +149,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	buf_init(&sw->compose, COMPOSE_MAX);
 	buf_init(&sw->text, COMPOSE_MAX);
 	htab_init(&sw->by_id);
+	htab_init(&sw->parts);
 	TAILQ_INIT(&sw->sessions);
 	TAILQ_INIT(&sw->farewells);
 	sw->l2 = session_worker_l2(w, setup);
@@ -203,6 +205,7 @@ session_layer_fini(void)
 		buf_reset(&sw->text);
 		session_repeats_free(sw);
 		htab_fini(&sw->by_id);
+		htab_fini(&sw->parts);
 		setup_fini(&sw->setup);
 		free(sw);
 		layer.workers[i]->sessions = NULL;
@@ -230,8 +233,8 @@ session_tick_tx_over(const struct session *s, nsec_t now)
 	nsec_t limit = s->limits->transaction_timeout;
 	nsec_t since = s->tx != 'I' ? s->tx_began : s->since;
 
-	return limit != 0 && (s->tx != 'I' || s->state == SESSION_RELAY) &&
-	    now > since && now - since > limit;
+	return limit != 0 && (s->tx != 'I' || s->state == SESSION_RELAY ||
+	    s->state == SESSION_GATHER) && now > since && now - since > limit;
 }
 
 /* What a session's time limit is now, and what happens at its end. */
@@ -282,6 +285,14 @@ session_tick_one(struct session *s, nsec_t now)
 		    s->st.reading &&
 		    session_tick_stuck(s, now))
 			session_close(s, CLOSE_MESSAGE_TIMEOUT, NULL);
+		return;
+	case SESSION_GATHER:
+		if (l->query_timeout != 0 && in_state > l->query_timeout)
+			session_close(s, CLOSE_QUERY_TIMEOUT, NULL);
+		else if (session_tick_tx_over(s, now))
+			session_close(s, CLOSE_TX_LENGTH, NULL);
+		else
+			gather_tick(s, now);
 		return;
 	case SESSION_IDLE:
 		break;

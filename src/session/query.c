@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "pgwire/msgwrite.h"
 #include "session/fill.h"
+#include "session/gather.h"
 #include "session/session_priv.h"
 
 #define PIPELINE_MAX 20000u /* replies owed before we stop reading */
@@ -177,6 +178,8 @@ query_run(struct session *s, struct unit *u, struct query *q,
 	} else if (!s->granted) {
 		stat_add(&session_metrics(s)->bypass[why], 1);
 	}
+	if (q->where.gathers && gather_begin(s, u, q, &r))
+		return r;
 	r = session_acquire(s, u, q->where.backend);
 	if (r != UNIT_DONE)
 		return unit_after(s, r);

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "session/gather.h"
 #include "session/session_priv.h"
 
 #define READS_A_TURN 4
@@ -202,6 +203,8 @@ session_on_drained(struct stream *st)
 		session_tls_step(s);
 	else if (s->server != NULL)
 		stream_read_start(&s->server->st);
+	else if (s->gathering != NULL)
+		gather_drained(s);
 	if (s->listening != NULL)
 		session_listen_later(s);
 }

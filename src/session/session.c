@@ -17,6 +17,7 @@
 #include "pgwire/msgwrite.h"
 #include "session/farewell.h"
 #include "session/fill.h"
+#include "session/gather.h"
 #include "session/session_priv.h"
 
 #define OVER_LIMIT_MAX 100u
@@ -114,6 +115,7 @@ session_check(const struct session *s)
 		CHECK(s->waiting != NULL);
 	if (s->state == SESSION_LOOKUP || s->state == SESSION_FILL_WAIT)
 		CHECK(s->fill != NULL);
+	CHECK((s->state == SESSION_GATHER) == (s->gathering != NULL));
 }
 
 void
@@ -239,7 +241,8 @@ session_tell(struct session *s, enum close_reason why, const char *sqlstate,
 	/* Not in the middle of a message that is being relayed. */
 	if (sqlstate == NULL || !stream_is_open(&s->st) ||
 	    s->state == SESSION_TLS ||
-	    (s->server != NULL && s->server->body_left > 0))
+	    (s->server != NULL && s->server->body_left > 0) ||
+	    gather_is_midway(s))
 		return;
 	buf_init(&b, 64 * 1024);
 	msgwrite_init(&w, &b);
@@ -301,6 +304,7 @@ session_close_as(struct session *s, enum close_reason why,
 		(void)!pool_leave(s->waiting, &s->waiter);
 	s->waiting = NULL;
 	session_release_at_end(s);
+	gather_drop(s);
 	query_forget(s);
 	session_forget_unit(s);
 	session_timed(s, 0);

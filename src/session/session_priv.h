@@ -44,6 +44,7 @@ struct login; /* login.h */
 struct console; /* console.h */
 struct fill;  /* fill.h */
 struct repeat; /* repeat.c */
+struct gathering; /* gather_priv.h */
 struct listening; /* listen.c */
 struct msgwrite; /* pgwire/msgwrite.h */
 
@@ -173,6 +174,8 @@ struct session {
 	/* the statement at hand */
 	struct fill *fill;  /* leading or waiting */
 	bool no_cache;      /* this unit goes past the cache */
+	struct gathering *gathering; /* in state GATHER, or NULL */
+	bool no_gather;     /* this unit goes to one server */
 	struct repeat *repeat; /* the unit that was sent last, or NULL */
 	bool again;         /* it is sent again when its server is ready */
 	bool repeating;     /* ... which is happening now */
@@ -227,6 +230,7 @@ struct session_worker {
 	} *changes; /* of names by the extended unit at hand, in order */
 	size_t n_changes, changes_size;
 	struct htab by_id;
+	struct htab parts;      /* of gathered statements, by id */
 	TAILQ_HEAD(session_list, session) sessions;
 	TAILQ_HEAD(, farewell) farewells; /* oldest first, see farewell.h */
 	struct l2 *l2;          /* NULL: off */

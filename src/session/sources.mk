@@ -17,6 +17,12 @@ libpgsluice_a_SOURCES += \
 	src/session/farewell.h \
 	src/session/fill.c \
 	src/session/fill.h \
+	src/session/gather.c \
+	src/session/gather.h \
+	src/session/gather_input.c \
+	src/session/gather_priv.h \
+	src/session/gather_query.c \
+	src/session/gather_reply.c \
 	src/session/identity.c \
 	src/session/input.c \
 	src/session/layer.c \
@@ -28,6 +34,7 @@ libpgsluice_a_SOURCES += \
 	src/session/login.h \
 	src/session/notify.c \
 	src/session/overview.c \
+	src/session/part.c \
 	src/session/physical.c \
 	src/session/pins.c \
 	src/session/plans.c \

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "sql/split.h"
+
 struct analysis *
 analysis_unparsed(void)
 {
@@ -75,6 +77,7 @@ analysis_free(struct analysis **ap)
 	for (i = 0; i < a->n_settings; i++)
 		free(a->settings[i].name);
 	free(a->settings);
+	split_free(&a->split);
 	free(a->tables);
 	free(a->qualrefs);
 	free(a->preds);

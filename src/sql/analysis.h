@@ -146,6 +146,8 @@ struct an_setting {
 	bool reset;            /* perhaps to its default */
 };
 
+struct an_split;
+
 struct analysis {
 	enum stmt_kind kind;    /* MULTI: of the first statement that is not SELECT;
 	                           no predicates then */
@@ -169,6 +171,7 @@ struct analysis {
 	                           transaction; not those of a SET LOCAL */
 	size_t n_settings;
 	bool insert_known;      /* INSERT .. VALUES with a column list */
+	struct an_split *split; /* see sql/split.h; or NULL */
 	bool group_or_agg;      /* aggregates, GROUP BY, DISTINCT, window, LIMIT or ORDER BY present */
 };
 

@@ -79,6 +79,9 @@ void parse_walk_node(struct parse *p, const parse_node *n);
 void parse_walk_nodes(struct parse *p, parse_node *const *nodes, size_t n);
 /* Every message inside of m. */
 void parse_walk_fields(struct parse *p, const ProtobufCMessage *m);
+/* Call fn for each of them. */
+void parse_each_message(const ProtobufCMessage *m,
+    void (*fn)(void *arg, const ProtobufCMessage *m), void *arg);
 void parse_unknown(struct parse *p);
 bool parse_is_temp_schema(const char *schema);
 
@@ -105,6 +108,9 @@ enum an_cast parse_cast(const PgQuery__TypeName *t);
 const char *parse_string(const parse_node *n);
 /* The only or pg_catalog-qualified name of a list; NULL: another schema. */
 const char *parse_builtin_name(parse_node *const *names, size_t n);
+
+/* parse_split.c. s: the whole text's statement, over one relation. */
+void parse_split(struct parse *p, const PgQuery__SelectStmt *s);
 
 /* parse_preds.c */
 void parse_where(struct parse *p, unsigned table,

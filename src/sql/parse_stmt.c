@@ -39,6 +39,7 @@ stmt_select(struct parse *p, const PgQuery__SelectStmt *s, bool whole)
 		return;
 	rv = s->from_clause[0]->range_var;
 	parse_where(p, table, rv, s->where_clause);
+	parse_split(p, s);
 }
 
 /* Columns of SET. */

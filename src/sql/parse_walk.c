@@ -359,13 +359,12 @@ parse_walk_nodes(struct parse *p, parse_node *const *nodes, size_t n)
 }
 
 static void
-walk_message(struct parse *p, const ProtobufCMessage *m)
+walk_message(void *arg, const ProtobufCMessage *m)
 {
 	const ProtobufCFieldDescriptor *fields = walk_node_fields();
+	struct parse *p = arg;
 	unsigned i;
 
-	if (m == NULL)
-		return;
 	if (m->descriptor == &pg_query__node__descriptor) {
 		parse_walk_node(p, (const parse_node *)(const void *)m);
 		return;
@@ -379,7 +378,8 @@ walk_message(struct parse *p, const ProtobufCMessage *m)
 }
 
 void
-parse_walk_fields(struct parse *p, const ProtobufCMessage *m)
+parse_each_message(const ProtobufCMessage *m,
+    void (*fn)(void *arg, const ProtobufCMessage *m), void *arg)
 {
 	const char *base = (const char *)(const void *)m;
 	unsigned i;
@@ -389,18 +389,24 @@ parse_walk_fields(struct parse *p, const ProtobufCMessage *m)
 		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
 		const void *at = base + f->offset;
 		const void *q = base + f->quantifier_offset;
+		ProtobufCMessage *const *list;
 
 		if (f->type != PROTOBUF_C_TYPE_MESSAGE)
 			continue;
 		if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-			ProtobufCMessage *const *list =
-			    *(ProtobufCMessage *const *const *)at;
-
+			list = *(ProtobufCMessage *const *const *)at;
 			for (k = 0; k < *(const size_t *)q; k++)
-				walk_message(p, list[k]);
-		} else if (!(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
-		    *(const uint32_t *)q == f->id) {
-			walk_message(p, *(ProtobufCMessage *const *)at);
+				fn(arg, list[k]);
+		} else if ((!(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
+		    *(const uint32_t *)q == f->id) &&
+		    *(ProtobufCMessage *const *)at != NULL) {
+			fn(arg, *(ProtobufCMessage *const *)at);
 		}
 	}
+}
+
+void
+parse_walk_fields(struct parse *p, const ProtobufCMessage *m)
+{
+	parse_each_message(m, walk_message, p);
 }

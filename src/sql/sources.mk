@@ -14,6 +14,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/parse.c \
 	src/sql/parse_preds.c \
 	src/sql/parse_priv.h \
+	src/sql/parse_split.c \
 	src/sql/parse_stmt.c \
 	src/sql/parse_tables.c \
 	src/sql/parse_util.c \
@@ -27,4 +28,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/shape.h \
 	src/sql/shape_match.c \
 	src/sql/shape_match.h \
-	src/sql/textpos.c
+	src/sql/split.h \
+	src/sql/textpos.c \
+	src/sql/tokens.c \
+	src/sql/tokens.h

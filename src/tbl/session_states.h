@@ -15,6 +15,7 @@ SESSION_STATE(FILL_WAIT, "fill_wait", NULL, '?', "waiting for another session's 
 SESSION_STATE(SERVER_WAIT, "server_wait", NULL, 'n', "waiting for a server")
 SESSION_STATE(LISTEN_WAIT, "listen_wait", NULL, '?', "waiting until the listening server has confirmed LISTEN")
 SESSION_STATE(CANCEL_WAIT, "cancel_wait", NULL, '?', "waiting until a cancel request is through, before the next statement follows it")
+SESSION_STATE(GATHER, "gather", NULL, 'n', "several shards are asked at once")
 SESSION_STATE(RELAY, "active", "QPBDECSHFXdcf", 'y', "replies are owed by a server")
 SESSION_STATE(CONSOLE, "console", NULL, 'n', "a console command is being gathered")
 SESSION_STATE(CLOSED, "closed", "", 'n', "closed, to be freed at the end of the turn")

@@ -108,6 +108,7 @@ SETTING_INT(max_server_prepared, 500, 10, 100000, true, "Prepared statements kep
 SETTING_BOOL(shared_listen, true, true, "In transaction pooling, LISTEN is done by one server for all sessions of a backend and user; off: it pins the session to a server of its own.")
 SETTING_SIZE(max_notification_bytes, 4 * MB_, 64 * KB_, GB_, true, "Notifications kept for one session that is in a transaction or does not read; over it the session is closed.")
 SETTING_INT(prepare_unnamed_after, 5, 0, 1000000, true, "Outside of transaction blocks, an unnamed statement that is sent again with each use runs as a prepared one after this many uses; 0: never.")
+SETTING_SIZE(max_gather_bytes, 4 * MB_, 64 * KB_, GB_, true, "Rows kept of one statement whose answer is put together from several shards; over it the coordinator is asked.")
 SETTING_LIST(readonly_functions, "", true, "Functions of yours that only read: calling them writes nothing and leaves no session state.")
 SETTING_LIST(stateless_functions, "", true, "Functions of yours that may write but leave no session state: calling them does not pin.")
 

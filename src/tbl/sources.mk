@@ -12,6 +12,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/dbstats.h \
 	src/tbl/function_effects.h \
 	src/tbl/functions.h \
+	src/tbl/gather_modes.h \
 	src/tbl/harmless_settings.h \
 	src/tbl/key_types.h \
 	src/tbl/metric_families.h \

@@ -199,13 +199,20 @@ def test_key_beside_a_long_value(scene, prepare):
 @pytest.mark.parametrize("where", [
     "", "WHERE id = '{id}'", "WHERE tenant_id IN ('{t0}', '{t1}')",
     "WHERE tenant_id > '{t0}'", "WHERE tenant_id = '{t0}' OR id = '{id}'"])
-def test_everything_else_goes_to_the_coordinator(scene, where):
+def test_what_names_no_single_tenant(scene, where):
+    """One table in one SELECT: all shards at once. Else the coordinator."""
     row = scene.plain("SELECT id FROM app.events_plain LIMIT 1")
     where = where.format(id=row, t0=scene.tenant_on("shard0"),
                          t1=scene.tenant_on("shard1"))
     found = scene.route("sharded", f"SELECT count(*) FROM app.events {where}")
-    assert found["backend"] == "coordinator"
-    assert "app.events_sharded" in found["sql"]
+    assert found["backend"] == "shard0, shard1"
+    assert "app.events_shard " in found["sql"]
+    for sql in (f"SELECT (SELECT count(*) FROM app.events {where})",
+                f"SELECT count(DISTINCT id) FROM app.events {where}",
+                f"UPDATE app.events SET payload = '{{}}' {where}"):
+        found = scene.route("sharded", sql)
+        assert found["backend"] == "coordinator"
+        assert "app.events_sharded" in found["sql"]
 
 
 def test_values_that_are_no_tenant(scene):

@@ -26,6 +26,7 @@ UNIT_TESTS = \
 	tests/unit/test_explain \
 	tests/unit/test_frame \
 	tests/unit/test_functions \
+	tests/unit/test_gather \
 	tests/unit/test_hash \
 	tests/unit/test_hba \
 	tests/unit/test_hist \
@@ -153,6 +154,10 @@ tests_unit_test_frame_LDADD = $(UNIT_LDADD)
 tests_unit_test_functions_SOURCES = tests/unit/test_functions.c
 tests_unit_test_functions_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_functions_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_gather_SOURCES = tests/unit/test_gather.c
+tests_unit_test_gather_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_gather_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -296,6 +296,8 @@ class Comparison:
                 backend = eventslib.VARIANTS[t.variant]
                 if t.variant == "sharded" and tenant:
                     backend = self.events.shard_of(tenant)
+                elif t.variant == "sharded" and q in self.reads:
+                    backend = ", ".join(eventslib.SHARDS)
                 if not any(re.match(rf"\s*backends?:\s.*\b{backend}\b", line)
                            for line in lines):
                     problems.append(f"EXPLAIN (ROUTE), {q.title}, {t.name}: "

@@ -26,7 +26,7 @@ class Query:
         self.title = title
         self.statements = statements
         # Tenants that the statements name, in their order; None when they
-        # name none and the sharded variant has to ask the coordinator.
+        # name none and all shards have to be asked.
         self.by_tenant = by_tenant
 
     def sql(self, choice, rel):

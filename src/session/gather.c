@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The course of a gathered statement: whom to ask, when all have answered, what
+ * is done if one cannot.
+ *
+ * What goes wrong before the client has got a byte, be it only that the shards
+ * do not understand the statement, is no answer yet: the unit goes again, to
+ * the coordinator, whose answer is the right one; but a shard that is down is
+ * named at once.  Runs on the session's worker.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pgwire/msgread.h"
+#include "session/fill.h"
+#include "session/gather_priv.h"
+
+/* How often a plan whose parts could not be put together goes to the coordinator
+ * at once. */
+#define GATHER_PAUSE 100u
+
+/* ---- life --------------------------------------------------------------------- */
+
+static void
+gather_end(struct session *s)
+{
+	struct gathering *g = s->gathering;
+	size_t i;
+
+	s->gathering = NULL;
+	for (i = 0; i <= g->n_parts; i++)
+		part_drop(&g->part[i]);
+	if (g->stmt != NULL)
+		statement_unref(&s->sw->statements, &g->stmt);
+	buf_reset(&g->error);
+	buf_reset(&g->desc);
+	buf_reset(&g->formats);
+	buf_reset(&g->final);
+	free(g);
+}
+
+void
+gather_drop(struct session *s)
+{
+	if (s->gathering != NULL)
+		gather_end(s);
+}
+
+/* One part for each backend of the shards concerned, in the order of their
+ * numbers. */
+static size_t
+gather_backends(const struct query *q,
+    const struct conf_backend *of[CONF_MAX_SHARDS])
+{
+	const struct route_shards *shards = &q->where.shards;
+	const struct conf_backend *b;
+	size_t n = 0, k;
+	int i;
+
+	for (i = route_shards_first(shards); i >= 0;
+	    i = route_shards_next(shards, (unsigned)i + 1)) {
+		b = q->plan->variant->shards[i].backend;
+		for (k = n; k > 0 && of[k - 1]->id > b->id; k--)
+			;
+		if (k > 0 && of[k - 1] == b)
+			continue;
+		memmove(&of[k + 1], &of[k], (n - k) * sizeof(*of));
+		of[k] = b;
+		n++;
+	}
+	return n;
+}
+
+static struct gathering *
+gather_make(struct session *s, const struct unit *u, const struct query *q)
+{
+	const struct conf_backend *of[CONF_MAX_SHARDS + 1];
+	size_t n = gather_backends(q, of), i;
+	struct gathering *g = calloc(1, sizeof(*g) + (n + 1) * sizeof(g->part[0]));
+
+	if (g == NULL)
+		return NULL;
+	of[n] = q->plan->variant->backend;
+	g->s = s;
+	g->n_parts = n;
+	g->kept_max = (size_t)s->conf->max_gather_bytes;
+	for (i = 0; i <= n; i++) {
+		g->part[i].g = g;
+		g->part[i].backend = of[i];
+		buf_init(&g->part[i].kept, g->kept_max + WORKER_SCRATCH);
+	}
+	buf_init(&g->error, 1024 * 1024 + 4096);
+	buf_init(&g->desc, 1024 * 1024);
+	buf_init(&g->formats, 2 * UINT16_MAX);
+	buf_init(&g->final, 16 * 1024 * 1024);
+	if (q->stmt != NULL)
+		g->stmt = statement_ref(q->stmt);
+	if (q->stmt != NULL && u->bind.n_result_formats > 0 &&
+	    !buf_append(&g->formats, u->bind.result_formats,
+	    2u * u->bind.n_result_formats)) {
+		statement_unref(&s->sw->statements, &g->stmt);
+		free(g);
+		return NULL;
+	}
+	return g;
+}
+
+/* ---- the end of a unit ------------------------------------------------------------ */
+
+/* The names that the unit gives and takes, as if a server had done it. */
+static void
+gather_names(struct session *s, const struct unit *u, struct statement *st)
+{
+	struct statement_table *t = &s->sw->statements;
+
+	if (u->first == 'Q')
+		statements_drop_unnamed(&s->prepared, t);
+	else if (u->has_parse)
+		statements_set(&s->prepared, t, u->parse.name,
+		    statement_ref(st));
+}
+
+static void
+gather_account(struct session *s)
+{
+	nsec_t took = (s->sw->w->now = clock_mono()) - s->started;
+
+	metrics_time(session_metrics(s), s->series, took);
+	stat_add(&s->stats->query_time, took);
+	stat_add(&s->stats->transactions, 1);
+	stat_add(&s->stats->transaction_time, took);
+	stat_add(&session_metrics(s)->c.transactions, 1);
+}
+
+/* The client has its reply. */
+static void
+gather_answered(struct gathering *g)
+{
+	struct session *s = g->s;
+	size_t n = s->unit_len;
+	struct unit u;
+
+	if (s->state == SESSION_CLOSED)
+		return;
+	CHECK(unit_read(&u, buf_head(&s->in), n));
+	gather_names(s, &u, g->stmt);
+	gather_account(s);
+	if (gather_failing(g))
+		fill_drop(s);
+	else
+		fill_finish(s, s->tx);
+	gather_end(s);
+	s->unit_len = 0;
+	s->granted = s->no_cache = s->no_gather = false;
+	session_enter(s, SESSION_IDLE);
+	buf_consume(&s->in, n);
+	if (s->sw->draining)
+		session_close(s, CLOSE_SHUTDOWN, NULL);
+	else
+		session_pump(s);
+}
+
+/* The unit goes again, to the coordinator. */
+static void
+gather_again(struct gathering *g)
+{
+	struct session *s = g->s;
+
+	stat_add(&session_metrics(s)->c.gathers_refused, 1);
+	gather_end(s);
+	s->no_gather = true;
+	session_enter(s, SESSION_IDLE);
+	session_pump(s);
+}
+
+/* ---- merging -------------------------------------------------------------------------- */
+
+static enum gather_end
+gather_plan_final(struct gathering *g)
+{
+	struct gather_column *c = calloc(g->columns + 1, sizeof(*c));
+	enum gather_end how = GATHER_REFUSED;
+	struct gather_view v;
+	size_t i;
+
+	if (c == NULL || !gather_look(g, &v)) {
+		free(c);
+		return GATHER_REFUSED;
+	}
+	for (i = 0; i < g->columns && gather_column_at(g, i, &c[i]); i++)
+		;
+	if (i == g->columns)
+		how = gather_final(v.how, c, g->columns, g->partial,
+		    &g->visible, &g->final);
+	gather_free(&v.how);
+	free(c);
+	return how;
+}
+
+/* All rows of the shards are here. */
+static void
+gather_merge(struct gathering *g)
+{
+	g->partial = g->rows;
+	g->rows = 0;
+	switch (gather_plan_final(g)) {
+	case GATHER_REFUSED:
+		gather_refuse(g);
+		break;
+	case GATHER_EMPTY:
+		gather_tell_end(g);
+		gather_answered(g);
+		return;
+	case GATHER_ADD:
+		if (!gather_tell_sums(g)) {
+			gather_refuse(g);
+			break;
+		}
+		gather_tell_end(g);
+		gather_answered(g);
+		return;
+	case GATHER_QUERY:
+		g->merging = true;
+		break;
+	}
+	gather_step(g);
+}
+
+static void
+gather_finish(struct gathering *g)
+{
+	struct session *s = g->s;
+
+	if (g->refused) {
+		gather_again(g);
+	} else if (g->floor != NULL) {
+		session_close(s, CLOSE_SERVER_CUT, NULL);
+	} else if (buf_len(&g->error) > 0) {
+		gather_tell_error(g);
+		gather_answered(g);
+	} else if (g->mode == GATHER_ROWS || g->merging) {
+		gather_tell_end(g);
+		gather_answered(g);
+	} else {
+		gather_merge(g);
+	}
+}
+
+void
+gather_step(struct gathering *g)
+{
+	size_t all = g->n_parts + g->merging;
+
+	while (!gather_failing(g) && g->started < all && (g->started == 0 ||
+	    g->part[g->started - 1].pool == NULL))
+		part_lease(&g->part[g->started++]);
+	if (g->unit == NULL && g->over == g->started && (gather_failing(g) ||
+	    g->started == all))
+		gather_finish(g);
+}
+
+/* ---- failing ----------------------------------------------------------------------------- */
+
+static void
+gather_stop(struct gathering *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->started; i++)
+		if (!g->part[i].over)
+			part_cancel(&g->part[i]);
+}
+
+void
+gather_refuse(struct gathering *g)
+{
+	struct gather_view v;
+
+	if (gather_failing(g))
+		return;
+	if (g->told) {
+		gather_fail(g, "0A000", "the shards' rows are of different "
+		    "types");
+		return;
+	}
+	g->refused = true;
+	if (gather_look(g, &v)) {
+		v.q.plan->gather_pause = GATHER_PAUSE;
+		gather_free(&v.how);
+	}
+	gather_stop(g);
+}
+
+void
+gather_fail(struct gathering *g, const char *sqlstate, const char *message)
+{
+	struct msgwrite w;
+
+	if (gather_failing(g))
+		return;
+	msgwrite_init(&w, &g->error);
+	msgwrite_error(&w, "ERROR", sqlstate, message, NULL, NULL);
+	CHECK(!w.failed);
+	gather_stop(g);
+}
+
+/* The statement was ended from outside, or the server is not well: the
+ * coordinator would not know better. */
+static bool
+gather_is_outside(struct slice sqlstate)
+{
+	static const char *const classes[] = { "08", "53", "57", "58", "XX" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(classes) && sqlstate.n == 5; i++)
+		if (memcmp(sqlstate.p, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
+/* The same words as an error of the statement, without a position, which would
+ * be one in another text. */
+static void
+gather_take_error(struct part *p, const char *body, size_t n)
+{
+	const char *at = body, *end = body + n, *value;
+	struct msgwrite w;
+
+	msgwrite_init(&w, &p->g->error);
+	msgwrite_begin(&w, 'E');
+	for (; at < end && *at != '\0'; at = value + strlen(value) + 1) {
+		value = at + 1;
+		if (*at == 'P')
+			continue;
+		msgwrite_u8(&w, (uint8_t)*at);
+		msgwrite_str(&w, *at == 'S' || *at == 'V' ? "ERROR" : value);
+	}
+	msgwrite_u8(&w, 0);
+	msgwrite_end(&w);
+	if (!w.failed)
+		return;
+	buf_reset(&p->g->error);
+	gather_fail(p->g, "54000", "a shard's error is too long");
+}
+
+void
+gather_fail_server(struct part *p, const char *body, size_t n)
+{
+	struct gathering *g = p->g;
+	struct wire_error e;
+
+	if (gather_failing(g))
+		return;
+	if (!msgread_error(body, n, &e)) {
+		gather_fail(g, "XX000", "a shard sent a malformed error");
+		return;
+	}
+	if (!g->told && !gather_is_outside(e.sqlstate))
+		g->refused = true;
+	else
+		gather_take_error(p, body, n);
+	gather_stop(g);
+}
+
+/* ---- from the session ---------------------------------------------------------------------- */
+
+/* Nothing ties the session to a server, and no transaction to a snapshot. */
+static bool
+gather_is_free(struct session *s)
+{
+	const struct scope *scope = settings_scope(s);
+
+	return s->server == NULL && s->tx == 'I' && s->held_begin == NULL &&
+	    !s->open_unit && !s->granted && !s->no_gather &&
+	    !session_is_pinned(s) && s->hidden == 0 &&
+	    s->db->pool_mode == POOL_MODE_TRANSACTION && scope != NULL &&
+	    scope->read_committed;
+}
+
+bool
+gather_begin(struct session *s, const struct unit *u, const struct query *q,
+    enum unit_result *r)
+{
+	struct gathering *g;
+	struct gather *how;
+
+	if (!gather_is_free(s) || u->rest > 0 || (u->first != 'Q' &&
+	    !u->canonical))
+		return false;
+	if (q->plan->gather_pause > 0) {
+		q->plan->gather_pause--;
+		return false;
+	}
+	how = gather_new(q->plan, q->shape, &q->values);
+	if (how == NULL)
+		return false;
+	gather_free(&how);
+	g = gather_make(s, u, q);
+	if (g == NULL)
+		return false;
+	g->mode = q->plan->gather;
+	stat_add(&session_metrics(s)->c.gathers, 1);
+	s->gathering = g;
+	s->series = query_series(s, q, q->where.backend, s->fill != NULL ?
+	    OUT_MISS : OUT_BYPASS);
+	session_enter(s, SESSION_GATHER);
+	g->unit = u;
+	gather_step(g);
+	g->unit = NULL;
+	*r = UNIT_WAIT;
+	if (!gather_failing(g) || g->over < g->started)
+		return true;
+	/* The first server could not be had. */
+	fill_drop(s);
+	gather_tell_error(g);
+	*r = UNIT_CLOSED;
+	if (s->state == SESSION_CLOSED)
+		return true;
+	gather_end(s);
+	session_enter(s, SESSION_IDLE);
+	*r = UNIT_DONE;
+	return true;
+}
+
+void
+gather_cancel(struct session *s)
+{
+	struct gathering *g = s->gathering;
+
+	/* Those that run tell it themselves. */
+	if (g->over < g->started && g->part[g->started - 1].pool == NULL) {
+		gather_stop(g);
+		return;
+	}
+	gather_fail(g, "57014", "canceling statement due to user request");
+	gather_step(g);
+}
+
+void
+gather_tick(struct session *s, nsec_t now)
+{
+	struct gathering *g = s->gathering;
+	const struct part *p = &g->part[g->started - 1];
+
+	if (p->pool == NULL || s->conf->query_wait_timeout == 0 ||
+	    now - p->waiter.since <= s->conf->query_wait_timeout)
+		return;
+	stat_add(&session_metrics(s)->c.wait_timeouts, 1);
+	gather_fail(g, "53300", "no server became free within "
+	    "query_wait_timeout");
+	gather_step(g);
+}
+
+bool
+gather_is_midway(const struct session *s)
+{
+	return s->gathering != NULL && s->gathering->floor != NULL;
+}
+
+void
+gather_drained(struct session *s)
+{
+	struct gathering *g = s->gathering;
+	size_t i;
+
+	for (i = 0; i < g->started; i++)
+		if (g->part[i].server != NULL && (g->merging ||
+		    g->mode != GATHER_ROWS || buf_len(&g->part[i].kept) == 0))
+			stream_read_start(&g->part[i].server->st);
+}

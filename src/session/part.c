@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * One server's part in a gathered statement: its lease and what it says.
+ *
+ * Knows how to get a server, bring it to the session's settings and let go of
+ * it again; what it is asked and what its rows are for is gather.c's.  Runs on
+ * the session's worker.  Invariant: a part waits for a pool, has a server, or
+ * is over (or has not begun).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session/fill.h"
+#include "session/gather_priv.h"
+
+static const struct server_ops part_ops;
+
+static struct part *
+part_find(struct session_worker *sw, uint64_t id)
+{
+	struct htab_node *n = htab_find(&sw->parts, id);
+
+	return n != NULL ? htab_entry(n, struct part, by_id) : NULL;
+}
+
+static void
+part_forget(struct part *p)
+{
+	if (p->id != 0)
+		htab_remove(&p->g->s->sw->parts, &p->by_id);
+	p->id = 0;
+}
+
+static void
+part_end(struct part *p)
+{
+	CHECK(!p->over && p->server == NULL && p->pool == NULL);
+	p->over = true;
+	p->g->over++;
+}
+
+/* ---- the lease -------------------------------------------------------------- */
+
+/* The session's settings, then what is asked. */
+static bool
+part_write(struct part *p)
+{
+	struct session *s = p->g->s;
+	struct buf *b = &s->sw->compose;
+	struct msgwrite w;
+	struct iovec iov;
+	bool ok;
+
+	buf_consume(b, buf_len(b));
+	/* What brings a server to them knows a session with one server. */
+	s->server = p->server;
+	s->backend = p->backend;
+	ok = session_preamble(s, b, 0, 0);
+	msgwrite_init(&w, b);
+	ok = ok && gather_compose(p, &w) && !w.failed;
+	s->server = NULL;
+	p->server->has_unnamed = false;
+	if (!ok)
+		return false;
+	iov.iov_base = buf_head(b);
+	iov.iov_len = buf_len(b);
+	(void)!server_send(p->server, &iov, 1);
+	return true;
+}
+
+static void
+part_got(struct part *p, struct server *srv)
+{
+	p->pool = NULL;
+	part_forget(p);
+	p->server = srv;
+	server_lease(srv, &part_ops, p);
+	fill_server(p->g->s, srv);
+	if (part_write(p))
+		return;
+	p->server = NULL;
+	server_close(srv, "out of memory");
+	part_end(p);
+	gather_fail(p->g, "53200", "out of memory");
+}
+
+static void
+part_unleased(struct part *p, const struct pool_error *why)
+{
+	p->pool = NULL;
+	part_forget(p);
+	part_end(p);
+	gather_fail(p->g, why->sqlstate, why->text);
+}
+
+void
+part_lease(struct part *p)
+{
+	struct session *s = p->g->s;
+	struct session_worker *sw = s->sw;
+	struct pool_error why = { "53300", false, "too many pools" };
+	struct server *srv;
+
+	p->pool = session_pool(s, p->backend);
+	p->id = ++sw->next_id << 8 | sw->w->id;
+	htab_insert(&sw->parts, &p->by_id, p->id);
+	p->waiter = (struct pool_waiter){ .w = sw->w, .session = p->id,
+		.hold = s->waiter.hold };
+	switch (p->pool == NULL ? LEASE_FAILED : pool_lease(p->pool,
+	    &p->waiter, s->started, &srv, &why)) {
+	case LEASE_GOT:
+		part_got(p, srv);
+		break;
+	case LEASE_WAIT:
+		stat_add(&session_metrics(s)->c.waits, 1);
+		break;
+	case LEASE_FAILED:
+		part_unleased(p, &why);
+		break;
+	}
+}
+
+bool
+gather_granted(struct worker *w, uint64_t id, struct server *srv)
+{
+	struct part *p = part_find(w->sessions, id);
+	struct pool_error why;
+	nsec_t waited;
+
+	if (p == NULL)
+		return false;
+	if (p->pool != srv->pool) {
+		pool_put(srv->pool, srv);
+		return true;
+	}
+	if (gather_failing(p->g)) {
+		pool_put(srv->pool, srv);
+		p->pool = NULL;
+		part_forget(p);
+		part_end(p);
+		gather_step(p->g);
+		return true;
+	}
+	waited = clock_mono() - p->waiter.since;
+	if (!pool_may_serve(&p->waiter)) { /* paused meanwhile */
+		pool_put(srv->pool, srv);
+		switch (pool_lease(p->pool, &p->waiter, p->waiter.since, &srv,
+		    &why)) {
+		case LEASE_GOT:
+			break;
+		case LEASE_WAIT:
+			return true;
+		case LEASE_FAILED:
+			part_unleased(p, &why);
+			gather_step(p->g);
+			return true;
+		}
+	}
+	hist_record(&w->metrics->wait, waited);
+	stat_add(&w->metrics->c.wait_nanoseconds, waited);
+	stat_add(&p->g->s->stats->wait_time, waited);
+	part_got(p, srv);
+	gather_step(p->g);
+	return true;
+}
+
+bool
+gather_lease_failed(struct worker *w, uint64_t id,
+    const struct pool_error *why)
+{
+	struct part *p = part_find(w->sessions, id);
+
+	if (p == NULL)
+		return false;
+	if (p->pool != NULL) {
+		part_unleased(p, why);
+		gather_step(p->g);
+	}
+	return true;
+}
+
+void
+part_cancel(struct part *p)
+{
+	if (p->server != NULL) {
+		server_cancel(p->server);
+	} else if (p->pool != NULL && pool_leave(p->pool, &p->waiter)) {
+		p->pool = NULL;
+		part_forget(p);
+		part_end(p);
+	}
+}
+
+void
+part_drop(struct part *p)
+{
+	struct server *srv = p->server;
+
+	if (p->pool != NULL)
+		(void)pool_leave(p->pool, &p->waiter);
+	p->pool = NULL;
+	part_forget(p);
+	p->server = NULL;
+	if (srv != NULL)
+		server_abandon(srv, NULL, false);
+	buf_reset(&p->kept);
+}
+
+/* ---- server_ops ----------------------------------------------------------------- */
+
+static void
+part_forward(void *lessee, const char *data, size_t n)
+{
+	gather_input(lessee, data, n);
+}
+
+static void
+part_completed(void *lessee PG_UNUSED, const char *tag PG_UNUSED,
+    bool hidden PG_UNUSED)
+{
+}
+
+static bool
+part_failed(void *lessee, const char *body, size_t n, bool own PG_UNUSED)
+{
+	gather_fail_server(lessee, body, n);
+	return true;
+}
+
+static bool
+part_mend(void *lessee PG_UNUSED, const char *body PG_UNUSED,
+    size_t n PG_UNUSED)
+{
+	return false;
+}
+
+static void
+part_named(void *lessee PG_UNUSED, enum named how PG_UNUSED)
+{
+}
+
+static void
+part_row(void *lessee PG_UNUSED, const char *body PG_UNUSED,
+    size_t n PG_UNUSED)
+{
+}
+
+static bool
+part_notification(void *lessee PG_UNUSED, const char *body PG_UNUSED,
+    size_t n PG_UNUSED)
+{
+	return false;
+}
+
+/* Not by a SET of this session: the server's configuration has changed. */
+static bool
+part_parameter(void *lessee, const char *name PG_UNUSED,
+    const char *value PG_UNUSED)
+{
+	struct part *p = lessee;
+
+	p->server->settings_changed = true;
+	return false;
+}
+
+static void
+part_nothing(void *lessee PG_UNUSED)
+{
+}
+
+static void
+part_synced(void *lessee PG_UNUSED, char status PG_UNUSED)
+{
+}
+
+static void
+part_ready(void *lessee, char status PG_UNUSED)
+{
+	struct part *p = lessee;
+	struct server *srv = p->server;
+
+	p->server = NULL;
+	server_give_back(srv, false);
+	part_end(p);
+	gather_step(p->g);
+}
+
+static void
+part_lost(void *lessee, const char *why)
+{
+	struct part *p = lessee;
+	char text[300];
+
+	p->server = NULL;
+	part_end(p);
+	snprintf(text, sizeof(text), "connection to backend \"%s\" was lost: "
+	    "%s", p->backend->name, why);
+	gather_fail(p->g, "08006", text);
+	gather_step(p->g);
+}
+
+static const struct server_ops part_ops = {
+	.forward = part_forward,
+	.completed = part_completed,
+	.failed = part_failed,
+	.mend = part_mend,
+	.named = part_named,
+	.row = part_row,
+	.copy_in = part_nothing,
+	.notification = part_notification,
+	.parameter = part_parameter,
+	.parameter_own = part_nothing,
+	.synced = part_synced,
+	.ready = part_ready,
+	.quiet = part_nothing,
+	.cancelled = part_nothing,
+	.lost = part_lost,
+	.drained = part_nothing,
+};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * The parts of a SELECT over one relation, as places in its text: what is
+ * needed to ask several servers for a part of the answer each, and one more to
+ * put the parts together.
+ *
+ * Made with the analysis, immutable, and only for statements of a form that is
+ * understood whole: one SELECT without WITH, set operation, subquery, window,
+ * locking clause, grouping sets or DISTINCT ON.  Ranges are from the first
+ * byte of a token to the end of one; an empty range has from == until.
+ */
+#ifndef PGSLUICE_SQL_SPLIT_H
+#define PGSLUICE_SQL_SPLIT_H
+
+#include "sql/analysis.h"
+
+struct an_range {
+	struct textpos from, until;
+};
+
+/* Aggregates whose result over all rows is told by their results over parts
+ * of them. */
+enum an_agg_kind {
+	AN_AGG_SUM, AN_AGG_COUNT, AN_AGG_MIN, AN_AGG_MAX, AN_AGG_AVG,
+	AN_AGG_BOOL_AND, AN_AGG_BOOL_OR, AN_AGG_BIT_AND, AN_AGG_BIT_OR
+};
+
+struct an_agg {
+	enum an_agg_kind kind;
+	struct an_range call;   /* with its FILTER */
+	struct an_range args;   /* what stands in its brackets */
+	struct an_range filter; /* FILTER (...), or empty */
+};
+
+struct an_item { /* of the select list, GROUP BY or ORDER BY; or HAVING */
+	struct an_range expr;
+	struct an_range tail;      /* ORDER BY: what follows expr, or empty */
+	size_t first_agg, n_aggs;  /* of split.aggs, in the order of the text */
+	bool star;                 /* "*" or "t.*" */
+	bool ordinal;              /* an integer literal: cut */
+	bool simple;               /* a column or constant, with or without casts */
+	bool mergeable;            /* outside of aggregates nothing but constants
+	                              and functions that give one value */
+	uint32_t cut;
+	char *column;  /* its name, if expr is just a column; else NULL */
+	bool qualified; /* ... written with its table */
+	char *name;    /* select list: what the column of the result is called,
+	                  by AS or as a column or function; NULL: something else */
+};
+
+struct an_split {
+	struct an_item *targets, *groups, *orders;
+	size_t n_targets, n_groups, n_orders;
+	struct an_item having;
+	bool has_having;
+	struct an_agg *aggs;
+	size_t n_aggs;
+	bool aggregated; /* one row a group: aggregates, GROUP BY or HAVING */
+	bool other_aggs; /* aggregates that are not of enum an_agg_kind, or with
+	                    DISTINCT, ORDER BY and the like */
+	bool distinct;
+	bool has_limit, has_offset;
+	struct an_value limit, offset; /* AN_VAL_NULL: none (ALL) */
+	struct textpos start;       /* of SELECT */
+	struct textpos targets_end; /* behind the select list */
+	struct textpos body_end;    /* behind WHERE and GROUP BY */
+	struct textpos having_end;  /* behind HAVING, if there is one */
+	struct an_range order;      /* the ORDER BY clause, or empty */
+	struct textpos end;         /* of the statement */
+};
+
+void split_free(struct an_split **s);
+
+#endif
