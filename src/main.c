@@ -26,6 +26,7 @@
 #include "backend/pool.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "layout/job.h"
 #include "sql/lex.h"
 #include "systemd.h"
 
@@ -228,6 +229,7 @@ main_start(struct program *p, const char *path)
 	connector_start(CONNECTOR_THREADS);
 	auth_work_start(AUTH_THREADS);
 	lookup_start(LOOKUP_THREADS);
+	layout_start();
 	p->control = control_new(path, &own, p->workers, p->n_workers, &hooks);
 	admin_init(p->control, p->http);
 	for (i = 0; i < p->n_workers; i++)

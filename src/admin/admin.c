@@ -11,6 +11,7 @@
 #include "admin/averages.h"
 #include "admin/console.h"
 #include "admin/http.h"
+#include "admin/layouts.h"
 #include "admin/tour.h"
 #include "admin/view.h"
 #include "admin/wait.h"
@@ -23,6 +24,7 @@ void
 admin_init(struct control *c, int http)
 {
 	admin_control = c;
+	layouts_init(c);
 	view_init(c->n_workers);
 	tour_init(c->workers, c->n_workers);
 	wait_init(c->n_workers);
@@ -45,6 +47,7 @@ admin_fini(void)
 	wait_fini();
 	averages_fini();
 	view_fini();
+	layouts_fini();
 	admin_control = NULL;
 }
 

@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "admin/layouts.h"
 #include "admin/setup.h"
 #include "backend/pool.h"
 #include "base/log.h"
@@ -105,6 +106,15 @@ control_apply(struct control *c, struct session_setup *fresh,
 	setup_release(&old);
 }
 
+void
+control_use(struct control *c, struct session_setup *fresh)
+{
+	struct control_change ch = { NULL, NULL };
+
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	control_apply(c, fresh, &ch);
+}
+
 static void
 control_refused(const struct conf_diag *d)
 {
@@ -134,6 +144,7 @@ control_reload(struct control *c, struct conf_diag *d, control_change_cb *fn,
 		log_info("conf", "msg=\"configuration reloaded\" file=%s "
 		    "generation=%llu", log_escs(c->path),
 		    (unsigned long long)c->setup.conf->generation);
+		layouts_read();
 	} else {
 		control_refused(d);
 	}
@@ -153,6 +164,7 @@ control_set(struct control *c, const char *name, const char *value,
 	if (!setup_change(&c->setup, name, value, &fresh, d))
 		return false;
 	control_apply(c, &fresh, &ch);
+	layouts_read();
 	return true;
 }
 
@@ -352,6 +364,8 @@ control_on_look(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
 	CHECK_MAGIC(c, CONTROL_MAGIC);
 	control_look(c, now);
 	control_tell_alive(c, now);
+	if (c->state == CONTROL_SERVING)
+		layouts_tick(now);
 }
 
 /* ------------------------------------------------------------ life */
@@ -435,6 +449,7 @@ control_run(struct control *c, struct doors *doors)
 	event_add(c->on_look, &look);
 	control_mask(SIG_UNBLOCK);
 	c->hooks.serving();
+	layouts_read();
 	event_base_dispatch(c->base);
 }
 

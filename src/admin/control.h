@@ -103,6 +103,9 @@ bool control_reload(struct control *c, struct conf_diag *d,
 bool control_set(struct control *c, const char *name, const char *value,
     struct conf_diag *d, control_change_cb *fn, void *arg) PG_MUST_CHECK;
 
+/* Put another setup in force, which is taken over. */
+void control_use(struct control *c, struct session_setup *fresh);
+
 /* A later call may only be more urgent. */
 void control_stop(struct control *c, enum control_stop how);
 /* Number of a worker whose loop has not moved for some seconds, or -1. */

@@ -17,6 +17,7 @@
 #include "backend/connector.h"
 #include "backend/pool.h"
 #include "base/log.h"
+#include "layout/job.h"
 #include "session/layer.h"
 
 /* How long libpq's attempts under way may take to end by themselves. */
@@ -101,6 +102,7 @@ ending_run(struct worker *const *workers, unsigned n)
 	connector_stop();
 	auth_work_stop();
 	lookup_stop();
+	layout_stop();
 	ending_tell(workers, n, ending_stop_worker);
 	for (i = 0; i < n; i++)
 		worker_join(workers[i]);

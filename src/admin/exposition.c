@@ -6,7 +6,7 @@
  * that others publish; waits for no worker.  A page is bounded by the number
  * of series (SERIES_MAX) and pools.  Control thread.
  */
-#include "admin/exposition.h"
+#include "admin/exposition_priv.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -16,25 +16,16 @@
 #include <unistd.h>
 
 #include "admin/pools.h"
-#include "admin/prometheus.h"
 #include "admin/view.h"
 #include "base/log.h"
 #include "route/route.h"
 
-enum family {
-#define FAMILY(sym, name, type, labels, help) FAMILY_##sym,
-#include "tbl/metric_families.h"
-	FAMILY_COUNT
-};
-
-static const struct {
-	const char *name, *type, *help;
-} families[FAMILY_COUNT] = {
+const struct metric_family families[FAMILY_COUNT] = {
 #define FAMILY(sym, name, type, labels, help) { name, type, help },
 #include "tbl/metric_families.h"
 };
 
-static void
+void
 exposition_family(struct prom *p, enum family f)
 {
 	prom_family(p, families[f].name, families[f].type, families[f].help);
@@ -403,6 +394,7 @@ exposition_write(struct control *c, struct buf *out)
 	exposition_metrics(&p, c);
 	exposition_pools(&p, c->setup.conf);
 	exposition_cache(&p, c);
+	exposition_layouts(&p);
 	exposition_process(&p);
 	return !p.failed;
 }

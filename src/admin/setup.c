@@ -141,7 +141,8 @@ bool
 setup_load(const char *path, const struct session_setup *old,
     struct session_setup *out, struct conf_diag *d)
 {
-	return setup_of(conf_load(path, d), old, out, d);
+	return setup_of(conf_reload(path, old != NULL ? old->conf : NULL,
+	    d), old, out, d);
 }
 
 bool
@@ -162,6 +163,15 @@ setup_copy(struct session_setup *to, const struct session_setup *from)
 		SSL_CTX_up_ref(to->tls);
 	if (to->redis_password != NULL)
 		to->redis_password = x_strdup(from->redis_password);
+}
+
+void
+setup_with(const struct session_setup *old, struct conf *conf,
+    struct session_setup *out)
+{
+	setup_copy(out, old);
+	conf_unref(&out->conf);
+	out->conf = conf;
 }
 
 void

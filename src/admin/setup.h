@@ -17,6 +17,9 @@ bool setup_load(const char *path, const struct session_setup *old,
 bool setup_change(const struct session_setup *old, const char *name,
     const char *value, struct session_setup *out, struct conf_diag *d)
     PG_MUST_CHECK;
+/* The same files as in old, another configuration, which is taken over. */
+void setup_with(const struct session_setup *old, struct conf *conf,
+    struct session_setup *out);
 /* References of its own to the same things. */
 void setup_copy(struct session_setup *to, const struct session_setup *from);
 void setup_release(struct session_setup *s);

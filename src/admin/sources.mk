@@ -19,12 +19,19 @@ libpgsluice_a_SOURCES += \
 	src/admin/ending.h \
 	src/admin/exposition.c \
 	src/admin/exposition.h \
+	src/admin/exposition_layout.c \
+	src/admin/exposition_priv.h \
 	src/admin/http.c \
 	src/admin/http.h \
+	src/admin/layouts.c \
+	src/admin/layouts.h \
+	src/admin/layouts_log.c \
 	src/admin/names.c \
 	src/admin/names.h \
 	src/admin/options.c \
 	src/admin/options.h \
+	src/admin/parts.c \
+	src/admin/parts.h \
 	src/admin/pools.c \
 	src/admin/pools.h \
 	src/admin/prometheus.c \
@@ -35,6 +42,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/setup.h \
 	src/admin/show.c \
 	src/admin/show_conf.c \
+	src/admin/show_layout.c \
 	src/admin/show_pools.c \
 	src/admin/show_sockets.c \
 	src/admin/show_stats.c \

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "conf/conf_priv.h"
+#include "conf/layout.h"
 
 static atomic_uint_fast64_t conf_generations;
 
@@ -94,6 +95,7 @@ conf_free(struct conf *c)
 	explicit_bzero(c->text, c->text_len);
 	free(c->text);
 	conf_strings_fini(&c->changes);
+	conf_layouts_unref(&c->layouts);
 	c->magic = 0;
 	free(c);
 }
@@ -115,38 +117,58 @@ conf_read_tree(struct conf_parse *p, const char *text, size_t len)
 	return root;
 }
 
+/* What a configuration is built from. */
+struct conf_source {
+	const char *name, *text;
+	size_t len;
+	struct conf_strings changes;
+	struct conf_layouts *layouts; /* or NULL */
+	bool bare;                    /* never to be in force: no generation */
+};
+
 static struct conf *
-conf_new(const char *name, const char *text, size_t len,
-    const struct conf_strings *changes)
+conf_new(const struct conf_source *from)
 {
 	struct conf *c = x_calloc(1, sizeof(*c));
 	size_t i;
 
 	c->magic = CONF_MAGIC;
 	atomic_init(&c->refs, 1);
-	c->path = x_strdup(name);
-	c->text = x_malloc(len + 1);
-	memcpy(c->text, text, len);
-	c->text_len = len;
-	for (i = 0; i < changes->n; i++)
-		conf_strings_add(&c->changes, changes->v[i]);
+	c->path = x_strdup(from->name);
+	c->text = x_malloc(from->len + 1);
+	memcpy(c->text, from->text, from->len);
+	c->text_len = from->len;
+	for (i = 0; i < from->changes.n; i++)
+		conf_strings_add(&c->changes, from->changes.v[i]);
+	c->layouts = from->layouts;
+	if (c->layouts != NULL)
+		conf_layouts_ref(c->layouts);
 	return c;
 }
 
-static struct conf *
-conf_build(const char *name, const char *text, size_t len,
-    const struct conf_strings *changes, struct conf_diag *d)
+static void
+conf_digest_variants(struct conf *c)
 {
-	struct conf_parse p = { .path = name, .diag = d };
+	size_t i, k;
+
+	for (i = 0; i < c->n_tables; i++)
+		for (k = 0; k < c->tables[i].n_variants; k++)
+			conf_variant_digest(&c->tables[i].variants[k]);
+}
+
+static struct conf *
+conf_build(const struct conf_source *from, struct conf_diag *d)
+{
+	struct conf_parse p = { .path = from->name, .diag = d };
 	size_t i;
 
 	d->n = 0;
-	p.root = conf_read_tree(&p, text, len);
+	p.root = conf_read_tree(&p, from->text, from->len);
 	if (p.root != NULL) {
-		p.conf = conf_new(name, text, len, changes);
-		for (i = 0; i < changes->n; i += 2)
-			conf_tree_set(p.root, changes->v[i],
-			    changes->v[i + 1]);
+		p.conf = conf_new(from);
+		for (i = 0; i < from->changes.n; i += 2)
+			conf_tree_set(p.root, from->changes.v[i],
+			    from->changes.v[i + 1]);
 		conf_take_settings(&p);
 		conf_take_backends(&p);
 		conf_take_databases(&p);
@@ -159,8 +181,11 @@ conf_build(const char *name, const char *text, size_t len,
 	conf_diag_sort(&p);
 	if (d->n == 0) {
 		CHECK(p.conf != NULL);
-		p.conf->generation =
-		    atomic_fetch_add(&conf_generations, 1) + 1;
+		conf_use_layouts(p.conf);
+		conf_digest_variants(p.conf);
+		if (!from->bare)
+			p.conf->generation =
+			    atomic_fetch_add(&conf_generations, 1) + 1;
 		return p.conf;
 	}
 	if (p.conf != NULL)
@@ -172,9 +197,10 @@ struct conf *
 conf_load_buffer(const char *name, const char *text, size_t len,
     struct conf_diag *d)
 {
-	static const struct conf_strings none;
+	const struct conf_source from = { .name = name, .text = text,
+		.len = len };
 
-	return conf_build(name, text, len, &none, d);
+	return conf_build(&from, d);
 }
 
 struct conf *
@@ -182,6 +208,7 @@ conf_change(const struct conf *from, const char *name, const char *value,
     struct conf_diag *d)
 {
 	struct conf_strings changes = { .n = 0 };
+	struct conf_source source;
 	struct conf *c;
 	size_t i;
 
@@ -192,9 +219,30 @@ conf_change(const struct conf *from, const char *name, const char *value,
 		}
 	conf_strings_add(&changes, name);
 	conf_strings_add(&changes, value);
-	c = conf_build(from->path, from->text, from->text_len, &changes, d);
+	source = (struct conf_source){ from->path, from->text, from->text_len,
+		changes, from->layouts, false };
+	c = conf_build(&source, d);
 	conf_strings_fini(&changes);
 	return c;
+}
+
+struct conf *
+conf_with_layouts(const struct conf *from, struct conf_layouts *l,
+    struct conf_diag *d)
+{
+	const struct conf_source source = { from->path, from->text,
+		from->text_len, from->changes, l, false };
+
+	return conf_build(&source, d);
+}
+
+struct conf *
+conf_bare(const struct conf *from, struct conf_diag *d)
+{
+	const struct conf_source source = { from->path, from->text,
+		from->text_len, from->changes, NULL, true };
+
+	return conf_build(&source, d);
 }
 
 /* The whole file, malloc'ed, *len counted up from 0; NULL with errno. Never
@@ -235,6 +283,13 @@ conf_read_file(const char *path, size_t *len)
 struct conf *
 conf_load(const char *path, struct conf_diag *d)
 {
+	return conf_reload(path, NULL, d);
+}
+
+struct conf *
+conf_reload(const char *path, const struct conf *old, struct conf_diag *d)
+{
+	struct conf_source from = { .name = path };
 	struct conf_parse p = { .path = path, .diag = d };
 	struct conf *c;
 	size_t len = 0;
@@ -247,7 +302,10 @@ conf_load(const char *path, struct conf_diag *d)
 		    "expected a configuration file", strerror(errno));
 		return NULL;
 	}
-	c = conf_load_buffer(path, text, len, d);
+	from.text = text;
+	from.len = len;
+	from.layouts = old != NULL ? old->layouts : NULL;
+	c = conf_build(&from, d);
 	explicit_bzero(text, len);
 	free(text);
 	return c;

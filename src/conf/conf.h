@@ -46,6 +46,9 @@ uint32_t conf_key_type_oid(enum conf_key_type t);
 /* More shards in one variant are refused. */
 #define CONF_MAX_SHARDS 256
 
+/* More shards in one variant are refused. */
+#define CONF_MAX_SHARDS 256
+
 struct conf_strings {
 	char **v;
 	size_t n;
@@ -81,6 +84,9 @@ struct conf_shard {
 	struct conf_backend *backend;
 	unsigned relation; /* there: index in the variant's relations */
 	unsigned modulus, remainder;
+	/* Why statements must not be sent there directly, because parent and
+	 * part differ in effect: any, or those that write; NULL: they may. */
+	const char *no_read, *no_write;
 };
 
 struct conf_variant {
@@ -94,11 +100,14 @@ struct conf_variant {
 	size_t n_relations;
 	char *shard_relation;         /* sharded: name on every shard */
 	/* Sharded, ascending by remainder and modulus: every hash belongs to
-	 * exactly one of them. */
+	 * exactly one of them. None: they are not known (yet). */
 	struct conf_shard *shards;
 	size_t n_shards;
 	unsigned modulus;   /* the greatest one; all others divide it */
 	unsigned *by_remainder; /* hash % modulus -> index in shards */
+	/* Of where its parts are, the same in every process that has them
+	 * there; "" if it has none. */
+	char digest[33];
 	struct conf_month_span *spans; /* monthly: optional */
 	size_t n_spans;
 };
@@ -169,6 +178,8 @@ struct conf_user_map { /* client user -> backend user */
 	char *from, *to;
 };
 
+struct conf_layouts;
+
 struct conf {
 	uint32_t magic;
 #define CONF_MAGIC 0x0c0f19a7u
@@ -178,6 +189,7 @@ struct conf {
 	char *text;          /* of the file, to be read again with changes */
 	size_t text_len;
 	struct conf_strings changes; /* by conf_change(): name, value, ... */
+	struct conf_layouts *layouts; /* of catalogs, see conf/layout.h; or NULL */
 
 	/* settings: one field a row of tbl/settings.h */
 #define SETTING_BOOL(name, def, reload, doc) bool name;
@@ -215,6 +227,10 @@ void conf_diag_fini(struct conf_diag *d);
  * at least one message in *d. Opens the file and, for checks, the users and
  * TLS files it names. */
 struct conf *conf_load(const char *path, struct conf_diag *d) PG_MUST_CHECK;
+/* The same in place of old, whose layouts stay in force as far as they fit;
+ * NULL: none. */
+struct conf *conf_reload(const char *path, const struct conf *old,
+    struct conf_diag *d) PG_MUST_CHECK;
 /* The same for text in memory; name stands for the file in diagnostics. *d is
  * set up by both. libconfuse keeps its lexer in globals: control thread only. */
 struct conf *conf_load_buffer(const char *name, const char *text, size_t len,
@@ -248,6 +264,8 @@ unsigned conf_variant_relation(struct conf_variant *v, const char *name);
  * the others or over CONF_MODULUS_MAX. */
 #define CONF_MODULUS_MAX 65536u
 bool conf_variant_place(struct conf_variant *v) PG_MUST_CHECK;
+/* ... and when all is complete: digest. */
+void conf_variant_digest(struct conf_variant *v);
 void conf_variant_fini(struct conf_variant *v);
 
 /* The shard that holds the rows of this hash. */
@@ -263,6 +281,10 @@ bool conf_database_reaches(const struct conf_database *d, const char *backend);
 const char *conf_backend_user(const struct conf *c,
     const struct conf_backend *b, const char *client_user);
 
+/* A connection string and, where it is silent, what the settings server_tls_
+ * say, as keywords and values; malloc'ed. It must be one that libpq takes. */
+char *conf_whole_conninfo(const struct conf *c, const char *written)
+    PG_MUST_CHECK;
 /* A keyword of the backend's conninfo, malloc'ed; NULL when it is not given
  * or is a password. */
 char *conf_backend_option(const struct conf_backend *b, const char *keyword)

@@ -156,10 +156,10 @@ void conf_take_rules(struct conf_parse *p);
 void conf_take_users(struct conf_parse *p);
 void conf_take_user_map(struct conf_parse *p);
 
-/* conninfo.c: what is written and, where that is silent, what the settings
- * server_tls_ say, as keywords and values; malloc'ed. */
-char *conf_whole_conninfo(const struct conf *c, const char *written)
-    PG_MUST_CHECK;
+/* layout.c: once all else is complete, what c->layouts say of tables. Backends
+ * of theirs go behind the configured ones, where there is room for so many. */
+size_t conf_layout_backends(const struct conf *c);
+void conf_use_layouts(struct conf *c);
 
 /* secret.c: a conninfo with every password as "***"; malloc'ed. */
 char *conf_hide_conninfo(const char *conninfo) PG_MUST_CHECK;

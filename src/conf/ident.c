@@ -140,6 +140,14 @@ ident_is_table(const char *text, const char *schema, const char *name)
 }
 
 bool
+ident_has_schema(const char *text)
+{
+	struct ident_part s, n;
+
+	return ident_split(text, &s, &n);
+}
+
+bool
 ident_append_name(struct buf *b, struct slice name)
 {
 	if (ident_plain(name))

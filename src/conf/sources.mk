@@ -11,6 +11,8 @@ libpgsluice_a_SOURCES += \
 	src/conf/ident.c \
 	src/conf/ident.h \
 	src/conf/keys.c \
+	src/conf/layout.c \
+	src/conf/layout.h \
 	src/conf/names.c \
 	src/conf/parse_scan.c \
 	src/conf/parse_tree.c \

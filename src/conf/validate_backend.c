@@ -78,7 +78,8 @@ conf_take_backends(struct conf_parse *p)
 		conf_complain(p, 1, "there is no backend, expected a block "
 		    "backend \"name\" { conninfo = ... }");
 	conf_check_titles(p, s, BLOCK_BACKEND);
-	p->conf->backends = x_calloc(n, sizeof(*b));
+	p->conf->backends = x_calloc(n + conf_layout_backends(p->conf),
+	    sizeof(*b));
 	for (s = conf_sec_next(s, BLOCK_BACKEND); s != NULL;
 	     s = conf_sec_next(s->next, BLOCK_BACKEND)) {
 		b = &p->conf->backends[p->conf->n_backends];

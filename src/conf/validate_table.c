@@ -28,9 +28,12 @@ table_check_kind(struct conf_parse *p, const struct conf_sec *s,
 			conf_complain(p, o->line, "%s: variant \"%s\" is not "
 			    "sharded, expected kind = \"sharded\"", o->name,
 			    s->title);
-		if (kind == VARIANT_SHARDED && o == NULL)
+		if (kind == VARIANT_SHARDED && o == NULL &&
+		    conf_sec_opt(s, sharded[1 - i]) != NULL)
 			conf_complain(p, s->line, "sharded variant \"%s\" has "
-			    "no %s, expected one", s->title, sharded[i]);
+			    "no %s, expected both %s and %s, or neither and "
+			    "the catalogs are asked", s->title, sharded[i],
+			    sharded[0], sharded[1]);
 	}
 	if (kind != VARIANT_MONTHLY && span != NULL)
 		conf_complain(p, span->line, "span \"%s\": variant \"%s\" is "
@@ -125,9 +128,10 @@ table_take_shards(struct conf_parse *p, const struct conf_sec *s,
 		v->n_shards = n;
 	}
 	for (i = 0; i < v->n_shards; i++)
-		v->shards[i] = (struct conf_shard){ b[i],
-			conf_variant_relation(v, v->shard_relation),
-			(unsigned)n, (unsigned)i };
+		v->shards[i] = (struct conf_shard){ .backend = b[i],
+			.relation = conf_variant_relation(v,
+			    v->shard_relation),
+			.modulus = (unsigned)n, .remainder = (unsigned)i };
 	free(b);
 	if (v->n_shards > 0)
 		CHECK(conf_variant_place(v));
@@ -208,7 +212,7 @@ table_check_columns(struct conf_parse *p, const struct conf_sec *s,
 
 	for (sub = conf_sec_next(s->subs, BLOCK_VARIANT); sub != NULL;
 	     sub = conf_sec_next(sub->next, BLOCK_VARIANT), i++) {
-		if (t->variants[i].kind == VARIANT_SHARDED &&
+		if (t->variants[i].n_shards > 0 &&
 		    conf_sec_opt(s, "key_column") == NULL)
 			conf_complain(p, sub->line, "sharded variant \"%s\": "
 			    "table has no key_column, expected one",

@@ -4,7 +4,10 @@
  *
  * Used while a configuration is built, by its one thread.
  */
+#include <inttypes.h>
 #include <limits.h>
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +66,47 @@ conf_variant_place(struct conf_variant *v)
 		}
 	}
 	return placed == v->modulus;
+}
+
+static void
+variant_digest_add(EVP_MD_CTX *md, const char *text)
+{
+	CHECK(EVP_DigestUpdate(md, text, strlen(text) + 1) == 1);
+}
+
+void
+conf_variant_digest(struct conf_variant *v)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	unsigned char out[EVP_MAX_MD_SIZE];
+	const struct conf_shard *s;
+	char text[64];
+	size_t i;
+
+	v->digest[0] = '\0';
+	if (v->n_shards == 0 && v->n_spans == 0) {
+		EVP_MD_CTX_free(md);
+		return;
+	}
+	CHECK(md != NULL && EVP_DigestInit(md, EVP_sha256()) == 1);
+	for (i = 0; i < v->n_shards; i++) {
+		s = &v->shards[i];
+		variant_digest_add(md, s->backend->name);
+		variant_digest_add(md, v->relations[s->relation].sql);
+		snprintf(text, sizeof(text), "%u %u %d %d", s->modulus,
+		    s->remainder, s->no_read != NULL, s->no_write != NULL);
+		variant_digest_add(md, text);
+	}
+	for (i = 0; i < v->n_spans; i++) {
+		variant_digest_add(md, v->spans[i].backend->name);
+		snprintf(text, sizeof(text), "%" PRId64 " %" PRId64,
+		    v->spans[i].from, v->spans[i].until);
+		variant_digest_add(md, text);
+	}
+	CHECK(EVP_DigestFinal(md, out, NULL) == 1);
+	EVP_MD_CTX_free(md);
+	for (i = 0; i < 16; i++)
+		snprintf(v->digest + 2 * i, 3, "%02x", out[i]);
 }
 
 void

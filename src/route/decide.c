@@ -187,6 +187,23 @@ decide_is_past(nsec_t now_wall, int64_t until)
 
 /* ------------------------------------------------------------------- shard */
 
+/* Why one of these shards must not be asked directly, or NULL. */
+static const char *
+decide_refused(const struct route_plan *p, const struct an_table *t,
+    const struct route_shards *some)
+{
+	for (int i = route_shards_first(some); i >= 0;
+	     i = route_shards_next(some, (unsigned)i + 1)) {
+		const struct conf_shard *one = &p->variant->shards[i];
+
+		if (one->no_read != NULL)
+			return one->no_read;
+		if (t->written && one->no_write != NULL)
+			return one->no_write;
+	}
+	return NULL;
+}
+
 static void
 decide_shards(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, struct route_decision *d)
@@ -200,6 +217,13 @@ decide_shards(const struct route_plan *p, const struct shape *s,
 		return;
 	}
 	route_confine(p, s, v, &d->shards);
+	d->refused = decide_refused(p, t, &d->shards);
+	if (d->refused != NULL) {
+		d->shards = route_shards_all(0);
+		d->why = "the coordinator: the shard's table differs in effect "
+			 "from the whole one";
+		return;
+	}
 	n = route_shards_count(&d->shards);
 	if (n == 0) {
 		d->why = "the coordinator: no row can match";

@@ -403,5 +403,7 @@ route_explain(const struct route_plan *p, const struct shape *s,
 	explain_cache(&x);
 	explain_text(&x, "why", d->gathers && x.gather == NULL ?
 	    "the coordinator: the parts could not be put together" : d->why);
+	if (d->refused != NULL)
+		explain_text(&x, "difference", d->refused);
 	gather_free(&x.gather);
 }

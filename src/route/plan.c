@@ -356,7 +356,11 @@ plan_single(struct route_plan *p, const struct analysis *a)
 			t->time_column);
 		break;
 	case VARIANT_SHARDED:
-		p->why = "the coordinator, which sees all shards";
+		p->why = p->variant->n_shards > 0 ?
+		    "the coordinator, which sees all shards" :
+		    "the coordinator: the shards are not known";
+		if (p->variant->n_shards == 0)
+			break;
 		p->may_shard = confinable;
 		p->gather = gather_mode_of(p, a);
 		break;

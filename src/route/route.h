@@ -125,6 +125,8 @@ struct route_decision {
 	enum bypass_reason bypass; /* what only values tell: STABLE for 'now' and
 	                              the like; BYPASS_NONE: see the plan */
 	const char *why;         /* static text */
+	const char *refused;     /* why a shard that could hold rows is not asked
+	                            directly, of the configuration; or NULL */
 };
 
 /* Make the plan of a shape for db. Never NULL.

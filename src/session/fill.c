@@ -181,7 +181,9 @@ fill_shared_scope(const struct session *s, const struct scope *scope)
 		    strlen(t->use->backend->name)) &&
 		    buf_append(&b, " relation=", 10) &&
 		    buf_append(&b, t->use->relations[0].name,
-		    strlen(t->use->relations[0].name));
+		    strlen(t->use->relations[0].name)) &&
+		    buf_append(&b, " layout=", 8) &&
+		    buf_append(&b, t->use->digest, strlen(t->use->digest));
 	}
 	if (ok)
 		text = x_strndup(buf_head(&b), buf_len(&b));

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "layout/job.h"
 #include "pgwire/msgwrite.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
@@ -250,6 +251,10 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	if (s->unread && s->completed == 0 && !e.inner &&
 	    slice_eq_str(e.sqlstate, "42601"))
 		s->over |= PIN_BIT(PIN_UNPARSED);
+	if (s->rewritten != NULL && (slice_eq_str(e.sqlstate, "42P01") ||
+	    slice_eq_str(e.sqlstate, "3F000") ||
+	    slice_eq_str(e.sqlstate, "23514")))
+		layout_doubt();
 	if (slice_eq_str(e.severity, "FATAL") ||
 	    slice_eq_str(e.severity, "PANIC"))
 		s->closing_fatal = true;

@@ -32,17 +32,17 @@ BLOCK_OPTION(DATABASE, max_db_client_connections, INT, MAY, "", "0..1000000", "C
 
 BLOCK(TABLE, "table", ROOT, "A logical table, titled with the name applications use (schema.table, or table for any schema). A title may occur again as long as no database is named by two of its blocks.")
 BLOCK_OPTION(TABLE, databases, LIST, MAY, "", "", "Databases it is routed in; default: all.")
-BLOCK_OPTION(TABLE, key_column, LIST, MAY, "", "", "Column that names the tenant, or the columns of the partition key in its order. Needed by sharded variants.")
+BLOCK_OPTION(TABLE, key_column, LIST, MAY, "", "", "Column that names the tenant, or the columns of the partition key in its order; default: what the catalogs of the variant in use say. Needed with shards.")
 BLOCK_OPTION(TABLE, key_type, LIST, MAY, "", "uuid|int4|int8|text|int2|varchar|bpchar|bool|date|timestamptz|numeric", "Types of these columns; needed when there are any.")
-BLOCK_OPTION(TABLE, time_column, STR, MAY, "", "", "Column the months are taken from. Needed when a variant has spans.")
+BLOCK_OPTION(TABLE, time_column, STR, MAY, "", "", "Column the months are taken from; default: what the catalogs say. Needed when a variant has spans.")
 BLOCK_OPTION(TABLE, use, STR, MAY, "", "", "Variant that serves the table; default: the first.")
 
 BLOCK(VARIANT, "variant", TABLE, "One physical form of the table; at least one per table.")
 BLOCK_OPTION(VARIANT, kind, WORD, MUST, "", "plain|monthly|sharded", "plain: one table. monthly: RANGE partitions by month. sharded: HASH partitions by tenant.")
 BLOCK_OPTION(VARIANT, backend, STR, MUST, "", "", "Where it lives; monthly: the backend that sees all months; sharded: the coordinator.")
 BLOCK_OPTION(VARIANT, relation, STR, MUST, "", "", "Its name there, with or without schema.")
-BLOCK_OPTION(VARIANT, shard_relation, STR, MAY, "", "", "sharded, needed: the name of the partition on every shard.")
-BLOCK_OPTION(VARIANT, shards, LIST, MAY, "", "", "sharded, needed: backends of the shards. The place in the list is the remainder, their number the modulus.")
+BLOCK_OPTION(VARIANT, shard_relation, STR, MAY, "", "", "sharded, with shards: the name of the partition on every shard.")
+BLOCK_OPTION(VARIANT, shards, LIST, MAY, "", "", "sharded: backends of the shards. The place in the list is the remainder, their number the modulus. Default: foreign servers and remainders of the partitions, as the coordinator's catalogs have them.")
 
 BLOCK(SPAN, "span", VARIANT, "monthly only: months that a backend of its own serves. Spans must follow one another without gap or overlap.")
 BLOCK_OPTION(SPAN, backend, STR, MUST, "", "", "Backend that holds these months.")

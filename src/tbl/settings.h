@@ -112,6 +112,10 @@ SETTING_SIZE(max_gather_bytes, 4 * MB_, 64 * KB_, GB_, true, "Rows kept of one s
 SETTING_LIST(readonly_functions, "", true, "Functions of yours that only read: calling them writes nothing and leaves no session state.")
 SETTING_LIST(stateless_functions, "", true, "Functions of yours that may write but leave no session state: calling them does not pin.")
 
+/* layouts of sharded and monthly tables */
+SETTING_TIME(layout_interval, 60 * S_, 0, 86400 * S_, true, "How often the catalogs of sharded and monthly variants are read again; 0: only at start, at RELOAD, on CHECK LAYOUTS, and when a statement fails as if partitions had moved.")
+SETTING_STR(layout_user, "", true, "Role that reads them, on backends whose conninfo names no user; its password comes from users_file or a conninfo. Empty: auth_user.")
+
 /* cache */
 SETTING_SIZE(cache_memory, 64 * MB_, 0, 1024 * GB_, true, "Bytes for L1, overhead included; 0: no L1.")
 SETTING_SIZE(cache_max_object, MB_, KB_, 64 * MB_, true, "Larger results are not cached.")

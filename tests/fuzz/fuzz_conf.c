@@ -47,7 +47,7 @@ fuzz_check(const struct conf *c)
 		CHECK(v >= c->tables[i].variants);
 		CHECK(v < c->tables[i].variants + c->tables[i].n_variants);
 		CHECK(v->backend != NULL && v->n_relations > 0);
-		CHECK(v->kind != VARIANT_SHARDED ||
+		CHECK(v->n_shards == 0 ||
 		    (v->n_shards == v->modulus && v->n_relations > 1 &&
 		     c->tables[i].n_keys > 0));
 		for (k = 1; k < v->n_spans; k++)

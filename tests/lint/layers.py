@@ -18,6 +18,7 @@ LAYERS = {
     "conf": 1, "stats": 1, "run": 1,
     "net": 2, "pgwire": 2, "sql": 2,
     "auth": 3, "route": 3, "cache": 3, "backend": 3, "experiment": 3,
+    "layout": 3,
     "session": 4,
     "admin": 5,
 }
@@ -30,7 +31,7 @@ FAMILY = 1
 LIBRARIES = [
     ("pg_query", {"sql"}),
     ("protobuf-c/", {"sql"}),
-    ("libpq-fe.h", {"auth", "backend", "conf"}),
+    ("libpq-fe.h", {"auth", "backend", "conf", "layout"}),
     ("libpq/", {"backend"}),
     ("hiredis", {"cache"}),
     ("stringprep.h", {"auth"}),

@@ -75,8 +75,11 @@ util_conf_init(struct util_conf *u, enum util_variant use)
 	for (unsigned i = 0; i < B_COUNT; i++)
 		u->b[i] = (struct conf_backend){ .name = (char *)names[i],
 			.id = i };
-	u->shards[0] = (struct conf_shard){ &u->b[B_SHARD0], 1, 2, 0 };
-	u->shards[1] = (struct conf_shard){ &u->b[B_SHARD1], 1, 2, 1 };
+	u->shards[0] = (struct conf_shard){
+		.backend = &u->b[B_SHARD0], .relation = 1, .modulus = 2 };
+	u->shards[1] = (struct conf_shard){
+		.backend = &u->b[B_SHARD1], .relation = 1, .modulus = 2,
+		.remainder = 1 };
 	u->by_remainder[1] = 1;
 	u->ev_names[V_PLAIN][0] = util_relation("app.events_plain");
 	u->ev_names[V_MONTHLY][0] = util_relation("app.events");

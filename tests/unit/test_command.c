@@ -75,7 +75,8 @@ test_every_row(void **state PG_UNUSED)
 		assert_true(strlen(commands[i].help) > 5);
 		assert_non_null(commands[i].run);
 		assert_int_equal(commands[i].columns[0] != '\0',
-		    strncmp(commands[i].words, "SHOW", 4) == 0 &&
+		    (strncmp(commands[i].words, "SHOW", 4) == 0 ||
+		    strncmp(commands[i].words, "CHECK", 5) == 0) &&
 		    commands[i].run != console_absent);
 	}
 }

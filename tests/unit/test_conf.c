@@ -575,7 +575,15 @@ test_tables(void **state)
 	    "	variant \"v\" { kind = sharded backend = a relation = r }\n"
 	    "	variant \"w\" { kind = sharded backend = a relation = r\n"
 	    "		shard_relation = x\n"
-	    "		shards = {\"a\", \"a\", \"b\"} } }\n",
+	    "		shards = {\"a\", \"a\", \"b\"} } }\n"
+	    "table \"x\" { key_column = k\n"
+	    "	variant \"v\" { kind = sharded backend = a relation = r }\n"
+	    "	variant \"w\" { kind = sharded backend = a relation = r\n"
+	    "		shards = {\"a\"} }\n"
+	    "	variant \"y\" { kind = sharded backend = a relation = r\n"
+	    "		shard_relation = x }\n"
+	    "	variant \"z\" { kind = sharded backend = a relation = r\n"
+	    "		shard_relation = x shards = {\"a\"} } }\n",
 	    "f:3: table \"a.b.c\": not a table's name, expected schema.table "
 	    "or table\n"
 	    "f:3: table \"a.b.c\" has no variant, expected at least one\n"
@@ -599,14 +607,18 @@ test_tables(void **state)
 	    "f:13: table \"t\" is defined twice for database \"d\", expected "
 	    "once\n"
 	    "f:14: key_type: without key_column, expected its name\n"
-	    "f:15: sharded variant \"v\" has no shard_relation, expected one\n"
-	    "f:15: sharded variant \"v\" has no shards, expected one\n"
-	    "f:15: sharded variant \"v\": table has no key_column, expected "
-	    "one\n"
 	    "f:16: sharded variant \"w\": table has no key_column, expected "
 	    "one\n"
 	    "f:18: shards: backend 'a' is named twice, expected once\n"
-	    "f:18: shards: unknown backend 'b', expected one of a\n");
+	    "f:18: shards: unknown backend 'b', expected one of a\n"
+	    "f:19: key_column: without key_type, expected the type of each "
+	    "column\n"
+	    "f:21: sharded variant \"w\" has no shard_relation, expected both "
+	    "shard_relation and shards, or neither and the catalogs are "
+	    "asked\n"
+	    "f:23: sharded variant \"y\" has no shards, expected both "
+	    "shard_relation and shards, or neither and the catalogs are "
+	    "asked\n");
 }
 
 static void

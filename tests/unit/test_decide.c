@@ -64,6 +64,51 @@ a_literal_key_picks_its_shard(void **state)
 	on_shard(1);
 }
 
+static void
+of_tenant_0(enum stmt_kind kind, const char *sql)
+{
+	start(kind, sql);
+	util_value(util_pred(&st, "tenant_id", AN_EQ),
+	    util_cut(&st, "'" UUID_0 "'"));
+}
+
+/* A shard that differs from the whole table is left out, for whom it does. */
+static void
+a_shard_may_refuse(void **state)
+{
+	static const char read[] =
+	    "SELECT 1 FROM app.events WHERE tenant_id = '" UUID_0 "'";
+	static const char write[] =
+	    "DELETE FROM app.events WHERE tenant_id = '" UUID_0 "'";
+	struct route_decision d;
+
+	(void)state;
+	util_conf_init(&conf, V_SHARDED);
+	conf.shards[0].no_write = "a trigger";
+	of_tenant_0(STMT_SELECT, read);
+	on_shard(0);
+	of_tenant_0(STMT_DELETE, write);
+	d = util_decide(&conf, &st);
+	assert_string_equal(d.refused, "a trigger");
+	assert_int_equal(route_shards_count(&d.shards), 0);
+	on_shard(-1);
+	conf.shards[0].no_read = "grants";
+	of_tenant_0(STMT_SELECT, read);
+	d = util_decide(&conf, &st);
+	assert_string_equal(d.refused, "grants");
+	on_shard(-1);
+	/* Of the set of all one is enough. */
+	start(STMT_SELECT, "SELECT 1 FROM app.events");
+	d = util_decide(&conf, &st);
+	assert_int_equal(route_shards_count(&d.shards), 0);
+	on_shard(-1);
+	start(STMT_SELECT,
+	    "SELECT 1 FROM app.events WHERE tenant_id = '" UUID_1 "'");
+	util_value(util_pred(&st, "tenant_id", AN_EQ),
+	    util_cut(&st, "'" UUID_1 "'"));
+	on_shard(1);
+}
+
 static struct an_value *
 key_is(const char *literal)
 {
@@ -739,6 +784,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_literal_key_picks_its_shard),
+		cmocka_unit_test(a_shard_may_refuse),
 		cmocka_unit_test(literals_of_other_kinds_prove_nothing),
 		cmocka_unit_test(integer_keys_are_converted),
 		cmocka_unit_test(text_keys_take_text_only),

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "conf/conf.h"
@@ -68,12 +69,43 @@ test_remainders(void **state PG_UNUSED)
 	}
 }
 
+/* It changes with what it is made of, and with nothing else. */
+static void
+test_digest(void **state PG_UNUSED)
+{
+	struct conf_backend a = { .name = (char *)"a" };
+	struct conf_backend b = { .name = (char *)"b" };
+	struct conf_variant v = { .n_shards = 0 };
+	char before[sizeof(v.digest)];
+
+	(void)conf_variant_relation(&v, "t");
+	conf_variant_digest(&v);
+	assert_string_equal(v.digest, "");
+	v.shards = x_calloc(1, sizeof(*v.shards));
+	v.n_shards = 1;
+	v.shards[0] = (struct conf_shard){ .backend = &a, .modulus = 1 };
+	conf_variant_digest(&v);
+	assert_int_equal(strlen(v.digest), 32);
+	strcpy(before, v.digest);
+	conf_variant_digest(&v);
+	assert_string_equal(v.digest, before);
+	v.shards[0].backend = &b;
+	conf_variant_digest(&v);
+	assert_string_not_equal(v.digest, before);
+	v.shards[0].backend = &a;
+	v.shards[0].relation = conf_variant_relation(&v, "u");
+	conf_variant_digest(&v);
+	assert_string_not_equal(v.digest, before);
+	conf_variant_fini(&v);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_relations_stand_once),
 		cmocka_unit_test(test_remainders),
+		cmocka_unit_test(test_digest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ UNIT_TESTS = \
 	tests/unit/test_averages \
 	tests/unit/test_base64 \
 	tests/unit/test_binary \
+	tests/unit/test_bound \
 	tests/unit/test_buf \
 	tests/unit/test_command \
 	tests/unit/test_conf \
@@ -74,6 +75,7 @@ UNIT_TESTS = \
 	tests/unit/test_startup \
 	tests/unit/test_statement \
 	tests/unit/test_stream \
+	tests/unit/test_survey \
 	tests/unit/test_tags \
 	tests/unit/test_tenant \
 	tests/unit/test_unit \
@@ -102,6 +104,10 @@ tests_unit_test_base64_LDADD = $(UNIT_LDADD)
 tests_unit_test_binary_SOURCES = tests/unit/test_binary.c
 tests_unit_test_binary_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_binary_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_bound_SOURCES = tests/unit/test_bound.c
+tests_unit_test_bound_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_bound_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -346,6 +352,10 @@ tests_unit_test_statement_LDADD = $(UNIT_LDADD)
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_stream_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_survey_SOURCES = tests/unit/test_survey.c
+tests_unit_test_survey_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_survey_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_tags_SOURCES = tests/unit/test_tags.c
 tests_unit_test_tags_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * What the exposition*.c files share: the table of families.
+ */
+#ifndef PGSLUICE_ADMIN_EXPOSITION_PRIV_H
+#define PGSLUICE_ADMIN_EXPOSITION_PRIV_H
+
+#include "admin/exposition.h"
+#include "admin/prometheus.h"
+
+enum family {
+#define FAMILY(sym, name, type, labels, help) FAMILY_##sym,
+#include "tbl/metric_families.h"
+	FAMILY_COUNT
+};
+
+extern const struct metric_family {
+	const char *name, *type, *help;
+} families[FAMILY_COUNT];
+
+/* Begin a family: its samples come next. */
+void exposition_family(struct prom *p, enum family f);
+
+/* exposition_layout.c: what the catalogs said last; nothing before they have
+ * been read. */
+void exposition_layouts(struct prom *p);
+
+#endif

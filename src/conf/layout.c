@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Sets of layouts: life, comparison, and their way into a configuration.
+ *
+ * A layout that does not fit the configuration (a backend that is gone) is
+ * left out as a whole: the variant is then served by its coordinator, which
+ * is always right.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_priv.h"
+#include "conf/layout.h"
+
+/* ------------------------------------------------------------ life */
+
+void
+layout_fini(struct layout *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_shards; i++) {
+		free(l->shards[i].backend);
+		free(l->shards[i].relation);
+		free(l->shards[i].no_read);
+		free(l->shards[i].no_write);
+	}
+	for (i = 0; i < l->n_backends; i++) {
+		free(l->backends[i].name);
+		free(l->backends[i].conninfo);
+	}
+	free(l->shards);
+	free(l->backends);
+	for (i = 0; i < l->n_keys; i++)
+		free(l->keys[i].column);
+	free(l->keys);
+	free(l->time_column);
+	memset(l, 0, sizeof(*l));
+}
+
+static char *
+layout_strdup(const char *s)
+{
+	return s != NULL ? x_strdup(s) : NULL;
+}
+
+static struct conf_key *
+layout_copy_keys(const struct conf_key *from, size_t n)
+{
+	struct conf_key *to = x_calloc(n, sizeof(*to));
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		to[i] = (struct conf_key){ x_strdup(from[i].column),
+			from[i].type };
+	return to;
+}
+
+void
+layout_copy(struct layout *to, const struct layout *from)
+{
+	const struct layout_shard *s;
+	size_t i;
+
+	*to = *from;
+	to->keys = layout_copy_keys(from->keys, from->n_keys);
+	to->time_column = layout_strdup(from->time_column);
+	to->shards = x_calloc(from->n_shards, sizeof(*to->shards));
+	for (i = 0; i < from->n_shards; i++) {
+		s = &from->shards[i];
+		to->shards[i] = (struct layout_shard){ x_strdup(s->backend),
+			x_strdup(s->relation), s->modulus, s->remainder,
+			layout_strdup(s->no_read), layout_strdup(s->no_write) };
+	}
+	to->backends = x_calloc(from->n_backends, sizeof(*to->backends));
+	for (i = 0; i < from->n_backends; i++)
+		to->backends[i] = (struct layout_backend){
+			x_strdup(from->backends[i].name),
+			x_strdup(from->backends[i].conninfo) };
+}
+
+struct conf_layouts *
+conf_layouts_new(size_t n)
+{
+	struct conf_layouts *l = x_calloc(1, sizeof(*l) + n * sizeof(l->v[0]));
+
+	atomic_init(&l->refs, 1);
+	l->n = n;
+	return l;
+}
+
+void
+conf_layouts_ref(struct conf_layouts *l)
+{
+	CHECK(atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed) >
+	    0);
+}
+
+void
+conf_layouts_unref(struct conf_layouts **lp)
+{
+	struct conf_layouts *l = *lp;
+	size_t i;
+
+	*lp = NULL;
+	if (l == NULL || atomic_fetch_sub_explicit(&l->refs, 1,
+	    memory_order_acq_rel) > 1)
+		return;
+	for (i = 0; i < l->n; i++)
+		layout_fini(&l->v[i]);
+	free(l);
+}
+
+/* ------------------------------------------------------------ comparing */
+
+static bool
+layout_str_eq(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+layout_shard_eq(const struct layout_shard *a, const struct layout_shard *b)
+{
+	return a->modulus == b->modulus && a->remainder == b->remainder &&
+	    strcmp(a->backend, b->backend) == 0 &&
+	    strcmp(a->relation, b->relation) == 0 &&
+	    layout_str_eq(a->no_read, b->no_read) &&
+	    layout_str_eq(a->no_write, b->no_write);
+}
+
+static bool
+layout_keys_eq(const struct conf_key *a, size_t na, const struct conf_key *b,
+    size_t nb)
+{
+	size_t i;
+
+	if (na != nb)
+		return false;
+	for (i = 0; i < na; i++)
+		if (a[i].type != b[i].type ||
+		    strcmp(a[i].column, b[i].column) != 0)
+			return false;
+	return true;
+}
+
+bool
+layout_eq(const struct layout *a, const struct layout *b)
+{
+	size_t i;
+
+	if (!hash_eq(a->origin, b->origin) ||
+	    !layout_keys_eq(a->keys, a->n_keys, b->keys, b->n_keys) ||
+	    !layout_str_eq(a->time_column, b->time_column) ||
+	    a->refuted != b->refuted || a->n_shards != b->n_shards ||
+	    a->n_backends != b->n_backends)
+		return false;
+	for (i = 0; i < a->n_shards; i++)
+		if (!layout_shard_eq(&a->shards[i], &b->shards[i]))
+			return false;
+	for (i = 0; i < a->n_backends; i++)
+		if (strcmp(a->backends[i].name, b->backends[i].name) != 0 ||
+		    strcmp(a->backends[i].conninfo,
+		    b->backends[i].conninfo) != 0)
+			return false;
+	return true;
+}
+
+bool
+conf_layouts_eq(const struct conf_layouts *a, const struct conf_layouts *b)
+{
+	size_t i, n = a != NULL ? a->n : 0;
+
+	if (n != (b != NULL ? b->n : 0))
+		return false;
+	for (i = 0; i < n; i++)
+		if (!layout_eq(&a->v[i], &b->v[i]))
+			return false;
+	return true;
+}
+
+/* ------------------------------------------------------------ origin */
+
+static struct hash128
+layout_mix(struct hash128 h, const char *s)
+{
+	return hash_mix(h, hash_bytes(s, strlen(s)));
+}
+
+struct hash128
+conf_layout_origin(const struct conf_table *t, const struct conf_variant *v)
+{
+	struct hash128 h = { (uint64_t)v->kind, t->n_databases };
+	size_t i;
+
+	h = layout_mix(h, t->name);
+	for (i = 0; i < t->n_databases; i++)
+		h = layout_mix(h, t->databases[i]->name);
+	h = layout_mix(h, v->name);
+	h = layout_mix(h, v->backend->name);
+	h = layout_mix(h, v->backend->conninfo);
+	return layout_mix(h, v->relations[0].sql);
+}
+
+const struct layout *
+conf_layout_find(const struct conf_layouts *l, struct hash128 origin)
+{
+	size_t i;
+
+	for (i = 0; l != NULL && i < l->n; i++)
+		if (hash_eq(l->v[i].origin, origin))
+			return &l->v[i];
+	return NULL;
+}
+
+struct conf_layouts *
+conf_layouts_of(const struct conf *c)
+{
+	return c->layouts;
+}
+
+/* ------------------------------------------------------------ use */
+
+static bool
+layout_fits(const struct conf *c, const struct layout *l)
+{
+	size_t i;
+
+	if (l->n_shards > CONF_MAX_SHARDS)
+		return false;
+	for (i = 0; i < l->n_shards; i++)
+		if (conf_find_backend(c, l->shards[i].backend) == NULL)
+			return false;
+	/* The name may be another one's by now. */
+	for (i = 0; i < l->n_backends; i++)
+		if (strcmp(conf_find_backend(c, l->backends[i].name)->written,
+		    l->backends[i].conninfo) != 0)
+			return false;
+	return true;
+}
+
+static void
+layout_forget_shards(struct conf_variant *v)
+{
+	free(v->shards);
+	v->shards = NULL;
+	v->n_shards = 0;
+	v->modulus = 0;
+}
+
+static void
+layout_use_shards(const struct conf *c, struct conf_variant *v,
+    const struct layout *l)
+{
+	const struct layout_shard *s;
+	size_t i;
+
+	v->shards = x_calloc(l->n_shards, sizeof(*v->shards));
+	v->n_shards = l->n_shards;
+	for (i = 0; i < l->n_shards; i++) {
+		s = &l->shards[i];
+		v->shards[i] = (struct conf_shard){
+			conf_find_backend(c, s->backend),
+			conf_variant_relation(v, s->relation), s->modulus,
+			s->remainder, s->no_read, s->no_write };
+	}
+	if (!conf_variant_place(v))
+		layout_forget_shards(v);
+}
+
+static void
+layout_use(const struct conf *c, struct conf_table *t, struct conf_variant *v,
+    const struct layout *l)
+{
+	if (l->refuted) {
+		layout_forget_shards(v);
+		return;
+	}
+	if (v->n_shards == 0 && l->n_shards > 0 && l->n_keys > 0 &&
+	    layout_fits(c, l)) {
+		if (t->n_keys == 0) {
+			t->keys = layout_copy_keys(l->keys, l->n_keys);
+			t->n_keys = l->n_keys;
+		}
+		if (layout_keys_eq(t->keys, t->n_keys, l->keys, l->n_keys))
+			layout_use_shards(c, v, l);
+	}
+	if (t->time_column == NULL && l->time_column != NULL)
+		t->time_column = x_strdup(l->time_column);
+}
+
+size_t
+conf_layout_backends(const struct conf *c)
+{
+	size_t n = 0, i;
+
+	for (i = 0; c->layouts != NULL && i < c->layouts->n; i++)
+		n += c->layouts->v[i].n_backends;
+	return n;
+}
+
+static void
+layout_take_backends(struct conf *c)
+{
+	const struct layout *l;
+	const struct layout_backend *from;
+	struct conf_backend *b;
+	size_t i, k;
+
+	for (i = 0; c->layouts != NULL && i < c->layouts->n; i++) {
+		l = &c->layouts->v[i];
+		for (k = 0; k < l->n_backends; k++) {
+			from = &l->backends[k];
+			if (conf_find_backend(c, from->name) != NULL)
+				continue;
+			b = &c->backends[c->n_backends];
+			b->id = (unsigned)c->n_backends++;
+			b->name = x_strdup(from->name);
+			b->written = x_strdup(from->conninfo);
+			b->conninfo = conf_whole_conninfo(c, from->conninfo);
+			b->reserve_pool_size = c->reserve_pool_size;
+			b->max_db_connections = c->max_db_connections;
+		}
+	}
+}
+
+void
+conf_use_layouts(struct conf *c)
+{
+	const struct layout *l;
+	struct conf_variant *v;
+	struct conf_table *t;
+	size_t i, k;
+
+	if (c->layouts == NULL)
+		return;
+	layout_take_backends(c);
+	for (i = 0; i < c->n_tables; i++) {
+		t = &c->tables[i];
+		/* The one in use first: its key and time column count. */
+		for (k = 0; k <= t->n_variants; k++) {
+			v = k == 0 ? t->use : &t->variants[k - 1];
+			if (k > 0 && v == t->use)
+				continue;
+			l = conf_layout_find(c->layouts,
+			    conf_layout_origin(t, v));
+			if (l != NULL)
+				layout_use(c, t, v, l);
+		}
+	}
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * libpq, used in its asynchronous way with deadlines.
+ *
+ * What a server says is bounded: no more than FACTS_MAX relations.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "layout/ask.h"
+#include "net/kdf.h"
+
+#define ASK_SLICE_MS 100 /* how late stopping may be noticed */
+
+static bool
+ask_fail(struct ask *a, const char *why)
+{
+	size_t n;
+
+	snprintf(a->error, sizeof(a->error), "%s", why);
+	n = strlen(a->error);
+	while (n > 0 && a->error[n - 1] == '\n')
+		a->error[--n] = '\0';
+	for (n = 0; a->error[n] != '\0'; n++)
+		if (a->error[n] == '\n')
+			a->error[n] = ' ';
+	return false;
+}
+
+static bool
+ask_wait(struct ask *a, short events, nsec_t until)
+{
+	struct pollfd p = { .fd = PQsocket(a->conn), .events = events };
+	nsec_t now;
+
+	for (;;) {
+		now = clock_mono();
+		if (atomic_load(a->stopping))
+			return ask_fail(a, "shutting down");
+		if (now >= until)
+			return ask_fail(a, "timeout");
+		if (poll(&p, 1, until - now < ASK_SLICE_MS * NSEC_PER_MSEC ?
+		    (int)((until - now) / NSEC_PER_MSEC) + 1 :
+		    ASK_SLICE_MS) > 0)
+			return true;
+	}
+}
+
+static void
+ask_notice(void *arg PG_UNUSED, const char *text)
+{
+	log_debug("layout", "msg=notice text=%s", log_escs(text));
+}
+
+bool
+ask_open(struct ask *a, const char *const *keywords,
+    const char *const *values)
+{
+	PostgresPollingStatusType s = PGRES_POLLING_WRITING;
+	nsec_t until = clock_mono() + a->timeout;
+
+	kdf_allow();
+	a->conn = PQconnectStartParams(keywords, values, 1);
+	if (a->conn == NULL)
+		return ask_fail(a, "out of memory");
+	PQsetNoticeProcessor(a->conn, ask_notice, NULL);
+	for (;;) {
+		if (PQstatus(a->conn) == CONNECTION_BAD ||
+		    s == PGRES_POLLING_FAILED)
+			return ask_fail(a, kdf_denied() != NULL ?
+			    kdf_denied() : PQerrorMessage(a->conn));
+		if (s == PGRES_POLLING_OK)
+			return true;
+		if (!ask_wait(a, s == PGRES_POLLING_READING ? POLLIN :
+		    POLLOUT, until))
+			return false;
+		s = PQconnectPoll(a->conn);
+	}
+}
+
+void
+ask_close(struct ask *a)
+{
+	PQfinish(a->conn);
+	a->conn = NULL;
+}
+
+/* The last result of what was sent; NULL: see error. */
+static PGresult *
+ask_result(struct ask *a)
+{
+	nsec_t until = clock_mono() + a->timeout;
+	PGresult *last = NULL, *r;
+
+	for (;;) {
+		while (PQisBusy(a->conn) == 1)
+			if (!ask_wait(a, POLLIN, until) ||
+			    PQconsumeInput(a->conn) != 1) {
+				if (PQstatus(a->conn) == CONNECTION_BAD)
+					(void)ask_fail(a,
+					    PQerrorMessage(a->conn));
+				PQclear(last);
+				return NULL;
+			}
+		r = PQgetResult(a->conn);
+		if (r == NULL)
+			return last;
+		PQclear(last);
+		last = r;
+		if (PQresultStatus(r) != PGRES_TUPLES_OK &&
+		    PQresultStatus(r) != PGRES_COMMAND_OK) {
+			(void)ask_fail(a, PQresultErrorMessage(r));
+			PQclear(r);
+			/* COPY and what else there may be has no end here. */
+			return NULL;
+		}
+	}
+}
+
+static void
+ask_take(const PGresult *r, struct facts *out)
+{
+	const char *cells[FACT_COUNT];
+	int i, k;
+
+	facts_init(out, (size_t)PQntuples(r));
+	for (i = 0; i < PQntuples(r); i++) {
+		for (k = 0; k < FACT_COUNT; k++)
+			cells[k] = PQgetisnull(r, i, k) ? NULL :
+			    PQgetvalue(r, i, k);
+		facts_set(out, (size_t)i, cells);
+	}
+}
+
+bool
+ask_facts(struct ask *a, const char *relation, struct facts *out)
+{
+	const char *values[] = { relation };
+	PGresult *r;
+	bool ok = false;
+
+	if (PQsendQueryParams(a->conn, facts_query, 1, NULL, values, NULL,
+	    NULL, 0) != 1)
+		return ask_fail(a, PQerrorMessage(a->conn));
+	r = ask_result(a);
+	if (r == NULL)
+		return false;
+	if (PQresultStatus(r) != PGRES_TUPLES_OK ||
+	    PQnfields(r) < FACT_COUNT)
+		(void)ask_fail(a, "unexpected answer about the catalogs");
+	else if ((unsigned)PQntuples(r) > FACTS_MAX)
+		(void)ask_fail(a, "too many partitions");
+	else
+		ok = true;
+	if (ok)
+		ask_take(r, out);
+	PQclear(r);
+	return ok;
+}
+
+bool
+ask_number(struct ask *a, const char *sql, int64_t *out)
+{
+	PGresult *r;
+	bool ok;
+
+	if (PQsendQuery(a->conn, sql) != 1)
+		return ask_fail(a, PQerrorMessage(a->conn));
+	r = ask_result(a);
+	if (r == NULL)
+		return false;
+	ok = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1 &&
+	    PQnfields(r) == 1 && !PQgetisnull(r, 0, 0);
+	if (ok)
+		*out = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+	else
+		(void)ask_fail(a, "expected one number");
+	PQclear(r);
+	return ok;
+}

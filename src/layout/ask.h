@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Questions to one server, put one after another on a connection that lasts
+ * for as long as they do.
+ *
+ * Every wait has a deadline and ends when asking is stopped.  The layout
+ * thread.
+ */
+#ifndef PGSLUICE_LAYOUT_ASK_H
+#define PGSLUICE_LAYOUT_ASK_H
+
+#include <libpq-fe.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "layout/facts.h"
+
+struct ask {
+	PGconn *conn;
+	const atomic_bool *stopping;
+	nsec_t timeout;  /* for connecting, and again for each question */
+	char error[512]; /* why something failed; one line */
+};
+
+/* keywords, values: for libpq. false: see error; ask_close() all the same. */
+bool ask_open(struct ask *a, const char *const *keywords,
+    const char *const *values) PG_MUST_CHECK;
+void ask_close(struct ask *a);
+/* The facts of a relation (see facts_query); n is 0 if there is none. */
+bool ask_facts(struct ask *a, const char *relation, struct facts *out)
+    PG_MUST_CHECK;
+/* Statements without parameters, of which the last gives one number. */
+bool ask_number(struct ask *a, const char *sql, int64_t *out) PG_MUST_CHECK;
+
+#endif

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/layout/ask.c \
+	src/layout/ask.h \
+	src/layout/bound.c \
+	src/layout/bound.h \
+	src/layout/facts.c \
+	src/layout/facts.h \
+	src/layout/job.c \
+	src/layout/job.h \
+	src/layout/survey.c \
+	src/layout/survey.h \
+	src/layout/survey_address.c \
+	src/layout/survey_effect.c \
+	src/layout/survey_key.c \
+	src/layout/survey_shards.c

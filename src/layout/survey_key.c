@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * By what a table is divided: the columns of the hash, the column of time.
+ *
+ * A key that routing cannot compute with is noted, not an error: the table is
+ * served by its coordinator.  Pure.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "layout/survey.h"
+
+static bool
+survey_key_type(const char *oid, enum conf_key_type *type)
+{
+	unsigned t;
+
+	for (t = 0; t < KEY_TYPE_COUNT; t++)
+		if (conf_key_type_oid((enum conf_key_type)t) ==
+		    (uint32_t)facts_number(oid)) {
+			*type = (enum conf_key_type)t;
+			return true;
+		}
+	return false;
+}
+
+static bool
+survey_is_text(enum conf_key_type t)
+{
+	return t == KEY_TYPE_TEXT || t == KEY_TYPE_VARCHAR ||
+	    t == KEY_TYPE_BPCHAR;
+}
+
+static bool
+survey_is_true(const char *cell)
+{
+	return cell != NULL && *cell == 't';
+}
+
+/* One column of the key; a note says why it cannot be computed with. */
+static bool
+survey_key_column(struct survey *s, const struct fact *top, size_t i)
+{
+	char *oid = facts_line(top->key_oids, i);
+	char *name = facts_line(top->key_types, i);
+	struct conf_key *k = &s->layout.keys[i];
+	bool ok = survey_key_type(oid, &k->type);
+
+	if (!ok)
+		survey_note(s, "the key's column \"%s\": expected a type of "
+		    "key_type, found %s", k->column, name);
+	if (ok && survey_is_text(k->type) &&
+	    strcmp(top->encoding, "UTF8") != 0) {
+		survey_note(s, "expected encoding UTF8 for a key of text, "
+		    "found %s", top->encoding);
+		ok = false;
+	}
+	free(oid);
+	free(name);
+	return ok;
+}
+
+/* All columns of the key that have names: none where some are expressions. */
+static bool
+survey_key_columns(struct survey *s, const struct fact *top)
+{
+	size_t n = (size_t)facts_number(top->n_keys), i;
+	struct layout *l = &s->layout;
+
+	if (facts_lines(top->key_columns) != n) {
+		survey_note(s, "expected columns as the key, found an "
+		    "expression");
+		return false;
+	}
+	if (n > CONF_MAX_KEYS) {
+		survey_note(s, "expected at most %d key columns, found %zu",
+		    CONF_MAX_KEYS, n);
+		return false;
+	}
+	l->keys = x_calloc(n, sizeof(*l->keys));
+	for (i = 0; i < n; i++)
+		l->keys[l->n_keys++].column = facts_line(top->key_columns, i);
+	for (i = 0; i < n; i++)
+		if (!survey_key_column(s, top, i))
+			return false;
+	return true;
+}
+
+static void
+survey_drop_key(struct layout *l)
+{
+	while (l->n_keys > 0)
+		free(l->keys[--l->n_keys].column);
+}
+
+/* The key can be computed with; else a note says why not. */
+bool
+survey_key(struct survey *s, const struct fact *top)
+{
+	bool ok = survey_key_columns(s, top);
+
+	if (ok && !survey_is_true(top->key_default_opclass)) {
+		survey_note(s, "expected the default operator class for the "
+		    "key, found another");
+		ok = false;
+	}
+	if (ok && top->key_deterministic != NULL &&
+	    !survey_is_true(top->key_deterministic)) {
+		survey_note(s, "expected a deterministic collation of the "
+		    "key, found one that is not");
+		ok = false;
+	}
+	if (!ok)
+		survey_drop_key(&s->layout);
+	return ok;
+}
+
+void
+survey_check_key(struct survey *s)
+{
+	const struct conf_table *t = s->table;
+	const struct layout *l = &s->layout;
+	size_t i;
+
+	if (t->n_keys == 0)
+		return;
+	if (t->n_keys != l->n_keys) {
+		survey_error(s, "key_column: expected %zu columns, found %zu",
+		    t->n_keys, l->n_keys);
+		survey_contradict(s);
+		return;
+	}
+	for (i = 0; i < t->n_keys; i++) {
+		if (strcmp(t->keys[i].column, l->keys[i].column) == 0 &&
+		    t->keys[i].type == l->keys[i].type)
+			continue;
+		survey_error(s, "key_column: expected \"%s\" of type %s, "
+		    "found \"%s\" of type %s", t->keys[i].column,
+		    conf_key_type_name(t->keys[i].type), l->keys[i].column,
+		    conf_key_type_name(l->keys[i].type));
+		survey_contradict(s);
+	}
+}
+
+void
+survey_time(struct survey *s, const struct fact *top)
+{
+	const char *by_hand = s->table->time_column;
+
+	if (facts_number(top->n_keys) != 1 || top->key_columns == NULL) {
+		survey_note(s, "expected ranges of one column, found %s",
+		    top->n_keys);
+		return;
+	}
+	if (strncmp(top->key_types, "timestamp", 9) != 0 &&
+	    strcmp(top->key_types, "date") != 0) {
+		survey_note(s, "expected ranges of a date or time, found %s",
+		    top->key_types);
+		return;
+	}
+	if (by_hand != NULL && strcmp(by_hand, top->key_columns) != 0)
+		survey_note(s, "time_column: expected \"%s\", found \"%s\"",
+		    by_hand, top->key_columns);
+	s->layout.time_column = x_strdup(top->key_columns);
+}
