@@ -91,6 +91,9 @@ gather_mode_of(const struct route_plan *p, const struct analysis *a)
 	    a->n_tables != 1 || a->pins != 0 || (a->flags & never) != 0)
 		return GATHER_NONE;
 	again = s->n_orders > 0 || s->has_limit || s->has_offset;
+	/* HAVING alone makes one group of all rows, which no shard would see. */
+	if (s->has_having && s->n_groups == 0 && s->n_aggs == 0)
+		return GATHER_NONE;
 	if (s->aggregated) {
 		if (gather_groups_by_key(s, p->table))
 			return again || s->distinct ? GATHER_SORT :

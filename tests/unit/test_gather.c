@@ -181,6 +181,8 @@ static const char *const never[] = {
 	"SELECT random() FROM app.events",
 	"SELECT mine(x) FROM app.events",
 	"SELECT sum(x) OVER () FROM app.events",
+	"SELECT x FROM app.events HAVING true",
+	"SELECT 1 FROM app.events HAVING false",
 	"SELECT x FROM app.events UNION SELECT x FROM app.events",
 	"SELECT x FROM app.events, app.events AS e",
 	"SELECT (SELECT 1) FROM app.events",
