@@ -70,7 +70,7 @@ def answer(rows=((b"1", b"2.5"),), tag=b"SELECT 1", names=("a", "b")):
 
 def statement(ordered=False, rough=()):
     query = queries.Query("SELECT", {}, None, ordered, rough)
-    return Statement(0, query, [], "simple", False)
+    return Statement(0, query, [], "simple", [])
 
 
 def test_a_difference_is_seen():

@@ -11,7 +11,10 @@ OUTPUT = ["int4", "int8", "numeric", "float8", "text", "timestamptz", "date",
 class Query:
     """sql; ordered: rows have one certain order; rough: numbers of columns
     that depend on the order in which floats were added; columns: type of each
-    by name, for those that read from it; unique: names that make a row."""
+    by name, for those that read from it; unique: names that make a row.
+    modifiers: those of types do not depend on the plan."""
+
+    modifiers = True
 
     def __init__(self, sql, columns, unique=None, ordered=False, rough=()):
         self.sql = sql
@@ -29,8 +32,8 @@ def relations(d, most=2):
                            (10, "accounts"), (8, "kinds"), (6, "items"),
                            (6, "comma")]) if most > 1 else "one"
     if how == "one":
-        r = relation(d, d.dice.weighted([(60, "ev"), (30, "it"),
-                                         (8, "acct"), (2, "kind")]))
+        r = relation(d, d.dice.weighted(
+            [(50, "ev"), (20, "it"), (22, "by"), (6, "acct"), (2, "kind")]))
         return r.text, Scope(d, [r])
     join = d.dice.pick(["JOIN", "JOIN", "LEFT JOIN", "FULL JOIN"])
     if how == "items":
@@ -82,10 +85,15 @@ def named(items):
 def limit(d):
     out = ""
     if d.dice.chance(60):
-        count = d.dice.pick([1, 3, 10, 50, 0])
-        out += f" LIMIT {d.constant('int8', str(count))}"
+        count = str(d.dice.pick([1, 3, 10, 50, 0]))
+        out += d.dice.weighted([
+            (80, f" LIMIT {d.constant('int8', count)}"),
+            (8, f" FETCH FIRST {count} ROWS ONLY"), (4, " LIMIT ALL"),
+            (4, " LIMIT NULL"), (4, f" LIMIT {count} + 1")])
     if d.dice.chance(25):
-        out += f" OFFSET {d.constant('int8', str(d.dice.pick([1, 5, 20])))}"
+        skip = f" OFFSET {d.constant('int8', str(d.dice.pick([1, 5, 20])))}"
+        # FETCH comes behind OFFSET in the standard, PostgreSQL takes both.
+        out = skip + out if d.dice.chance(20) else out + skip
     return out
 
 
@@ -106,6 +114,11 @@ def rows(d):
     if d.dice.chance(20):
         head = ", ".join(e for e, _ in items)
         columns = {}
+    elif d.dice.chance(15) and len(scope.relations) == 1:
+        # By the name of another one.
+        r = scope.relations[0]
+        name = d.dice.pick([c for c in r.columns if c not in r.unique])
+        head, columns = f"{items[0][0]} AS {name}", {name: items[0][1]}
     return finish_rows(d, scope, f"SELECT {head} FROM {text}", columns, None)
 
 
@@ -113,6 +126,12 @@ def finish_rows(d, scope, sql, columns, unique):
     if d.dice.chance(50):
         return Query(sql, columns, unique)
     order = scope.total_order()
+    sortable = [(n, c) for n, (c, k) in enumerate(columns.items(), 1)
+                if k in SORTABLE]
+    if sortable and len(scope.relations) == 1 and d.dice.chance(25):
+        n, column = d.dice.pick(sortable)
+        first = str(n) if d.dice.chance(50) else column
+        order = ", ".join(scope.order([(first, "")]) + [order])
     if d.dice.chance(50):
         return Query(f"{sql} ORDER BY {order}", columns, unique, True)
     return Query(sql + ordered_tail(scope, order), columns, unique, True)
@@ -170,6 +189,11 @@ def aggregate(scope):
                None, True)
     if d.dice.chance(15):
         out = (f"{out[0]} FILTER (WHERE {scope.condition(1)})", *out[1:])
+    if d.dice.chance(12) and not out[2] and out[1] in NUMBERS:
+        return (d.dice.pick([
+            f"coalesce({out[0]}, 0)", f"{out[0]} + 1", f"- ({out[0]})",
+            f"({out[0]})::text", f"{out[0]} + count(*)",
+            f"CASE WHEN count(*) > 3 THEN {out[0]} END"]), None, False)
     return out
 
 
@@ -177,8 +201,13 @@ def totals(d):
     """One row."""
     text, scope = source(d)
     found = [aggregate(scope) for _ in range(1 + d.dice.below(4))]
+    if d.dice.chance(5):
+        found = [("'all'", "text", False)]
     sql = "SELECT " + ", ".join(e for e, _, _ in found) + f" FROM {text}"
-    if d.dice.chance(10):
+    if d.dice.chance(5) or found[0][0] == "'all'":
+        sql += d.dice.pick([" HAVING true", " HAVING false",
+                            " HAVING bool_or(1 = 1)"])
+    elif d.dice.chance(10):
         sql += f" HAVING count(*) {d.dice.pick(['>', '='])} {d.dice.below(5)}"
     return Query(sql, {}, None, True,
                  [n for n, (_, _, rough) in enumerate(found) if rough])
@@ -217,6 +246,9 @@ def groups(d):
     if d.dice.chance(8):
         return grouping_sets(d, text, keys, found)
     head = ", ".join([e for e, _ in keys] + [e for e, _, _ in found])
+    if d.dice.chance(15):
+        # An alias may be meant by ORDER BY, and by GROUP BY if no column is.
+        return aliased(d, scope, text, keys, found)
     by = ", ".join(str(n) if d.dice.chance(40) else f"{e}"
                    for n, (e, _) in enumerate(keys, 1))
     sql = f"SELECT {head} FROM {text} GROUP BY {by}"
@@ -226,7 +258,9 @@ def groups(d):
             ["count(*) > 1", "count(*) BETWEEN 2 AND 9",
              f"max({keys[0][0]}) IS NOT NULL"
              if keys[0][1] in ("text", "date", "int4", "int8") else
-             "count(*) < 20"])
+             "count(*) < 20",
+             f"coalesce(sum({scope.expr('int4', 0)}), 0) > "
+             f"{d.value('int4')}"])
     if not d.dice.chance(50):
         return Query(sql, {}, None, False, rough)
     first = []
@@ -236,6 +270,22 @@ def groups(d):
         (e if d.dice.chance(50) else str(n), "")
         for n, (e, _) in enumerate(keys, 1)]))
     return Query(sql + ordered_tail(scope, order), {}, None, True, rough)
+
+
+def aliased(d, scope, text, keys, found):
+    r = scope.relations[0]
+    names = d.dice.some([c for c in r.columns] + ["alpha", "beta"],
+                        len(keys), len(keys))
+    head = ", ".join([f"{e} AS {n}" for (e, _), n in zip(keys, names)] +
+                     [e for e, _, rough in found if not rough])
+    by = ", ".join(n if d.dice.chance(40) else e
+                   for (e, _), n in zip(keys, names))
+    sql = f"SELECT {head} FROM {text} GROUP BY {by}"
+    if d.dice.chance(50):
+        return Query(sql, {})
+    order = ", ".join(scope.order([(n, "") for n in names]))
+    # What the names mean may not be what makes a group.
+    return Query(f"{sql} ORDER BY {order}", {})
 
 
 def grouping_sets(d, text, keys, found):
@@ -363,14 +413,19 @@ def union(d):
     word = d.dice.pick(["UNION ALL", "UNION", "EXCEPT", "INTERSECT"])
     parts = [side() for _ in range(2 + d.dice.chance(20))]
     sql = f" {word} ".join(parts)
+    query = Query(sql, {})
+    # Where a side is known to be empty, the other's count.
+    query.modifiers = False
     if not d.dice.chance(50):
-        return Query(sql, {}, None)
+        return query
     sortable = [str(n) for n, k in enumerate(kinds, 1) if k in SORTABLE]
     if len(sortable) < len(kinds):
-        return Query(sql, {}, None)
+        return query
     order = ", ".join(n + d.dice.pick(["", " DESC", " NULLS FIRST"])
                       for n in sortable)
-    return Query(f"{sql} ORDER BY {order}", {}, None, True)
+    query.sql += f" ORDER BY {order}"
+    query.ordered = True
+    return query
 
 
 def lateral(d):

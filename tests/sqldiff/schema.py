@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: PostgreSQL
 """The tables, in all their forms, and what is in them.
 
-Three are routed: `ev` (events of tenants, key uuid), `acct` (accounts of the
-same tenants, so that rows of one tenant are together) and `it` (items of
-shops, key int8).  `kind` is not.  Of these there are three sides:
+Routed are `ev` (events of tenants, key uuid), `acct` (accounts of the same
+tenants, so that rows of one tenant are together), `it` (items of shops, key
+int8), and small ones with keys of the other types, by_NAME.  `kind` is not.
+Of these there are three sides:
 
     plain      one database, as an application knows it
     sharded    coordinator with three shards by postgres_fdw, through pgsluice
@@ -25,6 +26,7 @@ FIRST = datetime.date(2026, 1, 1)
 MONTHS = 10
 ARCHIVED = 3
 ROWS = {"ev": 420, "acct": 40, "it": 200}
+SMALL = 60
 
 # column -> type, in the order of the table
 COLUMNS = {
@@ -40,17 +42,41 @@ COLUMNS = {
            "score": "float8"},
     "kind": {"id": "int4", "name": "text", "weight": "int4"},
 }
-KEY = {"ev": "tenant", "acct": "tenant", "it": "shop"}
+KEY = {"ev": ["tenant"], "acct": ["tenant"], "it": ["shop"]}
 TIME = {"ev": "at", "it": "at"}
 PRIMARY = {"ev": ["tenant", "id", "at"], "acct": ["tenant", "code"],
            "it": ["shop", "id", "at"], "kind": ["id"]}
-DECLARED = {"numeric": "numeric(12,2)"}
+BY = {"by_pair": {"region": "text", "day": "date"},
+      "by_num": {"num": "numeric"}, "by_flag": {"flag": "bool", "k": "int2"},
+      "by_time": {"moment": "timestamptz"}, "by_word": {"word": "varchar"},
+      "by_code": {"k": "int4", "code": "bpchar"}}
+for _name, _key in BY.items():
+    COLUMNS[_name] = {**_key, "id": "int8", "n": "int4", "label": "text",
+                      "ok": "bool"}
+    KEY[_name] = list(_key)
+    PRIMARY[_name] = [*_key, "id"]
+DECLARED = {("ev", "amount"): "numeric(12,2)", ("it", "amount"):
+            "numeric(12,2)", ("acct", "rate"): "numeric(12,2)",
+            ("by_word", "word"): "varchar(12)", ("by_code", "code"): "char(6)"}
 DEFAULTS = {("ev", "doc"): "'{}'", ("ev", "ok"): "true", ("it", "qty"): "1"}
 CHECKS = {"ev": "CHECK (qty > -1000)", "it": "CHECK (amount < 100000)"}
 
 TENANTS = [str(uuid.UUID(hashlib.md5(b"tenant %d" % n).hexdigest()))
            for n in range(14)]
-SHOPS = [0, 1, 2, 3, 7, 11, -1, 42, 100, 2**31, -2**40, 2**53 + 1]
+SHOPS = [str(n) for n in (0, 1, 2, 3, 7, 11, -1, 42, 100, 2**31, -2**40,
+                          2**53 + 1)]
+# What keys are made of; no two spellings of one value.
+KEYS = {"uuid": TENANTS, "int8": SHOPS, "int4": ["0", "1", "-5", "70000"],
+        "int2": ["0", "1", "-3", "300"], "bool": ["true", "false"],
+        "text": ["", "a", "Ab", "ab", "it's", "élan", "日本", "trail "],
+        "varchar": ["", "a", "Ab", "ab", "50%", "élan", "日本"],
+        "bpchar": ["", "a", "Ab", "it's", "日本"],
+        "numeric": ["0", "1", "10.5", "-7.25", "10000000000", "0.001"],
+        "date": ["2026-01-01", "2026-02-28", "1999-12-31", "2026-11-30"],
+        "timestamptz": ["2026-01-01T00:00:00+00:00",
+                        "2026-05-01T05:00:00.000001+00:00",
+                        "1999-12-31T23:59:59+00:00",
+                        "2026-07-31T22:00:00+00:00"]}
 WORDS = ["", "a", "Ab", "ab", "abc", "B", "b_c", "50%", "it's", 'say "x"',
          "Zebra", "zebra", "Élan", "élan", "ñandú", "日本", "tab\tbed",
          "back\\slash", " lead", "trail ", "100", "9"]
@@ -65,7 +91,7 @@ def body(table, more=""):
     """What stands in the parentheses of CREATE TABLE."""
     parts = []
     for column, kind in COLUMNS[table].items():
-        text = f"{column} {DECLARED.get(kind, kind)}"
+        text = f"{column} {DECLARED.get((table, column), kind)}"
         if column in PRIMARY[table]:
             text += " NOT NULL"
         if (table, column) in DEFAULTS:
@@ -99,7 +125,7 @@ CREATE USER MAPPING FOR app SERVER {name}
 def sharded(name, table):
     """A table over the shards, by this name."""
     out = [f"CREATE TABLE {name} ({body(table)}) "
-           f"PARTITION BY HASH ({KEY[table]});"]
+           f"PARTITION BY HASH ({', '.join(KEY[table])});"]
     for n in range(SHARDS):
         out.append(
             f"CREATE FOREIGN TABLE {name}_{n} PARTITION OF {name} "
@@ -156,8 +182,8 @@ def schemas(port):
         sharded(f"app.{t}", t) for t in KEY)
     out["archive"] = app + "\n".join(archive(t) for t in TIME)
     out["monthly"] = extension + foreign_server("archive", port, "archive") + \
-        app + plain["kind"] + plain["acct"] + "\n".join(
-            monthly(f"app.{t}", t) for t in TIME)
+        app + "\n".join(monthly(f"app.{t}", t) if t in TIME else text
+                         for t, text in plain.items())
     return out
 
 
@@ -172,11 +198,13 @@ def configuration(port):
     lines += ['database "sharded" { backend = "coordinator" }',
               'database "monthly" { backend = "monthly" }']
     parts = ", ".join(f'"shard{n}"' for n in range(SHARDS))
-    for table, key in KEY.items():
+    for table, keys in KEY.items():
+        columns = ", ".join(f'"{k}"' for k in keys)
+        kinds = ", ".join(f'"{COLUMNS[table][k]}"' for k in keys)
         lines.append(f'''
 table "app.{table}" {{
     databases = {{"sharded"}}
-    key_column = "{key}" key_type = "{COLUMNS[table][key]}"
+    key_column = {{{columns}}} key_type = {{{kinds}}}
     {f'time_column = "{TIME[table]}"' if table in TIME else ""}
     variant "sharded" {{ kind = "sharded" backend = "coordinator"
         relation = "app.{table}_sharded" shard_relation = "app.{table}_part"
@@ -241,7 +269,9 @@ def value(rng, kind, column):
 def row(rng, table, n):
     out = []
     for column, kind in COLUMNS[table].items():
-        if column == "tenant":
+        if column in KEY[table] and column not in ("tenant", "shop"):
+            out.append(rng.choice(KEYS[kind]))
+        elif column == "tenant":
             # A few have most of them; the last two have none.
             at = rng.choice([0, 1, 2, rng.randrange(len(TENANTS) - 2)])
             if table == "acct":
@@ -264,7 +294,7 @@ def rows(table, seed=7):
     if table == "kind":
         return [(n, WORDS[n % len(WORDS)], n * 3 % 10) for n in range(-1, 24)]
     rng = random.Random(f"{table} {seed}")
-    return [row(rng, table, n) for n in range(ROWS[table])]
+    return [row(rng, table, n) for n in range(ROWS.get(table, SMALL))]
 
 
 def fill(name, table):

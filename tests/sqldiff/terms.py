@@ -29,12 +29,14 @@ class Relation:
         return self.prefix + column
 
     @property
-    def key(self):
-        return schema.KEY.get(self.table)
+    def keys(self):
+        return schema.KEY.get(self.table, [])
 
 
 def relation(d, table, plain=False):
     """A table in one of the ways it can be written."""
+    if table == "by":
+        table = d.dice.pick(list(schema.BY))
     how = d.dice.below(4) if not plain else 0
     name = f"app.{table}"
     columns, unique = schema.COLUMNS[table], schema.PRIMARY[table]
@@ -53,10 +55,10 @@ class Scope:
         self.dice = draft.dice
         self.relations = relations
 
-    def columns(self, kind, keys=True):
+    def columns(self, kind):
         return [r.ref(c) for r in self.relations
                 for c, k in r.columns.items()
-                if k == kind and c != "noise" and (keys or c != r.key)]
+                if k == kind and c != "noise"]
 
     def column(self, kind):
         found = self.columns(kind)
@@ -66,7 +68,7 @@ class Scope:
         return [r.ref(c) for r in self.relations for c in r.unique]
 
     def key_column(self):
-        found = [r.ref(r.key) for r in self.relations if r.key in r.columns]
+        found = [r.ref(c) for r in self.relations for c in r.keys]
         return found[0] if found else None
 
     def any_column(self):
@@ -177,16 +179,18 @@ class Scope:
         return self.where() or self.condition()
 
     def on_key(self, several):
-        keyed = [r for r in self.relations if r.key in r.columns]
+        keyed = [r for r in self.relations if r.keys]
         if not keyed:
             return None
         r = self.dice.pick(keyed)
-        return self.key_term(r.ref(r.key), r.columns[r.key], several)
+        terms = [self.key_term(r.ref(c), r.columns[c], several)
+                 for c in r.keys]
+        if len(terms) > 1 and self.dice.chance(15):
+            terms.pop()
+        return " AND ".join(terms)
 
     def key_value(self, kind):
-        if kind == "int8":
-            return self.d.constant(kind, str(self.dice.pick(schema.SHOPS)))
-        return self.d.value(kind)
+        return self.d.key(kind, self.dice.pick(schema.KEYS[kind]))
 
     def key_term(self, column, kind, several):
         if not several:
@@ -206,8 +210,7 @@ class Scope:
             items = ", ".join(self.key_value(kind)
                               for _ in range(1 + self.dice.below(3)))
             return f"{column} = ANY (ARRAY[{items}]::{kind}[])"
-        pool = schema.SHOPS if kind == "int8" else schema.TENANTS
-        items = [str(v) for v in self.dice.some(pool, 0, 5)]
+        items = self.dice.some(schema.KEYS[kind], 0, 5)
         if self.dice.chance(15):
             items.append(None)
         if how == 3:

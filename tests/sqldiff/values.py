@@ -11,24 +11,27 @@ import uuid
 
 from . import schema
 
-OIDS = {"uuid": 2950, "int4": 23, "int8": 20, "numeric": 1700, "float8": 701,
+OIDS = {"varchar": 1043, "bpchar": 1042, "int2": 21,
+        "uuid": 2950, "int4": 23, "int8": 20, "numeric": 1700, "float8": 701,
         "text": 25, "bool": 16, "jsonb": 3802, "text[]": 1009,
         "interval": 1186, "date": 1082, "timestamptz": 1184,
-        "uuid[]": 2951, "int8[]": 1016, "int4[]": 1007}
-ELEMENT = {"text[]": "text", "uuid[]": "uuid", "int8[]": "int8",
-           "int4[]": "int4"}
+        "uuid[]": 2951, "int8[]": 1016, "int4[]": 1007, "int2[]": 1005,
+        "numeric[]": 1231, "bool[]": 1000, "date[]": 1182,
+        "timestamptz[]": 1185, "varchar[]": 1015, "bpchar[]": 1014}
+ELEMENT = {kind: kind[:-2] for kind in OIDS if kind.endswith("[]")}
 EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 def binary(kind, text):
     """A parameter's binary form, or None where it is always sent as text."""
-    if kind in ("int4", "int8"):
-        return struct.pack("!i" if kind == "int4" else "!q", int(text))
+    if kind in ("int2", "int4", "int8"):
+        return struct.pack({"int2": "!h", "int4": "!i", "int8": "!q"}[kind],
+                           int(text))
     if kind == "float8":
         return struct.pack("!d", float(text))
     if kind == "uuid":
         return uuid.UUID(text).bytes
-    if kind == "text":
+    if kind in ("text", "varchar", "bpchar"):
         return text.encode()
     if kind == "bool":
         return b"\1" if text == "true" else b"\0"
@@ -39,7 +42,7 @@ def binary(kind, text):
         when = datetime.datetime.fromisoformat(text)
         return struct.pack("!q", (when - EPOCH) //
                            datetime.timedelta(microseconds=1))
-    if kind in ELEMENT:
+    if kind in ELEMENT and ELEMENT[kind] != "numeric":
         return binary_array(ELEMENT[kind], parse_array(text))
     return None
 
@@ -87,14 +90,14 @@ def literal(kind, text, style=0):
     """As SQL; style 0 leaves the type to the context where that is safe."""
     if text is None:
         return "NULL"
-    if kind in ("int4", "int8"):
+    if kind in ("int2", "int4", "int8"):
         return text if style < 2 else f"'{text}'"
     if kind == "bool":
         return text
     if kind == "numeric" and style == 0:
         return text
     plain = "'" + text.replace("'", "''") + "'"
-    if style == 0 and kind in ("uuid", "text"):
+    if style == 0 and kind in ("uuid", "text", "varchar", "bpchar"):
         return plain
     if style == 1 and kind in ("date", "interval", "timestamptz"):
         return f"{kind} {plain}"
@@ -104,6 +107,33 @@ def literal(kind, text, style=0):
     return f"{plain}::{kind}"
 
 
+def spellings(kind, text):
+    """Other texts for a key."""
+    if kind == "uuid":
+        return [text.upper(), "{" + text + "}", text.replace("-", "")]
+    if kind.startswith("int"):
+        return [f" {text}", "+" + text if text[0] != "-" else text + " ",
+                "-0" + text[1:] if text[0] == "-" else "00" + text]
+    if kind == "numeric":
+        return [text + ("0" if "." in text else ".0"), text + "e0",
+                f" {text}"]
+    if kind == "bool":
+        return ["t", "TRUE", "yes", "on", "1"] if text == "true" else \
+            ["f", "False", "no", "off", "0"]
+    if kind == "date":
+        return [text.replace("-", ""), text + " 12:00", f"{text} AD",
+                datetime.date.fromisoformat(text).strftime("%B %d, %Y")]
+    if kind == "timestamptz":
+        zone = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+        there = datetime.datetime.fromisoformat(text).astimezone(zone)
+        return [there.isoformat(), text.replace("+00:00", "Z"),
+                text.replace("T", " ").replace("+00:00", " UTC"),
+                text.replace("+00:00", "+00")]
+    if kind == "bpchar":
+        return [text + " ", text + "   "]
+    return [text]
+
+
 def make(dice, kind):
     """The text of a value of the kind; now and then one that no row has."""
     if kind in ELEMENT:
@@ -111,8 +141,8 @@ def make(dice, kind):
             return dice.pick(["{a}", "{a,b}", "{}", "{b}", '{"x y"}'])
         return array([make(dice, ELEMENT[kind])
                       for _ in range(dice.below(4))])
-    if kind == "uuid":
-        return dice.pick(schema.TENANTS)
+    if kind in ("uuid", "int2", "varchar", "bpchar"):
+        return dice.pick(schema.KEYS[kind])
     if kind == "int4":
         return str(dice.pick([0, 1, 2, 5, 10, 30, -1, -7, 59, 100]))
     if kind == "int8":
@@ -190,6 +220,17 @@ class Draft:
 
     def value(self, kind):
         return self.constant(kind, make(self.dice, kind))
+
+    def key(self, kind, text):
+        """SQL for a key; in another spelling now and then."""
+        if not self.dice.chance(25):
+            return self.constant(kind, text)
+        other = self.dice.pick(spellings(kind, text))
+        if self.extended and self.dice.chance(60):
+            self.params.append(Param(kind, other, self.dice.chance(50), 0))
+            return f"${len(self.params)}"
+        quoted = "'" + other.replace("'", "''") + "'"
+        return quoted + self.dice.pick(["", "", f"::{kind}"])
 
     def typed(self, kind):
         """... in a place that does not tell its type."""

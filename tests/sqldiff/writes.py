@@ -7,29 +7,30 @@ may do different things to a row by that order."""
 from . import schema
 from .queries import Query
 from .terms import Scope, relation
-from .values import make
 
 SETTABLE = {"ev": ["qty", "amount", "note", "ok", "doc", "tags", "span",
                    "day"],
             "it": ["qty", "amount", "label", "ok"],
-            "acct": ["rate", "active", "since"]}
+            "acct": ["rate", "active", "since"],
+            **dict.fromkeys(schema.BY, ["n", "label", "ok"])}
 
 
 def table_of(d):
-    return d.dice.weighted([(65, "ev"), (25, "it"), (10, "acct")])
+    table = d.dice.weighted([(50, "ev"), (20, "it"), (10, "acct"),
+                             (20, "by")])
+    return d.dice.pick(list(schema.BY)) if table == "by" else table
 
 
 def key_of(d, table):
-    kind = schema.COLUMNS[table][schema.KEY[table]]
-    if kind == "int8":
-        return str(d.dice.pick(schema.SHOPS))
-    return make(d.dice, kind)
+    """{column: text}"""
+    return {c: d.dice.pick(schema.KEYS[schema.COLUMNS[table][c]])
+            for c in schema.KEY[table]}
 
 
 def cell(d, table, column, key):
     kind = schema.COLUMNS[table][column]
-    if column == schema.KEY[table]:
-        return d.constant(kind, key)
+    if column in key:
+        return d.key(kind, key[column])
     if column == "id":
         # Some are there, so that some collide.
         base = d.dice.pick([10000, 10000, 10000, 0])
@@ -105,8 +106,8 @@ def insert_select(d):
     items = [f"{r.ref('id')} + {step}" if c == "id" else r.ref(c)
              for c in columns]
     if d.dice.chance(15):
-        items[0] = d.constant(schema.COLUMNS[table][columns[0]],
-                              key_of(d, table))
+        items[0] = d.key(schema.COLUMNS[table][columns[0]],
+                         key_of(d, table)[columns[0]])
     sql = (f"INSERT INTO app.{table} ({', '.join(columns)}) SELECT "
            f"{', '.join(items)} FROM {r.text} WHERE {r.ref('id')} < 60" +
            (f" AND ({where})" if where else ""))
@@ -135,8 +136,8 @@ def update(d):
     if d.dice.chance(6) and r.table in schema.TIME:
         sets.append(f"at = {r.ref('at')} + interval '3 days'")
     if d.dice.chance(4):
-        key = d.constant(r.columns[r.key], key_of(d, r.table))
-        sets.append(f"{r.key} = {key}")
+        column, text = list(key_of(d, r.table).items())[0]
+        sets.append(f"{column} = {d.key(r.columns[column], text)}")
     return Query(f"UPDATE {r.text} SET {', '.join(sets)} WHERE "
                  f"{scope.certain()}{returning(d, r.table, r.alias)}", {})
 
@@ -164,7 +165,7 @@ def delete(d):
 
 def merge(d):
     a = relation(d, "ev", True)
-    key = key_of(d, "ev")
+    key = key_of(d, "ev")["tenant"]
     s = d.alias()
     values = ", ".join(
         f"({10000 + d.dice.below(60)}, {d.dice.below(50)})"
