@@ -31,9 +31,10 @@ def test_generated_statements(databases, pgsluice, seed):
     played = game.Game(databases, sluice.port, game.SIDES, seed, stop=5)
     played.play(300)
     assert played.found == []
-    assert played.statements == 300 and played.checks >= 3
+    assert played.statements >= 300 and played.checks >= 3
     assert played.states["ok"] > 200 and len(played.states) > 4
-    assert played.routes["sharded"]["one shard"] > 30
+    assert played.routes["sharded"]["one shard"] > 20
+    assert played.routes["sharded"]["several shards"] > 20
     assert played.routes["monthly"]["archive"] > 1
     assert sluice.count("server_surprises") == 0
 
@@ -53,7 +54,8 @@ def test_every_kind_is_generated():
     seen = Counter()
     for n in range(2000):
         seen[game.draft(dice.Dice(f"kinds {n}"), n).sql.split()[0]] += 1
-    for word in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE"):
+    for word in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE",
+                 "COPY"):
         assert seen[word] > 10
     assert all(m.KINDS for m in (queries, writes, faults))
 

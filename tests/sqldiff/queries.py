@@ -12,9 +12,10 @@ class Query:
     """sql; ordered: rows have one certain order; rough: numbers of columns
     that depend on the order in which floats were added; columns: type of each
     by name, for those that read from it; unique: names that make a row.
-    modifiers: those of types do not depend on the plan."""
+    modifiers: those of types do not depend on the plan; data: for COPY."""
 
     modifiers = True
+    data = None
 
     def __init__(self, sql, columns, unique=None, ordered=False, rough=()):
         self.sql = sql

@@ -51,13 +51,13 @@ class Statement:
 
     @property
     def writes(self):
-        return not re.match(r"\s*(SELECT|WITH)\b", self.sql, re.I)
+        return not re.match(r"\s*(SELECT|WITH|COPY\s*\()", self.sql, re.I)
 
     def alone(self):
         """The same without a name that an earlier one has made."""
         out = copy.copy(self)
         out.name = ""
-        out.mode = "simple" if self.mode == "simple" else "whole"
+        out.mode = "simple" if self.mode in ("simple", "copy") else "whole"
         return out
 
     def bound(self):
@@ -67,7 +67,7 @@ class Statement:
     def messages(self):
         """What is sent at once, each with one ReadyForQuery."""
         run = self.bound() + describe("P") + execute() + sync()
-        if self.mode == "simple":
+        if self.mode in ("simple", "copy"):
             return [query(self.sql)]
         if self.mode == "whole":
             return [self.parse() + run]
@@ -90,7 +90,7 @@ class Answer:
         heads = rawpg.bodies(messages, "T")
         self.columns = [(c.name, c.type, c.typmod)
                         for c in rawpg.columns(heads[-1])] if heads else []
-        self.rows = rawpg.rows(messages)
+        self.rows = rawpg.rows(messages) + rawpg.bodies(messages, "d")
         self.tags = rawpg.tags(messages)
 
     @property
@@ -135,14 +135,22 @@ class Side:
             self.conn.close()
             self.conn = None
 
-    def ask(self, parts):
-        """Answers to all of them as one; after an error no more are sent."""
+    def ask(self, parts, data=None):
+        """Answers to all of them as one; after an error no more are sent.
+        data: what COPY asks for."""
         if self.conn is None:
             self.connect()
         out = []
         try:
             for part in parts:
                 self.conn.send(part)
+                if data is not None:
+                    out += self.conn.recv_until("GEZ")
+                    if out[-1][0] == "G":
+                        self.conn.send(rawpg.copy_data(data) +
+                                       rawpg.copy_done())
+                    elif out[-1][0] == "Z":
+                        continue
                 out += self.conn.read_until_ready()
                 if rawpg.sqlstates(out):
                     break
@@ -153,12 +161,27 @@ class Side:
         return Answer(out)
 
     def run(self, statement):
-        return self.ask(statement.messages())
+        return self.ask(statement.messages(), statement.query.data)
+
+    def batch(self, statements):
+        """Answers to statements that are sent before the first is read."""
+        if self.conn is None:
+            self.connect()
+        out = []
+        try:
+            self.conn.send(b"".join(s.messages()[0] for s in statements))
+            for _ in statements:
+                out.append(Answer(self.conn.read_until_ready()))
+        except (rawpg.Closed, rawpg.ProtocolError, TimeoutError) as e:
+            self.conn.abort()
+            self.conn = None
+            out += [Lost(e)] * (len(statements) - len(out))
+        return out
 
     def route(self, statement):
         """EXPLAIN (ROUTE) as {key: value}."""
         sql = "EXPLAIN (ROUTE) " + statement.sql
-        if statement.mode == "simple":
+        if statement.mode in ("simple", "copy"):
             answer = self.ask([query(sql)])
         else:
             answer = self.ask([

@@ -50,7 +50,10 @@ def relation(d, table, plain=False):
 
 
 class Scope:
-    def __init__(self, draft, relations):
+    """hidden: columns that are not to be used."""
+
+    def __init__(self, draft, relations, hidden=()):
+        self.hidden = {"noise", *hidden}
         self.d = draft
         self.dice = draft.dice
         self.relations = relations
@@ -58,7 +61,7 @@ class Scope:
     def columns(self, kind):
         return [r.ref(c) for r in self.relations
                 for c, k in r.columns.items()
-                if k == kind and c != "noise"]
+                if k == kind and c not in self.hidden]
 
     def column(self, kind):
         found = self.columns(kind)
@@ -73,7 +76,7 @@ class Scope:
 
     def any_column(self):
         r = self.dice.pick(self.relations)
-        names = [c for c in r.columns if c != "noise"]
+        names = [c for c in r.columns if c not in self.hidden]
         column = self.dice.pick(names)
         return r.ref(column), r.columns[column]
 
