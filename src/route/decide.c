@@ -103,6 +103,8 @@ static bool
 decide_pred_range(struct route_reader *reader, const struct an_pred *d,
     bool strict, struct month_range *hull)
 {
+	if (d->op == AN_IN_ARRAY) /* members are not looked at */
+		return false;
 	hull->lo = INT64_MAX;
 	hull->hi = INT64_MIN;
 	for (size_t i = 0; i < d->n_values; i++) {
@@ -126,30 +128,73 @@ decide_pred_range(struct route_reader *reader, const struct an_pred *d,
 	return d->n_values > 0;
 }
 
-/* Months that hold every row of the statement, [from, until), or false. */
-static bool
-decide_months(const struct route_plan *p, const struct shape *s,
-    const struct route_values *v, bool strict, int64_t *from, int64_t *until)
-{
-	const struct analysis *a = s->an;
-	struct month_range all = { INT64_MIN, INT64_MAX };
+/* Times that are over a statement's rows: of its one table's column. */
+struct decide_times {
+	const struct route_plan *p;
+	const struct route_values *v;
+	const struct an_pred *preds;
 	struct route_reader reader;
+	bool strict;
+};
 
-	route_reader_init(&reader, v);
-	for (size_t i = 0; i < a->n_preds; i++) {
-		const struct an_pred *d = &a->preds[i];
-		struct month_range r;
+static struct month_range decide_all(struct decide_times *t, size_t i,
+    size_t end);
 
-		if (d->table != p->an_table ||
-		    strcmp(d->column, p->table->time_column) != 0 ||
-		    !analysis_pred_applies(d, v->sql, v->lx) ||
-		    !decide_pred_range(&reader, d, strict, &r))
+/* The hull of all branches of an OR. */
+static struct month_range
+decide_any(struct decide_times *t, size_t i, size_t end)
+{
+	struct month_range hull = { INT64_MAX, INT64_MIN }, r;
+	size_t next;
+
+	for (; i < end; i = next) {
+		next = an_pred_next(t->preds, i);
+		r = decide_all(t, i + (t->preds[i].op == AN_ALL_OF), next);
+		if (r.lo > r.hi) /* it has no rows */
+			continue;
+		if (r.lo < hull.lo)
+			hull.lo = r.lo;
+		if (r.hi > hull.hi)
+			hull.hi = r.hi;
+	}
+	return hull;
+}
+
+/* What all of preds [i, end) leave; lo > hi: nothing. */
+static struct month_range
+decide_all(struct decide_times *t, size_t i, size_t end)
+{
+	struct month_range all = { INT64_MIN, INT64_MAX }, r;
+
+	for (; i < end; i = an_pred_next(t->preds, i)) {
+		const struct an_pred *d = &t->preds[i];
+
+		if (d->op == AN_ANY_OF)
+			r = decide_any(t, i + 1, an_pred_next(t->preds, i));
+		else if (d->op == AN_ALL_OF || d->table != t->p->an_table ||
+		    strcmp(d->column, t->p->table->time_column) != 0 ||
+		    !analysis_pred_applies(d, t->v->sql, t->v->lx) ||
+		    !decide_pred_range(&t->reader, d, t->strict, &r))
 			continue;
 		if (r.lo > all.lo)
 			all.lo = r.lo;
 		if (r.hi < all.hi)
 			all.hi = r.hi;
 	}
+	return all;
+}
+
+/* Months that hold every row of the statement, [from, until), or false. */
+static bool
+decide_months(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, bool strict, int64_t *from, int64_t *until)
+{
+	struct decide_times t = { .p = p, .v = v, .preds = s->an->preds,
+		.strict = strict };
+	struct month_range all;
+
+	route_reader_init(&t.reader, v);
+	all = decide_all(&t, 0, s->an->n_preds);
 	/* A contradiction has no rows, and so no months. */
 	if ((all.lo == INT64_MIN && all.hi == INT64_MAX) || all.lo > all.hi)
 		return false;
@@ -187,37 +232,59 @@ decide_is_past(nsec_t now_wall, int64_t until)
 
 /* ------------------------------------------------------------------- shard */
 
-/* Why one of these shards must not be asked directly, or NULL. */
+/* Why one of these shards must not be asked directly, or NULL: what hangs on
+ * the whole table differs there. */
 static const char *
-decide_refused(const struct route_plan *p, const struct an_table *t,
+decide_refused(const struct route_plan *p, const struct analysis *a,
     const struct route_shards *some)
 {
-	for (int i = route_shards_first(some); i >= 0;
-	     i = route_shards_next(some, (unsigned)i + 1)) {
-		const struct conf_shard *one = &p->variant->shards[i];
+	for (size_t k = 0; k < a->n_tables; k++) {
+		const struct conf_shard *all = p->tables[k]->use->shards;
 
-		if (one->no_read != NULL)
-			return one->no_read;
-		if (t->written && one->no_write != NULL)
-			return one->no_write;
+		for (int i = route_shards_first(some); i >= 0;
+		     i = route_shards_next(some, (unsigned)i + 1)) {
+			if (all[i].no_read != NULL)
+				return all[i].no_read;
+			if (a->tables[k].written && all[i].no_write != NULL)
+				return all[i].no_write;
+		}
 	}
 	return NULL;
+}
+
+static bool
+decide_has_only(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v)
+{
+	bool open;
+
+	for (size_t i = 0; i < s->an->n_tables; i++) {
+		if (p->tables[i] != NULL && gap_is_only(v, lex_pos(v->lx,
+		    s->an->tables[i].pos), &open))
+			return true;
+	}
+	return false;
 }
 
 static void
 decide_shards(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, struct route_decision *d)
 {
-	const struct an_table *t = &s->an->tables[p->an_table];
 	unsigned n;
-	bool open;
 
-	if (gap_is_only(v, lex_pos(v->lx, t->pos), &open)) {
+	if (decide_has_only(p, s, v)) {
 		d->why = "the coordinator: ONLY leaves the shards out";
 		return;
 	}
-	route_confine(p, s, v, &d->shards);
-	d->refused = decide_refused(p, t, &d->shards);
+	if (s->an->n_tables == 1) {
+		route_confine(p, s, v, &d->shards);
+	} else if (!route_confine_all(p, s, v, &d->shards)) {
+		d->shards = route_shards_all(0);
+		d->why = "the coordinator: no single shard is proven for all "
+			 "tables";
+		return;
+	}
+	d->refused = decide_refused(p, s->an, &d->shards);
 	if (d->refused != NULL) {
 		d->shards = route_shards_all(0);
 		d->why = "the coordinator: the shard's table differs in effect "

@@ -210,7 +210,8 @@ explain_key(struct explain *x)
 	}
 	d = &x->s->an->preds[x->p->key_pred];
 	explain_add(x, "key: %s %s ", d->column,
-	    d->op == AN_EQ ? "=" : d->op == AN_IN ? "in" : "rows");
+	    d->op == AN_EQ ? "=" : d->op == AN_IN ? "in" :
+	    d->op == AN_IN_ARRAY ? "in array" : "rows");
 	for (size_t i = 0; i < d->n_values && i < EXPLAIN_VALUES_MAX; i++) {
 		explain_add(x, "%s", i > 0 ? ", " : "");
 		explain_value(x, &d->values[i]);

@@ -58,8 +58,7 @@ key_oid_is_int(uint32_t oid)
 static bool
 key_takes_numbers(enum conf_key_type type)
 {
-	return type == KEY_TYPE_NUMERIC ||
-	    key_oid_is_int(conf_key_type_oid(type));
+	return type == KEY_TYPE_NUMERIC || route_key_is_int(type);
 }
 
 static bool

@@ -306,8 +306,9 @@ plan_key_pred(const struct route_plan *p, const struct analysis *a)
 	for (size_t i = 0; i < a->n_preds; i++) {
 		const struct an_pred *d = &a->preds[i];
 
-		if (d->table == p->an_table && d->n_values > 0 &&
-		    (d->op == AN_EQ || d->op == AN_IN || d->op == AN_ROWS) &&
+		if (d->n_values > 0 && d->table == p->an_table &&
+		    (d->op == AN_EQ || d->op == AN_IN || d->op == AN_ROWS ||
+			d->op == AN_IN_ARRAY) &&
 		    route_key_of(p->table, d->column) < p->table->n_keys)
 			return (int)i;
 	}
@@ -326,9 +327,10 @@ plan_is_confinable(const struct analysis *a)
 	case STMT_INSERT:
 	case STMT_UPDATE:
 	case STMT_DELETE:
+	case STMT_MERGE:
 	case STMT_EXPLAIN:
 	case STMT_CURSOR:
-		return a->n_tables == 1 && a->pins == 0 &&
+		return a->n_tables <= ROUTE_MAX_CONFINED && a->pins == 0 &&
 		    !(a->flags &
 			(AN_MULTI | AN_UNKNOWN_FN | AN_WRITES_ALL |
 			    AN_CATALOG));
@@ -350,7 +352,8 @@ plan_single(struct route_plan *p, const struct analysis *a)
 		break;
 	case VARIANT_MONTHLY:
 		p->why = "the backend that sees all months";
-		p->may_span = confinable && p->variant->n_spans > 0 &&
+		p->may_span = confinable && a->n_tables == 1 &&
+		    a->kind != STMT_MERGE && p->variant->n_spans > 0 &&
 		    t->time_column != NULL &&
 		    !plan_names_column(a->assigned, a->n_assigned,
 			t->time_column);
@@ -361,6 +364,7 @@ plan_single(struct route_plan *p, const struct analysis *a)
 		    "the coordinator: the shards are not known";
 		if (p->variant->n_shards == 0)
 			break;
+		p->alike = true;
 		p->may_shard = confinable;
 		p->gather = gather_mode_of(p, a);
 		break;
@@ -395,6 +399,39 @@ plan_moves_error(struct route_plan *p, const struct conf_table *t)
 	    x_strdup("DELETE the row and INSERT it with its new key."));
 }
 
+/* Rows with equal keys are on the same shard, and a statement in the form of
+ * one is in that of the other. */
+static bool
+plan_is_alike(const struct conf_table *a, const struct conf_table *b)
+{
+	const struct conf_variant *x = a->use, *y = b->use;
+
+	if (x->kind != VARIANT_SHARDED || y->kind != VARIANT_SHARDED ||
+	    x->backend != y->backend || x->n_shards == 0 ||
+	    x->n_shards != y->n_shards)
+		return false;
+	for (size_t i = 0; i < x->n_shards; i++) {
+		const struct conf_shard *s = &x->shards[i], *t = &y->shards[i];
+
+		if (s->backend != t->backend || s->relation != t->relation ||
+		    s->modulus != t->modulus || s->remainder != t->remainder)
+			return false;
+	}
+	return true;
+}
+
+static void
+plan_several(struct route_plan *p, const struct analysis *a,
+    const struct plan_tables *pt)
+{
+	p->why = "the one backend that serves all tables named";
+	p->key_pred = plan_key_pred(p, a);
+	p->alike = pt->unrouted == NULL;
+	for (size_t i = 0; i < a->n_tables && p->alike; i++)
+		p->alike = plan_is_alike(p->table, p->tables[i]);
+	p->may_shard = p->alike && plan_is_confinable(a);
+}
+
 static void
 plan_choose(struct route_plan *p, const struct analysis *a,
     const struct plan_tables *pt)
@@ -420,7 +457,7 @@ plan_choose(struct route_plan *p, const struct analysis *a,
 	else if (!common)
 		plan_no_common_backend(p, a, pt);
 	else if (pt->several || pt->unrouted != NULL)
-		p->why = "the one backend that serves all tables named";
+		plan_several(p, a, pt);
 	else
 		plan_single(p, a);
 }
@@ -463,12 +500,12 @@ route_plan_hidden(const struct conf *c, const struct conf_database *db,
 	pt.hidden = hidden;
 	if (a->flags & AN_MULTI) /* one may read what another has made */
 		pt.hidden |= route_temp_names(db, a);
+	p->tables = pt.routed;
 	if (plan_find_tables(p, a, &pt) && pt.n_routed > 0) {
 		p->relaxed = false;
 		if (plan_make_edits(p, a, &pt))
 			plan_choose(p, a, &pt);
 	}
-	free(pt.routed);
 	return p;
 }
 
@@ -483,6 +520,7 @@ route_plan_free(struct route_plan **pp)
 	for (size_t i = 0; i < p->n_edits; i++)
 		free(p->edits[i].name);
 	free(p->edits);
+	free(p->tables);
 	free(p->err_message);
 	free(p->err_hint);
 	free(p->derived);

@@ -42,6 +42,7 @@ enum gather_mode {
 
 #define ROUTE_MAX_DEPS 16
 #define ROUTE_MAX_EDITS 1000
+#define ROUTE_MAX_CONFINED 16 /* relations of one statement on a shard */
 
 /* One place of the client's text that names a routed table: its relation
  * token, or the "schema.rel" of a column reference. */
@@ -64,10 +65,14 @@ struct route_plan {
 	const struct conf_variant *variant;
 	const struct conf_backend *backend; /* unless values prove a better one */
 	unsigned an_table;                /* its index in the analysis */
+	const struct conf_table **tables; /* all of the analysis, NULL for one
+	                                     that is not routed; NULL: none is */
 	struct route_edit *edits;         /* ascending by position; cover every
 	                                     routed table of the statement */
 	size_t n_edits;
 	bool may_shard, may_span;         /* values may prove a better backend */
+	bool alike;                       /* all tables are sharded as table is: a
+	                                     form of its parts is one of all */
 	enum gather_mode gather;          /* how several shards may answer it */
 	unsigned gather_pause; /* so often it goes to the coordinator instead */
 	int key_pred;                     /* the first over the key: index in

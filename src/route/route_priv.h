@@ -80,13 +80,38 @@ route_key_is_text(enum conf_key_type t)
 	return t == KEY_TYPE_TEXT || t == KEY_TYPE_VARCHAR ||
 	    t == KEY_TYPE_BPCHAR;
 }
+static inline bool
+route_key_is_int(enum conf_key_type t)
+{
+	return t == KEY_TYPE_INT2 || t == KEY_TYPE_INT4 || t == KEY_TYPE_INT8;
+}
 /* Number of the key column of that name; n_keys: it is none. */
 size_t route_key_of(const struct conf_table *t, const char *column);
 
-/* confine.c: the shards that can hold rows of the plan's table which the
- * statement reads, changes or makes; none: no row can match. */
+/* array.c: the members of an array that is one value. */
+struct route_array {
+	struct route_value value;
+	struct slice left;
+	size_t count;     /* binary: members to come */
+	uint32_t member;  /* type of them, 0: not declared */
+	bool binary, null, text, first, comma;
+	bool broken;      /* it ended where it is not understood */
+};
+/* false: it is none that can be read. */
+bool route_array_open(struct route_array *a, struct route_reader *r,
+    const struct an_value *v, enum conf_key_type type) PG_MUST_CHECK;
+/* false: that were all, if it is not broken. */
+bool route_array_next(struct route_array *a, struct route_value *out)
+    PG_MUST_CHECK;
+
+/* confine.c: the shards that can hold rows of the plan's table, the only one
+ * of the statement, which it reads, changes or makes; none: no row can
+ * match. */
 void route_confine(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, struct route_shards *out);
+/* The same of all its relations together. false: that is not one shard. */
+bool route_confine_all(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, struct route_shards *out) PG_MUST_CHECK;
 
 /* gap.c: the blanks and comments between tokens of the client's text. */
 

@@ -2,6 +2,7 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/route/array.c \
 	src/route/confine.c \
 	src/route/decide.c \
 	src/route/explain.c \

@@ -74,18 +74,6 @@ statement_physical(struct session *s, struct statement *st,
 	return true;
 }
 
-/* Forms of parts are those of one variant. */
-static bool
-statement_has_one_table(const struct route_plan *p)
-{
-	size_t i;
-
-	for (i = 0; i < p->n_edits; i++)
-		if (p->edits[i].table != p->table)
-			return false;
-	return true;
-}
-
 bool
 statement_form(const struct query *q, const struct conf_backend *b,
     unsigned *form)
@@ -105,7 +93,7 @@ statement_form(const struct query *q, const struct conf_backend *b,
 	if (v->backend == b || q->where.backend == b)
 		return true;
 	/* A Parse without values may be tried on any shard. */
-	if (q->bind != NULL || !statement_has_one_table(q->plan))
+	if (q->bind != NULL || !q->plan->alike)
 		return false;
 	for (i = 0; i < v->n_shards; i++)
 		if (v->shards[i].backend == b) {

@@ -54,6 +54,18 @@ analysis_mark_repeated(struct analysis *a, struct slice shape)
 }
 
 void
+analysis_drop_preds(struct analysis *a, size_t n)
+{
+	while (a->n_preds > n) {
+		struct an_pred *p = &a->preds[--a->n_preds];
+
+		free(p->column);
+		free(p->other_column);
+		free(p->values);
+	}
+}
+
+void
 analysis_free(struct analysis **ap)
 {
 	struct analysis *a = *ap;
@@ -65,10 +77,7 @@ analysis_free(struct analysis **ap)
 		free(a->tables[i].schema);
 		free(a->tables[i].name);
 	}
-	for (i = 0; i < a->n_preds; i++) {
-		free(a->preds[i].column);
-		free(a->preds[i].values);
-	}
+	analysis_drop_preds(a, 0);
 	for (i = 0; i < a->n_assigned; i++)
 		free(a->assigned[i]);
 	for (i = 0; i < a->n_channels; i++)

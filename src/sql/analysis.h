@@ -119,11 +119,21 @@ struct an_value {
 enum an_op { /* column OP value(s); the column is on the left */
 	AN_EQ, AN_IN /* any of the values */, AN_LT, AN_LE, AN_GT, AN_GE,
 	AN_MONTH_EQ, /* date_trunc('month', column) = value, if analysis_pred_applies() */
-	AN_ROWS      /* INSERT: the values given for this column, one a row */
+	AN_ROWS,     /* INSERT: the values given for this column, one a row */
+	AN_IN_ARRAY, /* any member of an array: the one value, whose cast is that
+	                of its members */
+	AN_EQ_COLUMN, /* = another column, see an_pred.other */
+	AN_ROWS_FROM, /* INSERT: the rows get it from another column */
+	/* What follows, an_pred.span conditions, belongs to this one; there is
+	 * no column and no table: */
+	AN_ANY_OF,   /* one of them holds */
+	AN_ALL_OF    /* all of them hold; none: nothing is known */
 };
-/* A condition that every row the statement touches must satisfy: top-level
- * AND terms of the WHERE clause of a statement over exactly one relation
- * (no joins, sublinks, set operations or CTEs), or an INSERT's rows. */
+/* A condition on a relation, each time it stands in the statement: rows of it
+ * that do not satisfy all its conditions change nothing about what the
+ * statement does, as long as those of the relations that an_pred.other names
+ * are left out in the same way.  In prefix form: the members of a group
+ * stand behind it. */
 struct an_pred {
 	unsigned table;
 	char *column;
@@ -131,7 +141,21 @@ struct an_pred {
 	struct an_value *values;
 	size_t n_values;
 	uint32_t unit_cut; /* AN_MONTH_EQ: the cut that must read 'month' */
+	unsigned span;     /* AN_ANY_OF, AN_ALL_OF */
+	unsigned other;    /* AN_EQ_COLUMN, AN_ROWS_FROM: the other table */
+	char *other_column;
 };
+static inline bool
+an_pred_is_group(const struct an_pred *p)
+{
+	return p->op == AN_ANY_OF || p->op == AN_ALL_OF;
+}
+/* The next one that is not part of p. */
+static inline size_t
+an_pred_next(const struct an_pred *preds, size_t i)
+{
+	return i + 1 + preds[i].span;
+}
 
 /* One LISTEN or UNLISTEN. */
 struct an_channel {
@@ -198,6 +222,8 @@ analysis_is_ddl(const struct analysis *a)
 	return a->kind == STMT_DDL || (a->flags & AN_DDL);
 }
 void analysis_free(struct analysis **a);
+/* Leave the first n predicates. */
+void analysis_drop_preds(struct analysis *a, size_t n);
 /* Set an_value.repeated in all predicates; shape: the text without literals.
  * analysis_new() has done it. */
 void analysis_mark_repeated(struct analysis *a, struct slice shape);

@@ -80,19 +80,6 @@ parse_setting(struct parse *p, const char *name, const struct an_value *value,
 }
 
 static void
-parse_drop_preds(struct analysis *an)
-{
-	size_t i;
-
-	for (i = 0; i < an->n_preds; i++) {
-		free(an->preds[i].column);
-		free(an->preds[i].values);
-	}
-	an->n_preds = 0;
-	an->insert_known = false;
-}
-
-static void
 parse_tree(struct parse *p, const PgQuery__ParseResult *tree)
 {
 	struct analysis *an = p->an;
@@ -109,7 +96,8 @@ parse_tree(struct parse *p, const PgQuery__ParseResult *tree)
 	}
 	if (tree->n_stmts > 1) {
 		an->flags |= AN_MULTI | (ddl ? AN_DDL : 0);
-		parse_drop_preds(an);
+	} else if (tree->n_stmts == 1 && !p->failed) {
+		parse_conditions(p, tree->stmts[0]->stmt);
 	}
 	an->only_channels = an->n_channels == tree->n_stmts;
 	parse_resolve_refs(p);
@@ -168,6 +156,11 @@ analysis_new(struct slice sql, const struct lexer *lx,
 	free(text);
 	free(p.refs);
 	free(p.ctes);
+	free(p.seen_ctes);
+	free(p.table_rvs);
+	free(p.items);
+	free(p.outs);
+	free(p.cte_queries);
 	if (!ok) {
 		analysis_free(&p.an);
 		p.an = analysis_unparsed();

@@ -17,7 +17,11 @@ typedef PgQuery__Node parse_node;
 /* More of these in one statement: not analysed. */
 #define PARSE_MAX_TABLES 4096
 #define PARSE_MAX_CTES 1024
+/* More of these, and nothing is said of conditions. */
 #define PARSE_MAX_PREDS 4096
+#define PARSE_MAX_PRED_DEPTH 16
+#define PARSE_MAX_CONFINED 16 /* relations in the statement */
+#define PARSE_MAX_OUTS 4096
 #define PARSE_MAX_CHANNELS 4096
 #define PARSE_MAX_SETTINGS 64
 
@@ -46,6 +50,57 @@ struct parse_ref {
 	unsigned parts;
 };
 
+/* What a query's column is made of. */
+struct parse_out {
+	const char *name;        /* "": not known */
+	unsigned table;          /* of column, if that is not NULL */
+	const char *column;
+	const parse_node *value; /* else this, if not NULL */
+	const PgQuery__SelectStmt *rows; /* else column number of VALUES */
+	size_t number;
+};
+
+/* The columns of a query in FROM. */
+struct parse_outs {
+	size_t start, n;   /* in parse.outs, in the order of the columns */
+	bool vague;        /* names of some are not known */
+	bool gaps;         /* there are others between them: so is their place */
+	bool star;         /* and all those of the table, by their names */
+	unsigned table;
+};
+
+/* What FROM, or a statement's target, brings into scope. */
+struct parse_item {
+	const char *name;   /* columns are qualified with; NULL: none can be */
+	const char *schema; /* and with this before it, or "" */
+	const void *node;   /* of the tree */
+	enum { ITEM_TABLE, ITEM_QUERY, ITEM_OPAQUE } kind;
+	unsigned table;
+	struct parse_outs outs;
+};
+
+/* The names of one query level: items [start, end). */
+struct parse_scope {
+	const struct parse_scope *up; /* NULL: what is not found is not known */
+	size_t start, end;
+	bool unsure;                  /* there may be names besides */
+	const parse_node *only;       /* all of FROM; NULL: several */
+};
+
+/* A column by its name. */
+struct parse_column {
+	const char *name;  /* NULL: not known what it is */
+	unsigned table;
+	size_t item;       /* SIZE_MAX: it came through a query */
+	const struct parse_out *made; /* no column: what it is made of */
+};
+
+/* A query of WITH. */
+struct parse_cte {
+	const char *name;
+	struct parse_outs outs;
+};
+
 struct parse {
 	struct slice sql;
 	const struct lexer *lx;
@@ -57,6 +112,18 @@ struct parse {
 	size_t n_refs, refs_size;
 	const char **ctes; /* names in scope, borrowed from the tree */
 	size_t n_ctes, ctes_size;
+	const char **seen_ctes; /* ... of the whole statement */
+	size_t n_seen_ctes, seen_size;
+	const PgQuery__RangeVar **table_rvs; /* what each table came from */
+	size_t rvs_size;
+	/* parse_levels.c */
+	struct parse_item *items;
+	size_t n_items, items_size;
+	struct parse_out *outs;
+	size_t n_outs, outs_size;
+	struct parse_cte *cte_queries;
+	size_t n_cte_queries, cte_queries_size;
+	bool unproven;      /* over a cap: no conditions */
 	enum parse_use use; /* of relations that the walk meets */
 	bool failed;        /* out of memory or over a cap */
 };
@@ -109,13 +176,59 @@ const char *parse_string(const parse_node *n);
 /* The only or pg_catalog-qualified name of a list; NULL: another schema. */
 const char *parse_builtin_name(parse_node *const *names, size_t n);
 
+/* The same of "type[]": of its members. */
+enum an_cast parse_array_cast(const PgQuery__TypeName *t);
+/* parse_value() of "n::t". */
+bool parse_value_as(const struct parse *p, const parse_node *n,
+    enum an_cast cast, struct an_value *v) PG_MUST_CHECK;
+
 /* parse_split.c. s: the whole text's statement, over one relation. */
 void parse_split(struct parse *p, const PgQuery__SelectStmt *s);
 
-/* parse_preds.c */
-void parse_where(struct parse *p, unsigned table,
-    const PgQuery__RangeVar *rv, const parse_node *where);
+/* parse_scope.c: names in scope.  Once they are over their cap, or no memory
+ * is left, they are not known. */
+void parse_scope_add(struct parse *p, const struct parse_item *item);
+/* The column that n names, seen from where only items [lo, hi) of the
+ * innermost level are visible. */
+struct parse_column parse_scope_find(const struct parse *p,
+    const struct parse_scope *sc, size_t lo, size_t hi, const parse_node *n);
+/* The column that a join merges under this name: its value is this one's. */
+struct parse_column parse_scope_merged(const struct parse *p,
+    const struct parse_scope *sc, const parse_node *from, const char *name);
+struct parse_outs parse_outs_of_list(struct parse *p,
+    const struct parse_scope *sc, parse_node *const *targets, size_t n);
+struct parse_outs parse_outs_of_values(struct parse *p,
+    const PgQuery__SelectStmt *s);
+/* Give them other names. */
+void parse_outs_rename(struct parse *p, struct parse_outs *outs,
+    parse_node *const *names, size_t n);
+
+/* parse_preds.c: conditions.  Those of items [lo, hi) are noted, [see_lo,
+ * see_hi) are visible. */
+struct parse_where {
+	struct parse *p;
+	const struct parse_scope *sc;
+	size_t lo, hi, see_lo, see_hi;
+	unsigned depth;
+};
+/* Returns whether any was. */
+bool parse_where(struct parse_where *w, const parse_node *n);
+/* a = b. */
+void parse_where_equal(struct parse_where *w, const struct parse_column *a,
+    const struct parse_column *b);
+/* A group begins; all that is noted until its end belongs to it. */
+size_t parse_group_begin(struct parse *p, enum an_op op);
+void parse_group_end(struct parse *p, size_t group);
 void parse_insert_rows(struct parse *p, unsigned table,
     const PgQuery__InsertStmt *s);
+/* Rows that are made get this column from c. */
+void parse_row_from(struct parse *p, unsigned table, const char *column,
+    const struct parse_column *c);
+/* ... or are given it as n. */
+void parse_row_value(struct parse *p, unsigned table, const char *column,
+    const parse_node *n);
+
+/* parse_levels.c: the conditions of a text's only statement. */
+void parse_conditions(struct parse *p, const parse_node *stmt);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Statements that read and write rows: SELECT, INSERT, UPDATE, DELETE, MERGE;
  * and the dispatcher for all.  A statement inside of another (a CTE, the query
- * of COPY) adds its effects but neither kind nor predicates.
+ * of COPY) adds its effects but no kind.  Conditions are parse_levels.c's.
  */
 #include "sql/parse_priv.h"
 
@@ -12,8 +12,7 @@ stmt_select(struct parse *p, const PgQuery__SelectStmt *s, bool whole)
 	struct analysis *an = p->an;
 	size_t mark = parse_ctes_push(p, s->with_clause);
 	enum parse_use use = p->use;
-	const PgQuery__RangeVar *rv;
-	unsigned table = (unsigned)an->n_tables;
+	size_t table = an->n_tables;
 
 	p->use = USE_READ;
 	/* "TABLE t" is SELECT * with places left out. */
@@ -33,13 +32,10 @@ stmt_select(struct parse *p, const PgQuery__SelectStmt *s, bool whole)
 		an->kind = STMT_DDL;
 	parse_ctes_pop(p, mark);
 	p->use = use;
-	if (!whole || (an->flags & AN_SUBLINK) || s->n_from_clause != 1 ||
-	    an->n_tables != table + 1 ||
-	    !NODE_IS(s->from_clause[0], RANGE_VAR))
-		return;
-	rv = s->from_clause[0]->range_var;
-	parse_where(p, table, rv, s->where_clause);
-	parse_split(p, s);
+	if (whole && !(an->flags & AN_SUBLINK) && s->n_from_clause == 1 &&
+	    an->n_tables == table + 1 &&
+	    NODE_IS(s->from_clause[0], RANGE_VAR))
+		parse_split(p, s);
 }
 
 /* Columns of SET. */
@@ -62,12 +58,12 @@ stmt_assigned(struct parse *p, parse_node *const *targets, size_t n)
 }
 
 static void
-stmt_insert(struct parse *p, const PgQuery__InsertStmt *s, bool whole)
+stmt_insert(struct parse *p, const PgQuery__InsertStmt *s)
 {
 	const PgQuery__OnConflictClause *c = s->on_conflict_clause;
 	size_t mark = parse_ctes_push(p, s->with_clause);
-	unsigned table = parse_table(p, s->relation, USE_TARGET);
 
+	(void)parse_table(p, s->relation, USE_TARGET);
 	parse_walk_nodes(p, s->cols, s->n_cols);
 	parse_walk_node(p, s->select_stmt);
 	if (NODE_IS(s->select_stmt, SELECT_STMT) &&
@@ -79,25 +75,14 @@ stmt_insert(struct parse *p, const PgQuery__InsertStmt *s, bool whole)
 	}
 	parse_walk_nodes(p, s->returning_list, s->n_returning_list);
 	parse_ctes_pop(p, mark);
-	if (whole && !p->failed)
-		parse_insert_rows(p, table, s);
 }
 
 static void
-stmt_where(struct parse *p, unsigned table, const PgQuery__RangeVar *rv,
-    const parse_node *where, bool whole)
-{
-	if (whole && !p->failed && !(p->an->flags & AN_SUBLINK) &&
-	    p->an->n_tables == table + 1)
-		parse_where(p, table, rv, where);
-}
-
-static void
-stmt_update(struct parse *p, const PgQuery__UpdateStmt *s, bool whole)
+stmt_update(struct parse *p, const PgQuery__UpdateStmt *s)
 {
 	size_t mark = parse_ctes_push(p, s->with_clause);
-	unsigned table = parse_table(p, s->relation, USE_TARGET);
 
+	(void)parse_table(p, s->relation, USE_TARGET);
 	if (s->n_from_clause > 0)
 		p->an->flags |= AN_SUBLINK;
 	parse_walk_nodes(p, s->from_clause, s->n_from_clause);
@@ -106,33 +91,40 @@ stmt_update(struct parse *p, const PgQuery__UpdateStmt *s, bool whole)
 	parse_walk_nodes(p, s->returning_list, s->n_returning_list);
 	parse_ctes_pop(p, mark);
 	stmt_assigned(p, s->target_list, s->n_target_list);
-	stmt_where(p, table, s->relation, s->where_clause, whole);
 }
 
 static void
-stmt_delete(struct parse *p, const PgQuery__DeleteStmt *s, bool whole)
+stmt_delete(struct parse *p, const PgQuery__DeleteStmt *s)
 {
 	size_t mark = parse_ctes_push(p, s->with_clause);
-	unsigned table = parse_table(p, s->relation, USE_TARGET);
 
+	(void)parse_table(p, s->relation, USE_TARGET);
 	if (s->n_using_clause > 0)
 		p->an->flags |= AN_SUBLINK;
 	parse_walk_nodes(p, s->using_clause, s->n_using_clause);
 	parse_walk_node(p, s->where_clause);
 	parse_walk_nodes(p, s->returning_list, s->n_returning_list);
 	parse_ctes_pop(p, mark);
-	stmt_where(p, table, s->relation, s->where_clause, whole);
 }
 
 static void
 stmt_merge(struct parse *p, const PgQuery__MergeStmt *s)
 {
-	size_t mark = parse_ctes_push(p, s->with_clause);
+	size_t mark = parse_ctes_push(p, s->with_clause), i;
 
 	(void)parse_table(p, s->relation, USE_TARGET);
 	parse_walk_node(p, s->source_relation);
 	parse_walk_node(p, s->join_condition);
 	parse_walk_nodes(p, s->merge_when_clauses, s->n_merge_when_clauses);
+	for (i = 0; i < s->n_merge_when_clauses; i++) {
+		const parse_node *n = s->merge_when_clauses[i];
+
+		if (NODE_IS(n, MERGE_WHEN_CLAUSE) &&
+		    n->merge_when_clause->command_type ==
+		    PG_QUERY__CMD_TYPE__CMD_UPDATE)
+			stmt_assigned(p, n->merge_when_clause->target_list,
+			    n->merge_when_clause->n_target_list);
+	}
 	parse_ctes_pop(p, mark);
 }
 
@@ -162,13 +154,13 @@ parse_statement(struct parse *p, const parse_node *n, bool whole)
 		stmt_select(p, n->select_stmt, whole);
 		break;
 	case PG_QUERY__NODE__NODE_INSERT_STMT:
-		stmt_insert(p, n->insert_stmt, whole);
+		stmt_insert(p, n->insert_stmt);
 		break;
 	case PG_QUERY__NODE__NODE_UPDATE_STMT:
-		stmt_update(p, n->update_stmt, whole);
+		stmt_update(p, n->update_stmt);
 		break;
 	case PG_QUERY__NODE__NODE_DELETE_STMT:
-		stmt_delete(p, n->delete_stmt, whole);
+		stmt_delete(p, n->delete_stmt);
 		break;
 	case PG_QUERY__NODE__NODE_MERGE_STMT:
 		stmt_merge(p, n->merge_stmt);

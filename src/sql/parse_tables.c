@@ -105,6 +105,10 @@ parse_table(struct parse *p, const PgQuery__RangeVar *rv, enum parse_use use)
 	if (!parse_reserve(p, &an->tables, an->n_tables, &p->tables_size,
 	    sizeof(*t), PARSE_MAX_TABLES))
 		return 0;
+	if (!parse_reserve(p, &p->table_rvs, an->n_tables, &p->rvs_size,
+	    sizeof(*p->table_rvs), PARSE_MAX_TABLES))
+		return 0;
+	p->table_rvs[an->n_tables] = rv;
 	t = &an->tables[an->n_tables++];
 	*t = (struct an_table){ 0 };
 	t->name = parse_strdup(p, rv->relname);
@@ -207,6 +211,9 @@ tables_add_cte(struct parse *p, const PgQuery__CommonTableExpr *cte)
 	if (parse_reserve(p, &p->ctes, p->n_ctes, &p->ctes_size,
 	    sizeof(*p->ctes), PARSE_MAX_CTES))
 		p->ctes[p->n_ctes++] = cte->ctename;
+	if (parse_reserve(p, &p->seen_ctes, p->n_seen_ctes, &p->seen_size,
+	    sizeof(*p->seen_ctes), PARSE_MAX_CTES))
+		p->seen_ctes[p->n_seen_ctes++] = cte->ctename;
 }
 
 /* Walk the queries of a WITH and bring its names into scope, in the order the

@@ -96,8 +96,8 @@ parse_literal_cut(const struct parse *p, const PgQuery__AConst *c,
 	return false;
 }
 
-enum an_cast
-parse_cast(const PgQuery__TypeName *t)
+static enum an_cast
+values_type(const PgQuery__TypeName *t)
 {
 	static const struct {
 		const char *name;
@@ -114,14 +114,27 @@ parse_cast(const PgQuery__TypeName *t)
 	const char *name;
 	size_t i;
 
-	if (t == NULL || t->n_array_bounds > 0 || t->n_typmods > 0 ||
-	    t->setof || t->pct_type)
+	if (t->n_typmods > 0 || t->setof || t->pct_type)
 		return AN_CAST_OTHER;
 	name = parse_builtin_name(t->names, t->n_names);
 	for (i = 0; name != NULL && i < ARRAY_SIZE(types); i++)
 		if (strcmp(types[i].name, name) == 0)
 			return types[i].cast;
 	return AN_CAST_OTHER;
+}
+
+enum an_cast
+parse_cast(const PgQuery__TypeName *t)
+{
+	return t == NULL || t->n_array_bounds > 0 ? AN_CAST_OTHER :
+	    values_type(t);
+}
+
+enum an_cast
+parse_array_cast(const PgQuery__TypeName *t)
+{
+	return t == NULL || t->n_array_bounds != 1 ? AN_CAST_OTHER :
+	    values_type(t);
 }
 
 /* ------------------------------------------------------------ time of day */
@@ -238,10 +251,9 @@ values_plain(const struct parse *p, const parse_node *n, struct an_value *v)
 /* A number cast to an integer type must be one (5.7::int is 6), and what text
  * a number becomes is not its literal's (007::text is 7). */
 static enum an_cast
-values_cast_of(const struct parse *p, const PgQuery__TypeName *t,
+values_cast_of(const struct parse *p, enum an_cast cast,
     const struct an_value *v)
 {
-	enum an_cast cast = parse_cast(t);
 	enum cut_kind kind;
 
 	if (v->kind != AN_VAL_CUT)
@@ -260,7 +272,7 @@ values_cast(const struct parse *p, const PgQuery__TypeCast *c,
     struct an_value *v)
 {
 	if (values_plain(p, c->arg, v)) {
-		v->cast = values_cast_of(p, c->type_name, v);
+		v->cast = values_cast_of(p, parse_cast(c->type_name), v);
 		return true;
 	}
 	if (!NODE_IS(c->arg, TYPE_CAST) ||
@@ -302,4 +314,15 @@ parse_value(const struct parse *p, const parse_node *n, struct an_value *v)
 		return true;
 	}
 	return false;
+}
+
+bool
+parse_value_as(const struct parse *p, const parse_node *n, enum an_cast cast,
+    struct an_value *v)
+{
+	if (!parse_value(p, n, v))
+		return false;
+	v->cast = v->cast == AN_CAST_NONE && v->kind != AN_VAL_NOW ?
+	    values_cast_of(p, cast, v) : AN_CAST_OTHER;
+	return true;
 }

@@ -12,8 +12,10 @@ libpgsluice_a_SOURCES += \
 	src/sql/lex.h \
 	src/sql/literal.c \
 	src/sql/parse.c \
+	src/sql/parse_levels.c \
 	src/sql/parse_preds.c \
 	src/sql/parse_priv.h \
+	src/sql/parse_scope.c \
 	src/sql/parse_split.c \
 	src/sql/parse_stmt.c \
 	src/sql/parse_tables.c \

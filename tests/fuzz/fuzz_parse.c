@@ -43,6 +43,10 @@ fuzz_analysis(const struct analysis *a, const struct lexer *lx,
 	}
 	for (i = 0; i < a->n_preds; i++) {
 		CHECK(a->preds[i].table < a->n_tables);
+		CHECK(a->preds[i].other < a->n_tables);
+		CHECK(an_pred_next(a->preds, i) <= a->n_preds);
+		CHECK(an_pred_is_group(&a->preds[i]) ==
+		    (a->preds[i].column == NULL));
 		fuzz_values(&a->preds[i], lx);
 		(void)analysis_pred_applies(&a->preds[i], sql, lx);
 	}

@@ -5,7 +5,7 @@
  *
  * Backends: plain (default of database "app"), monthly, archive, coordinator,
  * shard0, shard1.  Routed tables: app.events (plain, monthly and sharded),
- * app.users (plain on "plain"), app.logs (plain on "monthly").  One cache
+ * app.orders (sharded as events is), app.users (plain on "plain"), app.logs (plain on "monthly").  One cache
  * rule, "recent", over app.events and notes.
  */
 #ifndef PGSLUICE_TESTS_ROUTE_UTIL_H
@@ -29,14 +29,14 @@ struct util_conf {
 	struct conf c;
 	struct conf_backend b[B_COUNT];
 	struct conf_database db;
-	struct conf_table events, users, logs;
-	struct conf_key key;
-	struct conf_variant ev[V_COUNT], uv, lv;
+	struct conf_table events, users, logs, orders;
+	struct conf_key key, orders_key;
+	struct conf_variant ev[V_COUNT], uv, lv, ov;
 	struct conf_month_span spans[2];
 	struct conf_shard shards[2];
 	unsigned by_remainder[2];
-	struct conf_relation ev_names[V_COUNT][2], uv_name, lv_name;
-	struct conf_table *tables[3];
+	struct conf_relation ev_names[V_COUNT][2], uv_name, lv_name, ov_names[2];
+	struct conf_table *tables[4];
 	struct conf_rule rule;
 	struct conf_rule *rules[1];
 	char *rule_tables[2];
@@ -87,6 +87,8 @@ util_conf_init(struct util_conf *u, enum util_variant use)
 	u->ev_names[V_SHARDED][1] = util_relation("app.events_shard");
 	u->uv_name = util_relation("app.users_v1");
 	u->lv_name = util_relation("app.logs");
+	u->ov_names[0] = util_relation("app.orders_sharded");
+	u->ov_names[1] = util_relation("app.orders_shard");
 	u->spans[0] = (struct conf_month_span){ &u->b[B_MONTHLY],
 		util_month(2026, 1), INT64_MAX };
 	u->spans[1] = (struct conf_month_span){ &u->b[B_ARCHIVE], INT64_MIN,
@@ -121,6 +123,14 @@ util_conf_init(struct util_conf *u, enum util_variant use)
 	    &u->uv, 1);
 	u->logs = util_conf_table((char *)"app.logs", (char *)"logs", &u->lv,
 	    1);
+	u->ov = u->ev[V_SHARDED];
+	u->ov.relations = u->ov_names;
+	u->orders = util_conf_table((char *)"app.orders", (char *)"orders",
+	    &u->ov, 1);
+	u->orders_key = (struct conf_key){ (char *)"tenant", KEY_TYPE_UUID };
+	u->orders.keys = &u->orders_key;
+	u->orders.n_keys = 1;
+	u->tables[3] = &u->orders;
 	u->tables[0] = &u->events;
 	u->tables[1] = &u->users;
 	u->tables[2] = &u->logs;
@@ -133,7 +143,7 @@ util_conf_init(struct util_conf *u, enum util_variant use)
 	u->rules[0] = &u->rule;
 	u->db = (struct conf_database){ .name = (char *)"app",
 		.backend = &u->b[B_PLAIN], .cache = true, .tables = u->tables,
-		.n_tables = 3, .rules = u->rules, .n_rules = 1 };
+		.n_tables = 4, .rules = u->rules, .n_rules = 1 };
 }
 
 /* -------------------------------------------------------------- statements */

@@ -87,7 +87,7 @@ sql_describe(struct slice sql, const struct lexer *lx,
     const struct analysis *a)
 {
 	static const char *const ops[] = { "=", "in", "<", "<=", ">", ">=",
-	    "month", "rows" };
+	    "month", "rows", "in array", "=", "from", "any of", "all of" };
 	char *text = NULL, pins[PIN_TEXT_MAX];
 	size_t n, i, k;
 	FILE *f = open_memstream(&text, &n);
@@ -124,7 +124,13 @@ sql_describe(struct slice sql, const struct lexer *lx,
 	for (i = 0; i < a->n_preds; i++) {
 		const struct an_pred *p = &a->preds[i];
 
-		fprintf(f, "; %u.%s %s", p->table, p->column, ops[p->op]);
+		if (an_pred_is_group(p))
+			fprintf(f, "; %s next %u", ops[p->op], p->span);
+		else
+			fprintf(f, "; %u.%s %s", p->table, p->column,
+			    ops[p->op]);
+		if (p->other_column != NULL)
+			fprintf(f, " %u.%s", p->other, p->other_column);
 		for (k = 0; k < p->n_values; k++) {
 			fputc(' ', f);
 			sql_put_value(f, sql, lx, &p->values[k]);

@@ -35,7 +35,8 @@ static const struct {
 	    " 0.x <= 7; 0.x >= -3; 0.x <= 4; 0.y in 1 -2 $3; 0.z in 'a'"
 	    " 'b'; agg" },
 	{ "SELECT * FROM events WHERE a = 1 OR b = 2",
-	    "select; ra:events@events" },
+	    "select; ra:events@events; any of next 4; all of next 1; 0.a ="
+	    " 1; all of next 1; 0.b = 2" },
 	{ "SELECT * FROM events WHERE (a = 1 AND (b = 'x''y' AND c ="
 	    " NULL)) AND NOT d = 1",
 	    "select; ra:events@events; 0.a = 1; 0.b = 'x''y'; 0.c ="
@@ -61,13 +62,13 @@ static const struct {
 	    " ra:other@other; ref 0 \"App\" . events" },
 	{ "WITH x AS (SELECT * FROM x) SELECT * FROM x JOIN y ON x.id"
 	    " = y.id",
-	    "select SUBLINK; ra:x@x ra:y@y" },
+	    "select SUBLINK; ra:x@x ra:y@y; 1.id = 0.id" },
 	{ "WITH RECURSIVE x AS (SELECT 1 UNION ALL SELECT n+1 FROM x,"
 	    " z) SELECT * FROM x",
 	    "select SUBLINK; ra:z@z" },
 	{ "WITH d AS (DELETE FROM q WHERE id = 1 RETURNING *) INSERT"
 	    " INTO r SELECT * FROM d",
-	    "insert WRITES SUBLINK; wta:q@q wta:r@r" },
+	    "insert WRITES SUBLINK; wta:q@q wta:r@r; 0.id = 1" },
 	{ "SELECT * FROM a UNION SELECT * FROM b",
 	    "select SUBLINK; ra:a@a ra:b@b" },
 	{ "TABLE foo",
@@ -150,7 +151,8 @@ static const struct {
 	    "insert WRITES; wtAa:events@events; 0.a rows 1; 0.b rows 2;"
 	    " set b,c; rows" },
 	{ "INSERT INTO events (a) SELECT x FROM src",
-	    "insert WRITES SUBLINK; wta:events@events ra:src@src" },
+	    "insert WRITES SUBLINK; wta:events@events ra:src@src; 0.a from"
+	    " 1.x" },
 	{ "INSERT INTO events DEFAULT VALUES",
 	    "insert WRITES; wta:events@events" },
 	{ "INSERT INTO events (a[1]) VALUES (1)",
@@ -161,18 +163,20 @@ static const struct {
 	{ "UPDATE events SET a = 1, (b, c) = (2, 3) WHERE id = 5",
 	    "update WRITES; wta:events@events; 0.id = 5; set a,b,c" },
 	{ "UPDATE events e SET a = s.a FROM src s WHERE e.id = 5",
-	    "update WRITES SUBLINK; wtAa:events@events rAa:src@src; set"
-	    " a" },
+	    "update WRITES SUBLINK; wtAa:events@events rAa:src@src; 0.id ="
+	    " 5; set a" },
 	{ "DELETE FROM app.events WHERE id = $1 AND ts <"
 	    " '2024-01-01'::timestamptz",
 	    "delete WRITES PARAMS DATETIME_LITERAL; params 1;"
 	    " wta:app.events@app.events; 0.id = $1; 0.ts <"
 	    " '2024-01-01'::timestamptz" },
 	{ "DELETE FROM events USING x WHERE events.id = x.id",
-	    "delete WRITES SUBLINK; wta:events@events ra:x@x" },
+	    "delete WRITES SUBLINK; wta:events@events ra:x@x; 0.id = 1.id;"
+	    " 1.id = 0.id" },
 	{ "MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN"
 	    " UPDATE SET a = 1 WHEN NOT MATCHED THEN INSERT VALUES (1)",
-	    "merge WRITES SUBLINK; wta:t@t ra:s@s" },
+	    "merge WRITES SUBLINK; wta:t@t ra:s@s; any of next 3; all of"
+	    " next 1; 0.id = 1.id; all of next 0; set a" },
 	{ "COPY t FROM STDIN",
 	    "copy-in WRITES; wt:t@t" },
 	{ "COPY app.t (a, b) TO STDOUT",
@@ -406,7 +410,7 @@ static const struct {
 	    "select; ra:t@t; 0.id = -5::int4; 0.b = 007::other; 0.c ="
 	    " 5.5::other; 0.d = '5'::int8; 0.e = 5::int8" },
 	{ "SELECT EXISTS (SELECT 1 FROM t WHERE a = 1)",
-	    "select SUBLINK; ra:t@t" },
+	    "select SUBLINK; ra:t@t; 0.a = 1" },
 	{ "SELECT * FROM t WHERE id = 5 LIMIT 1",
 	    "select; ra:t@t; 0.id = 5; agg" },
 	{ "SELECT DISTINCT a FROM t",
@@ -422,7 +426,7 @@ static const struct {
 	    " $2::uuid; 0.x = 'abc'::uuid" },
 	{ "SELECT * FROM t WHERE a IS NULL AND b <> 5 AND c LIKE 'x%'"
 	    " AND d = true AND e = f AND g = ANY($1)",
-	    "select PARAMS; params 1; ra:t@t; 0.d = true" },
+	    "select PARAMS; params 1; ra:t@t; 0.d = true; 0.g in array $1" },
 	{ "SELECT current_user, current_timestamp",
 	    "select STABLE" },
 	{ "VALUES (1), (2)",
@@ -451,13 +455,14 @@ static const struct {
 	    "unparsed WRITES_ALL; pin unparsed" },
 	{ "SELECT a FROM t WHERE k = 1 AND ts BETWEEN SYMMETRIC 1 AND"
 	    " 2 AND (a, b) IN ((1, 2)) AND k NOT IN (3)",
-	    "select; ra:t@t; 0.k = 1" },
+	    "select; ra:t@t; 0.k = 1; any of next 3; all of next 2; 0.a ="
+	    " 1; 0.b = 2" },
 	{ "SELECT * FROM t, u WHERE t.k = 1",
-	    "select SUBLINK; ra:t@t ra:u@u" },
+	    "select SUBLINK; ra:t@t ra:u@u; 0.k = 1" },
 	{ "SELECT * FROM t WHERE k = (SELECT 1)",
 	    "select SUBLINK; ra:t@t" },
 	{ "WITH c AS (SELECT 1) SELECT * FROM t WHERE k = 1",
-	    "select SUBLINK; ra:t@t" },
+	    "select SUBLINK; ra:t@t; 0.k = 1" },
 	{ "UPDATE app.t SET k = 5 WHERE k IN ('a', NULL)",
 	    "update WRITES; wta:app.t@app.t; 0.k in 'a' NULL; set k" },
 	{ "SELECT * FROM t WHERE k = - /* 9 */ 5",
@@ -478,6 +483,141 @@ static const struct {
 	{ "UPDATE t SET (a, b, c) = (SELECT app.u.x, f, $1 FROM app.u)",
 	    "update WRITES PARAMS SUBLINK; params 1; wta:t@t"
 	    " ra:app.u@app.u; ref 1 app.u; set a,b,c" },
+	/* Conditions: what each says, and of which relation */
+	{ "SELECT 1 FROM t WHERE (k = 1 AND a = 2 OR k IN (3, 4) OR (k = 5"
+	    " OR k = 6)) AND b = 7",
+	    "select; ra:t@t; any of next 11; all of next 2; 0.k = 1; 0.a ="
+	    " 2; all of next 1; 0.k in 3 4; all of next 5; any of next 4;"
+	    " all of next 1; 0.k = 5; all of next 1; 0.k = 6; 0.b = 7" },
+	{ "SELECT 1 FROM t WHERE k = 1 OR f(k) = 2 OR NOT k = 3",
+	    "select WRITES_ALL UNKNOWN_FN; pin function; ra:t@t; agg" },
+	{ "SELECT 1 FROM t WHERE k = ANY('{1,2}') AND k = ANY($1::int[]) AND"
+	    " k = ANY(ARRAY[1, '2']::int8[]) AND k = ANY(ARRAY[1::int2]::int8[])"
+	    " AND k = ANY($2::text) AND k <> ANY('{1}') AND k = ALL('{1}')",
+	    "select PARAMS; params 2; ra:t@t; 0.k in array '{1,2}'; 0.k in"
+	    " array $1::int4; 0.k in 1::int8 '2'::int8; 0.k in 1::other" },
+	{ "SELECT 1 FROM t WHERE (k, a) = (1, $1) AND (k, a) IN ((1, 2), (3,"
+	    " 4)) AND (k, a) IN ((1, 2), (x, y))",
+	    "select PARAMS; params 1; ra:t@t; 0.k = 1; 0.a = $1; any of"
+	    " next 6; all of next 2; 0.k = 1; 0.a = 2; all of next 2; 0.k ="
+	    " 3; 0.a = 4" },
+	{ "SELECT 1 FROM a JOIN b ON a.k = b.k AND b.x = 1 AND a.y = 2 WHERE"
+	    " a.k = 3 AND z = 4",
+	    "select SUBLINK; ra:a@a ra:b@b; 0.k = 1.k; 1.k = 0.k; 1.x = 1;"
+	    " 0.y = 2; 0.k = 3" },
+	{ "SELECT 1 FROM a LEFT JOIN b ON a.k = b.k AND b.x = 1 AND a.y = 2"
+	    " WHERE b.k = 3",
+	    "select SUBLINK; ra:a@a ra:b@b; 1.k = 0.k; 1.x = 1; 1.k = 3" },
+	{ "SELECT 1 FROM a RIGHT JOIN b ON a.k = b.k AND b.x = 1",
+	    "select SUBLINK; ra:a@a ra:b@b; 0.k = 1.k" },
+	{ "SELECT 1 FROM a FULL JOIN b ON a.k = b.k AND b.x = 1 WHERE a.k ="
+	    " 1",
+	    "select SUBLINK; ra:a@a ra:b@b; 0.k = 1" },
+	{ "SELECT 1 FROM a JOIN b USING (k) LEFT JOIN c USING (k) WHERE k ="
+	    " 1",
+	    "select SUBLINK; ra:a@a ra:b@b ra:c@c; 0.k = 1.k; 1.k = 0.k;"
+	    " 2.k = 0.k; 0.k = 1" },
+	{ "SELECT 1 FROM a FULL JOIN b USING (k) WHERE k = 1",
+	    "select SUBLINK; ra:a@a ra:b@b" },
+	{ "SELECT 1 FROM a NATURAL JOIN b WHERE k = 1",
+	    "select SUBLINK; ra:a@a ra:b@b" },
+	{ "SELECT 1 FROM a JOIN (b JOIN c ON b.k = c.k) AS j ON j.k = a.k"
+	    " WHERE b.k = 1",
+	    "select SUBLINK; ra:a@a ra:b@b ra:c@c; 1.k = 2.k; 2.k = 1.k" },
+	{ "SELECT 1 FROM x.t, y.t WHERE t.k = 1 AND x.t.k = 2",
+	    "select SUBLINK; ra:x.t@x.t ra:y.t@y.t; ref 0 x.t; 0.k = 2" },
+	{ "SELECT 1 FROM t JOIN u ON s.k = t.k JOIN s ON s.k = 1",
+	    "select SUBLINK; ra:t@t ra:u@u ra:s@s; 2.k = 1" },
+	/* Subqueries */
+	{ "SELECT 1 FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.k = a.k AND"
+	    " b.x = 1)",
+	    "select SUBLINK; ra:a@a ra:b@b; 1.k = 0.k; 1.x = 1" },
+	{ "SELECT 1 FROM a WHERE EXISTS (SELECT 1 FROM b AS a WHERE a.k ="
+	    " a.k AND a.k = 1)",
+	    "select SUBLINK; ra:a@a rAa:b@b; 1.k = 1" },
+	{ "SELECT 1 FROM a, f() WHERE EXISTS (SELECT 1 FROM b, g() WHERE b.k"
+	    " = a.k)",
+	    "select WRITES_ALL UNKNOWN_FN SUBLINK; pin function; ra:a@a"
+	    " ra:b@b; agg" },
+	{ "SELECT 1 FROM a, LATERAL (SELECT 1 FROM b WHERE b.k = a.k) s",
+	    "select SUBLINK; ra:a@a ra:b@b" },
+	{ "SELECT (SELECT max(x) FROM b WHERE k = a.k) FROM a WHERE a.k = 1",
+	    "select SUBLINK; ra:b@b ra:a@a; 1.k = 1; 0.k = 1.k; agg" },
+	{ "SELECT 1 FROM a JOIN (SELECT * FROM b WHERE k = 1) s ON s.k = a.k",
+	    "select SUBLINK; ra:a@a ra:b@b; 1.k = 1; 0.k = 1.k" },
+	{ "SELECT 1 FROM a JOIN (SELECT k AS q, x AS k, lower(y) FROM b) s ON"
+	    " s.q = a.k AND s.k = a.k AND s.lower = a.k",
+	    "select SUBLINK; ra:a@a ra:b@b; 0.k = 1.k; 0.k = 1.x" },
+	{ "SELECT 1 FROM a JOIN (SELECT k, x FROM b) s (q, k) ON s.q = a.k",
+	    "select SUBLINK; ra:a@a ra:b@b; 0.k = 1.k" },
+	{ "SELECT 1 FROM a JOIN (SELECT f.*, k FROM f(), b) s (q) ON s.q ="
+	    " a.k",
+	    "select WRITES_ALL UNKNOWN_FN SUBLINK; pin function; ra:a@a"
+	    " ra:b@b; agg" },
+	{ "SELECT 1 FROM a JOIN (SELECT k FROM b UNION SELECT k FROM c WHERE"
+	    " k = 1) s ON s.k = a.k",
+	    "select SUBLINK; ra:a@a ra:b@b ra:c@c; 2.k = 1" },
+	{ "SELECT 1 FROM a JOIN (VALUES (1, 2), (3, $1)) v (x, k) ON v.k ="
+	    " a.k",
+	    "select PARAMS SUBLINK; params 1; ra:a@a; 0.k in 2 $1" },
+	{ "SELECT 1 FROM a JOIN (SELECT 1::int8 AS k) v USING (k)",
+	    "select SUBLINK; ra:a@a; 0.k = 1::int8" },
+	{ "WITH c AS (SELECT k FROM b WHERE k = 1) SELECT 1 FROM a JOIN c AS"
+	    " d ON d.k = a.k",
+	    "select SUBLINK; ra:b@b ra:a@a; 0.k = 1; 1.k = 0.k" },
+	{ "WITH c AS (SELECT k FROM b) SELECT 1 FROM (WITH RECURSIVE d AS"
+	    " (SELECT 1 FROM a JOIN c ON c.k = a.k), c AS (SELECT 1 AS k)"
+	    " SELECT 1 FROM d) s",
+	    "select SUBLINK; ra:b@b ra:a@a" },
+	{ "WITH d AS (DELETE FROM a WHERE k = 1 RETURNING k, x AS y) INSERT"
+	    " INTO b (k, x) SELECT k, y FROM d",
+	    "insert WRITES SUBLINK; wta:a@a wta:b@b; 0.k = 1; 1.k from 0.k;"
+	    " 1.x from 0.x" },
+	{ "WITH d AS (SELECT 1) UPDATE a SET x = 1 WHERE k = 1",
+	    "update WRITES SUBLINK; wta:a@a; 0.k = 1; set x" },
+	{ "SELECT 1 FROM a WHERE k = 1 UNION ALL SELECT 1 FROM b WHERE k = 2",
+	    "select SUBLINK; ra:a@a ra:b@b; 0.k = 1; 1.k = 2" },
+	/* Statements */
+	{ "INSERT INTO a (k, x) SELECT b.k, 1 FROM b WHERE b.k = 2",
+	    "insert WRITES SUBLINK; wta:a@a ra:b@b; 1.k = 2; 0.k from 1.k;"
+	    " 0.x rows 1" },
+	{ "INSERT INTO a (k, x) SELECT * FROM b WHERE b.k = 2",
+	    "insert WRITES SUBLINK; wta:a@a ra:b@b; 1.k = 2" },
+	{ "INSERT INTO a (k, x) SELECT f.*, b.k FROM f(), b",
+	    "insert WRITES WRITES_ALL UNKNOWN_FN SUBLINK; pin function;"
+	    " wta:a@a ra:b@b; agg" },
+	{ "INSERT INTO a (k, x) VALUES (1, (SELECT x FROM b WHERE k = 2))",
+	    "insert WRITES SUBLINK; wta:a@a ra:b@b; 0.k rows 1; 0.x rows ?;"
+	    " 1.k = 2; rows" },
+	{ "INSERT INTO a (k) VALUES (1) ON CONFLICT (k) DO UPDATE SET x ="
+	    " (SELECT x FROM b WHERE b.k = a.k)",
+	    "insert WRITES SUBLINK; wta:a@a ra:b@b; 0.k rows 1; set x; rows" },
+	{ "UPDATE a SET x = b.x FROM b WHERE a.k = b.k AND b.k = $1",
+	    "update WRITES PARAMS SUBLINK; params 1; wta:a@a ra:b@b; 0.k ="
+	    " 1.k; 1.k = 0.k; 1.k = $1; set x" },
+	{ "UPDATE a SET x = (SELECT 1 FROM b WHERE b.k = a.k) WHERE k = 1",
+	    "update WRITES SUBLINK; wta:a@a ra:b@b; 0.k = 1; 1.k = 0.k; set"
+	    " x" },
+	{ "DELETE FROM a USING b LEFT JOIN c ON b.k = c.k WHERE a.k = c.k",
+	    "delete WRITES SUBLINK; wta:a@a ra:b@b ra:c@c; 2.k = 1.k; 0.k ="
+	    " 2.k; 2.k = 0.k" },
+	{ "MERGE INTO a USING (VALUES (1, 2)) v (k, x) ON a.k = v.k WHEN"
+	    " MATCHED THEN UPDATE SET x = v.x WHEN NOT MATCHED THEN INSERT (k,"
+	    " x) VALUES (v.k, 3)",
+	    "merge WRITES SUBLINK; wta:a@a; any of next 5; all of next 1;"
+	    " 0.k in 1; all of next 2; 0.k rows 1; 0.x rows 3; set x" },
+	{ "MERGE INTO a USING b ON a.k = b.k AND b.k = 1 WHEN MATCHED THEN"
+	    " DELETE",
+	    "merge WRITES SUBLINK; wta:a@a ra:b@b; any of next 2; all of"
+	    " next 1; 0.k = 1.k" },
+	{ "MERGE INTO a USING b ON a.k = b.k WHEN NOT MATCHED THEN INSERT"
+	    " DEFAULT VALUES WHEN MATCHED THEN UPDATE SET k = 1",
+	    "merge WRITES SUBLINK; wta:a@a ra:b@b; any of next 3; all of"
+	    " next 1; 0.k = 1.k; all of next 0; set k" },
+	{ "EXPLAIN SELECT 1 FROM a WHERE k = 1",
+	    "explain; ra:a@a; 0.k = 1" },
+	{ "DECLARE c CURSOR FOR SELECT 1 FROM a WHERE k = 1",
+	    "cursor; ra:a@a; 0.k = 1" },
 	{ "SELECT * FROM t WHERE \"K\" = 'x' AND é = 'y'",
 	    "select; ra:t@t; 0.K = 'x'; 0.é = 'y'" },
 };

@@ -222,7 +222,7 @@ tables_on_one_backend_go_together(void **state)
 	p = two_tables(V_SHARDED, "app.events", "events");
 	assert_null(p->err_sqlstate);
 	assert_ptr_equal(p->backend, &conf.b[B_COORDINATOR]);
-	assert_false(p->may_shard);
+	assert_true(p->may_shard);
 	assert_int_equal(p->n_edits, 2);
 	end(p);
 }
@@ -332,7 +332,7 @@ only_some_statements_go_to_a_shard(void **state)
 		{ STMT_UPDATE, AN_WRITES, PIN_NONE, true },
 		{ STMT_DELETE, AN_WRITES, PIN_NONE, true },
 		{ STMT_EXPLAIN, 0, PIN_NONE, true },
-		{ STMT_MERGE, AN_WRITES, PIN_NONE, false },
+		{ STMT_MERGE, AN_WRITES, PIN_NONE, true },
 		{ STMT_COPY_OUT, 0, PIN_NONE, false },
 		{ STMT_COPY_IN, AN_WRITES, PIN_NONE, false },
 		{ STMT_TRUNCATE, AN_WRITES, PIN_NONE, false },

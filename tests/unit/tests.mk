@@ -17,6 +17,7 @@ UNIT_TESTS = \
 	tests/unit/test_buf \
 	tests/unit/test_command \
 	tests/unit/test_conf \
+	tests/unit/test_confine \
 	tests/unit/test_connect_args \
 	tests/unit/test_connect_error \
 	tests/unit/test_console \
@@ -120,6 +121,10 @@ tests_unit_test_command_LDADD = $(UNIT_LDADD)
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
 tests_unit_test_conf_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_conf_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_confine_SOURCES = tests/unit/test_confine.c
+tests_unit_test_confine_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_confine_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_connect_args_SOURCES = tests/unit/test_connect_args.c
 tests_unit_test_connect_args_CPPFLAGS = $(UNIT_CPPFLAGS)
