@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "pgwire/msgwrite.h"
 #include "session/fill.h"
-#include "session/gather.h"
+#include "session/part.h"
 #include "session/session_priv.h"
 
 static const struct hash128 no_hash;
@@ -266,7 +266,7 @@ session_granted(struct worker *w, uint64_t id, struct server *srv)
 	nsec_t waited;
 
 	if (s == NULL && (hub_granted(w, id, srv) ||
-	    gather_granted(w, id, srv)))
+	    part_granted(w, id, srv)))
 		return;
 	if (s == NULL || s->waiting != srv->pool) {
 		pool_put(srv->pool, srv);
@@ -301,7 +301,7 @@ session_lease_failed(struct worker *w, uint64_t id,
 	struct session *s = session_find(w->sessions, id);
 
 	if (s == NULL && (hub_failed(w, id, why) ||
-	    gather_lease_failed(w, id, why)))
+	    part_lease_failed(w, id, why)))
 		return;
 	if (s == NULL || s->waiting == NULL)
 		return;

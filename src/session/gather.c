@@ -20,6 +20,9 @@
  * at once. */
 #define GATHER_PAUSE 100u
 
+static const struct part_owner gather_owner;
+static void gather_step(struct gathering *g);
+
 /* ---- life --------------------------------------------------------------------- */
 
 static void
@@ -29,8 +32,10 @@ gather_end(struct session *s)
 	size_t i;
 
 	s->gathering = NULL;
-	for (i = 0; i <= g->n_parts; i++)
-		part_drop(&g->part[i]);
+	for (i = 0; i <= g->n_parts; i++) {
+		part_drop(&g->part[i].base);
+		buf_reset(&g->part[i].kept);
+	}
 	if (g->stmt != NULL)
 		statement_unref(&s->sw->statements, &g->stmt);
 	buf_reset(&g->error);
@@ -86,8 +91,7 @@ gather_make(struct session *s, const struct unit *u, const struct query *q)
 	g->n_parts = n;
 	g->kept_max = (size_t)s->conf->max_gather_bytes;
 	for (i = 0; i <= n; i++) {
-		g->part[i].g = g;
-		g->part[i].backend = of[i];
+		part_init(&g->part[i].base, s, &gather_owner, g, of[i]);
 		buf_init(&g->part[i].kept, g->kept_max + WORKER_SCRATCH);
 	}
 	buf_init(&g->error, 1024 * 1024 + 4096);
@@ -247,15 +251,33 @@ gather_finish(struct gathering *g)
 	}
 }
 
-void
+/* Of those that have been leased or waited for none is under way. */
+static bool
+gather_is_quiet(const struct gathering *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->started; i++)
+		if (!g->part[i].base.over)
+			return false;
+	return true;
+}
+
+static bool
+gather_waits(const struct gathering *g)
+{
+	return g->started > 0 && part_waits(&g->part[g->started - 1].base);
+}
+
+/* A part has got its server, or has ended: go on. g may be gone behind it. */
+static void
 gather_step(struct gathering *g)
 {
 	size_t all = g->n_parts + g->merging;
 
-	while (!gather_failing(g) && g->started < all && (g->started == 0 ||
-	    g->part[g->started - 1].pool == NULL))
-		part_lease(&g->part[g->started++]);
-	if (g->unit == NULL && g->over == g->started && (gather_failing(g) ||
+	while (!gather_failing(g) && g->started < all && !gather_waits(g))
+		part_lease(&g->part[g->started++].base);
+	if (g->unit == NULL && gather_is_quiet(g) && (gather_failing(g) ||
 	    g->started == all))
 		gather_finish(g);
 }
@@ -268,8 +290,8 @@ gather_stop(struct gathering *g)
 	size_t i;
 
 	for (i = 0; i < g->started; i++)
-		if (!g->part[i].over)
-			part_cancel(&g->part[i]);
+		if (!g->part[i].base.over)
+			part_cancel(&g->part[i].base);
 }
 
 void
@@ -322,12 +344,12 @@ gather_is_outside(struct slice sqlstate)
 /* The same words as an error of the statement, without a position, which would
  * be one in another text. */
 static void
-gather_take_error(struct part *p, const char *body, size_t n)
+gather_take_error(struct gathering *g, const char *body, size_t n)
 {
 	const char *at = body, *end = body + n, *value;
 	struct msgwrite w;
 
-	msgwrite_init(&w, &p->g->error);
+	msgwrite_init(&w, &g->error);
 	msgwrite_begin(&w, 'E');
 	for (; at < end && *at != '\0'; at = value + strlen(value) + 1) {
 		value = at + 1;
@@ -340,14 +362,14 @@ gather_take_error(struct part *p, const char *body, size_t n)
 	msgwrite_end(&w);
 	if (!w.failed)
 		return;
-	buf_reset(&p->g->error);
-	gather_fail(p->g, "54000", "a shard's error is too long");
+	buf_reset(&g->error);
+	gather_fail(g, "54000", "a shard's error is too long");
 }
 
-void
-gather_fail_server(struct part *p, const char *body, size_t n)
+static void
+gather_on_error(struct part *p, const char *body, size_t n)
 {
-	struct gathering *g = p->g;
+	struct gathering *g = p->of;
 	struct wire_error e;
 
 	if (gather_failing(g))
@@ -359,9 +381,43 @@ gather_fail_server(struct part *p, const char *body, size_t n)
 	if (!g->told && !gather_is_outside(e.sqlstate))
 		g->refused = true;
 	else
-		gather_take_error(p, body, n);
+		gather_take_error(g, body, n);
 	gather_stop(g);
 }
+
+static void
+gather_on_broken(struct part *p, const char *sqlstate, const char *message)
+{
+	gather_fail(p->of, sqlstate, message);
+}
+
+static bool
+gather_on_failing(const struct part *p)
+{
+	return gather_failing(p->of);
+}
+
+static bool
+gather_on_ready(struct part *p PG_UNUSED, char status PG_UNUSED)
+{
+	return true;
+}
+
+static void
+gather_on_step(struct part *p)
+{
+	gather_step(p->of);
+}
+
+static const struct part_owner gather_owner = {
+	.compose = gather_compose,
+	.input = gather_input,
+	.failed = gather_on_error,
+	.broken = gather_on_broken,
+	.failing = gather_on_failing,
+	.ready = gather_on_ready,
+	.step = gather_on_step,
+};
 
 /* ---- from the session ---------------------------------------------------------------------- */
 
@@ -409,7 +465,7 @@ gather_begin(struct session *s, const struct unit *u, const struct query *q,
 	gather_step(g);
 	g->unit = NULL;
 	*r = UNIT_WAIT;
-	if (!gather_failing(g) || g->over < g->started)
+	if (!gather_failing(g) || !gather_is_quiet(g))
 		return true;
 	/* The first server could not be had. */
 	fill_drop(s);
@@ -429,7 +485,7 @@ gather_cancel(struct session *s)
 	struct gathering *g = s->gathering;
 
 	/* Those that run tell it themselves. */
-	if (g->over < g->started && g->part[g->started - 1].pool == NULL) {
+	if (!gather_is_quiet(g) && !gather_waits(g)) {
 		gather_stop(g);
 		return;
 	}
@@ -441,9 +497,9 @@ void
 gather_tick(struct session *s, nsec_t now)
 {
 	struct gathering *g = s->gathering;
-	const struct part *p = &g->part[g->started - 1];
+	const struct part *p = &g->part[g->started - 1].base;
 
-	if (p->pool == NULL || s->conf->query_wait_timeout == 0 ||
+	if (!part_waits(p) || s->conf->query_wait_timeout == 0 ||
 	    now - p->waiter.since <= s->conf->query_wait_timeout)
 		return;
 	stat_add(&session_metrics(s)->c.wait_timeouts, 1);
@@ -465,7 +521,7 @@ gather_drained(struct session *s)
 	size_t i;
 
 	for (i = 0; i < g->started; i++)
-		if (g->part[i].server != NULL && (g->merging ||
+		if (g->part[i].base.server != NULL && (g->merging ||
 		    g->mode != GATHER_ROWS || buf_len(&g->part[i].kept) == 0))
-			stream_read_start(&g->part[i].server->st);
+			stream_read_start(&g->part[i].base.server->st);
 }

@@ -34,9 +34,4 @@ void gather_drained(struct session *s);
 /* Has a part waited for its server for too long? */
 void gather_tick(struct session *s, nsec_t now);
 
-/* What pools tell those that wait: false, if this is none of ours. */
-bool gather_granted(struct worker *w, uint64_t id, struct server *srv);
-bool gather_lease_failed(struct worker *w, uint64_t id,
-    const struct pool_error *why);
-
 #endif

@@ -79,9 +79,9 @@ input_same(const struct gathering *g, const struct frame *f, bool types)
 }
 
 static void
-input_description(struct part *p, const struct frame *f)
+input_description(struct gather_part *p, const struct frame *f)
 {
-	struct gathering *g = p->g;
+	struct gathering *g = p->base.of;
 
 	if (g->merging ? input_same(g, f, true) : g->columns > 0 &&
 	    input_same(g, f, false))
@@ -106,9 +106,9 @@ input_is_merged(const struct gathering *g)
 }
 
 static void
-input_keep(struct part *p, const char *data, size_t n)
+input_keep(struct gather_part *p, const char *data, size_t n)
 {
-	struct gathering *g = p->g;
+	struct gathering *g = p->base.of;
 
 	if (!buf_append(&p->kept, data, n)) {
 		gather_fail(g, "53200", "out of memory");
@@ -124,7 +124,7 @@ static void
 input_release(struct gathering *g)
 {
 	struct session *s = g->s;
-	struct part *p;
+	struct gather_part *p;
 	size_t i;
 
 	for (i = 0; i < g->n_parts && g->floor == NULL; i++) {
@@ -138,16 +138,16 @@ input_release(struct gathering *g)
 		buf_reset(&p->kept);
 		if (p->left > 0 && !p->drops)
 			g->floor = p;
-		if (p->server != NULL &&
+		if (p->base.server != NULL &&
 		    stream_backlog(&s->st) <= STREAM_HIGH_WATER)
-			stream_read_start(&p->server->st);
+			stream_read_start(&p->base.server->st);
 	}
 }
 
 static void
-input_rows(struct part *p, const char *data, size_t n)
+input_rows(struct gather_part *p, const char *data, size_t n)
 {
-	struct gathering *g = p->g;
+	struct gathering *g = p->base.of;
 	struct session *s = g->s;
 
 	if (n == 0 || (gather_failing(g) && g->floor != p))
@@ -158,7 +158,7 @@ input_rows(struct part *p, const char *data, size_t n)
 	}
 	if (g->floor != NULL && g->floor != p) {
 		input_keep(p, data, n);
-		stream_read_stop(&p->server->st);
+		stream_read_stop(&p->base.server->st);
 		return;
 	}
 	gather_tell_head(g);
@@ -180,9 +180,11 @@ input_tag(struct gathering *g, const struct frame *f)
 }
 
 void
-gather_input(struct part *p, const char *data, size_t n)
+gather_input(struct part *base, const char *data, size_t n)
 {
-	struct session *s = p->g->s;
+	struct gather_part *p = (struct gather_part *)(void *)base;
+	struct gathering *g = base->of;
+	struct session *s = base->s;
 	size_t pos = 0, run = 0, here;
 	struct frame f;
 
@@ -207,10 +209,10 @@ gather_input(struct part *p, const char *data, size_t n)
 		input_rows(p, data + run, pos - run);
 		if (s->state == SESSION_CLOSED)
 			return;
-		if (f.type == 'T' && !gather_failing(p->g))
+		if (f.type == 'T' && !gather_failing(g))
 			input_description(p, &f);
 		else if (f.type == 'C')
-			input_tag(p->g, &f);
+			input_tag(g, &f);
 		pos += here;
 		run = pos;
 	}

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Shared by gather.c (the course of it), gather_query.c (what is asked), part.c
- * (one server's part), gather_input.c (what they say) and gather_reply.c (what
- * the client is told) only.
+ * Shared by gather.c (the course of it), gather_query.c (what is asked),
+ * gather_input.c (what the servers say) and gather_reply.c (what the client is
+ * told) only.
  */
 #ifndef PGSLUICE_SESSION_GATHER_PRIV_H
 #define PGSLUICE_SESSION_GATHER_PRIV_H
 
-#include "pgwire/msgwrite.h"
 #include "route/gather.h"
 #include "session/gather.h"
+#include "session/part.h"
 
 /* What one backend contributes; the last one is the final query. */
-struct part {
-	struct gathering *g;
-	uint64_t id;             /* among sessions and parts of the worker; 0: not
-	                            to be found */
-	struct htab_node by_id;
-	const struct conf_backend *backend;
-	struct pool *pool;       /* waited for, or NULL */
-	struct pool_waiter waiter;
-	struct server *server;   /* while it owes something */
-	bool over;               /* nothing more comes */
+struct gather_part {
+	struct part base;
 	size_t left;             /* bytes of a message that is half here */
 	bool drops;              /* ... which is no row */
 	struct buf kept;         /* rows to be merged, or that have to wait while
@@ -43,13 +35,13 @@ struct gathering {
 	size_t columns, visible; /* of it; the client's are the first ones */
 	struct buf formats;      /* of results, as in the client's Bind */
 	struct buf final;        /* text of the final query */
-	struct part *floor;      /* in the middle of a row for the client */
+	struct gather_part *floor;      /* in the middle of a row for the client */
 	uint64_t rows;           /* by command tags; of the answer, once merging
 	                            or not to be merged */
 	uint64_t partial;        /* rows that were merged */
 	size_t kept, kept_max;   /* bytes in kept of all parts */
-	size_t n_parts, started, over; /* parts: leased or waited for; ended */
-	struct part part[];      /* n_parts and one more */
+	size_t n_parts, started; /* parts: leased or waited for */
+	struct gather_part part[]; /* n_parts and one more */
 };
 
 static inline bool
@@ -58,25 +50,11 @@ gather_failing(const struct gathering *g)
 	return g->refused || buf_len(&g->error) > 0;
 }
 
-/* ---- part.c ---- */
-/* Get a server; it is asked as soon as there is one. If none can be had, the part
- * is over and the whole has failed. */
-void part_lease(struct part *p);
-/* End what runs. */
-void part_cancel(struct part *p);
-/* Let go of everything, whatever is owed. */
-void part_drop(struct part *p);
-
 /* ---- gather.c ---- */
-/* A part has got its server, or has ended: go on. g may be gone behind it. */
-void gather_step(struct gathering *g);
 /* The whole has failed, for what the client is told: the first one counts. Parts
  * under way are cancelled. */
 void gather_fail(struct gathering *g, const char *sqlstate,
     const char *message);
-/* The same by a server's ErrorResponse, unless the coordinator may still know
- * better. */
-void gather_fail_server(struct part *p, const char *body, size_t n);
 /* The answer cannot be made of these parts. */
 void gather_refuse(struct gathering *g);
 

@@ -97,8 +97,9 @@ static bool
 shard_query(struct part *p, const struct gather_view *v, unsigned form,
     struct msgwrite *w)
 {
-	const struct statement *st = p->g->stmt;
-	struct buf *t = &p->g->s->sw->text;
+	const struct gathering *g = p->of;
+	const struct statement *st = g->stmt;
+	struct buf *t = &p->s->sw->text;
 
 	buf_consume(t, buf_len(t));
 	if (!gather_partial(v->how, form, t))
@@ -108,7 +109,7 @@ shard_query(struct part *p, const struct gather_view *v, unsigned form,
 	if (st != NULL)
 		msgwrite_bytes(w, st->types.p, st->types.n);
 	query_bind(w);
-	shard_values(p->g, &v->u.bind, w);
+	shard_values(g, &v->u.bind, w);
 	return query_close(p, w);
 }
 
@@ -121,7 +122,7 @@ shard_queries(struct part *p, struct msgwrite *w)
 	bool ok = true;
 	size_t i;
 
-	if (!gather_look(p->g, &v))
+	if (!gather_look(p->of, &v))
 		return false;
 	to = v.q.plan->variant;
 	for (i = 0; i < to->n_shards && ok; i++)
@@ -156,7 +157,7 @@ final_values(const struct gathering *g, struct msgwrite *w)
 static bool
 final_query(struct part *p, struct msgwrite *w)
 {
-	struct gathering *g = p->g;
+	struct gathering *g = p->of;
 	uint16_t n = (uint16_t)(g->columns * g->partial);
 	struct gather_column c;
 	uint64_t row;
@@ -180,5 +181,7 @@ final_query(struct part *p, struct msgwrite *w)
 bool
 gather_compose(struct part *p, struct msgwrite *w)
 {
-	return p->g->merging ? final_query(p, w) : shard_queries(p, w);
+	const struct gathering *g = p->of;
+
+	return g->merging ? final_query(p, w) : shard_queries(p, w);
 }

@@ -28,8 +28,8 @@ reply_send(struct gathering *g, const char *p, size_t n)
 	    stream_backlog(&s->st) <= STREAM_HIGH_WATER)
 		return;
 	for (i = 0; i < g->started; i++)
-		if (g->part[i].server != NULL)
-			stream_read_stop(&g->part[i].server->st);
+		if (g->part[i].base.server != NULL)
+			stream_read_stop(&g->part[i].base.server->st);
 }
 
 /* Format of column i: none given, one for all, or each its own. */

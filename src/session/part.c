@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * One server's part in a gathered statement: its lease and what it says.
+ * One server's part in a statement of several: how it is got and let go.
  *
- * Knows how to get a server, bring it to the session's settings and let go of
- * it again; what it is asked and what its rows are for is gather.c's.  Runs on
- * the session's worker.  Invariant: a part waits for a pool, has a server, or
- * is over (or has not begun).
+ * Knows pools, and how to bring a server to the session's settings; what it is
+ * asked and what it says is its owner's.  Runs on the session's worker.
+ * Invariant: a part waits for a pool, has a server, or is over (or has not
+ * begun).
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "session/fill.h"
-#include "session/gather_priv.h"
+#include "session/part.h"
 
 static const struct server_ops part_ops;
 
@@ -28,7 +28,7 @@ static void
 part_forget(struct part *p)
 {
 	if (p->id != 0)
-		htab_remove(&p->g->s->sw->parts, &p->by_id);
+		htab_remove(&p->s->sw->parts, &p->by_id);
 	p->id = 0;
 }
 
@@ -37,19 +37,33 @@ part_end(struct part *p)
 {
 	CHECK(!p->over && p->server == NULL && p->pool == NULL);
 	p->over = true;
-	p->g->over++;
 }
 
 /* ---- the lease -------------------------------------------------------------- */
+
+void
+part_init(struct part *p, struct session *s, const struct part_owner *owner,
+    void *of, const struct conf_backend *b)
+{
+	*p = (struct part){ .s = s, .owner = owner, .of = of, .backend = b };
+}
+
+void
+part_send(struct part *p, const struct buf *b)
+{
+	struct iovec iov = { buf_head(b), buf_len(b) };
+
+	p->server->has_unnamed = false;
+	(void)!server_send(p->server, &iov, 1);
+}
 
 /* The session's settings, then what is asked. */
 static bool
 part_write(struct part *p)
 {
-	struct session *s = p->g->s;
+	struct session *s = p->s;
 	struct buf *b = &s->sw->compose;
 	struct msgwrite w;
-	struct iovec iov;
 	bool ok;
 
 	buf_consume(b, buf_len(b));
@@ -58,15 +72,11 @@ part_write(struct part *p)
 	s->backend = p->backend;
 	ok = session_preamble(s, b, 0, 0);
 	msgwrite_init(&w, b);
-	ok = ok && gather_compose(p, &w) && !w.failed;
+	ok = ok && p->owner->compose(p, &w) && !w.failed;
 	s->server = NULL;
-	p->server->has_unnamed = false;
-	if (!ok)
-		return false;
-	iov.iov_base = buf_head(b);
-	iov.iov_len = buf_len(b);
-	(void)!server_send(p->server, &iov, 1);
-	return true;
+	if (ok)
+		part_send(p, b);
+	return ok;
 }
 
 static void
@@ -76,13 +86,13 @@ part_got(struct part *p, struct server *srv)
 	part_forget(p);
 	p->server = srv;
 	server_lease(srv, &part_ops, p);
-	fill_server(p->g->s, srv);
+	fill_server(p->s, srv);
 	if (part_write(p))
 		return;
 	p->server = NULL;
 	server_close(srv, "out of memory");
 	part_end(p);
-	gather_fail(p->g, "53200", "out of memory");
+	p->owner->broken(p, "53200", "out of memory");
 }
 
 static void
@@ -91,13 +101,13 @@ part_unleased(struct part *p, const struct pool_error *why)
 	p->pool = NULL;
 	part_forget(p);
 	part_end(p);
-	gather_fail(p->g, why->sqlstate, why->text);
+	p->owner->broken(p, why->sqlstate, why->text);
 }
 
 void
 part_lease(struct part *p)
 {
-	struct session *s = p->g->s;
+	struct session *s = p->s;
 	struct session_worker *sw = s->sw;
 	struct pool_error why = { "53300", false, "too many pools" };
 	struct server *srv;
@@ -122,7 +132,7 @@ part_lease(struct part *p)
 }
 
 bool
-gather_granted(struct worker *w, uint64_t id, struct server *srv)
+part_granted(struct worker *w, uint64_t id, struct server *srv)
 {
 	struct part *p = part_find(w->sessions, id);
 	struct pool_error why;
@@ -134,12 +144,12 @@ gather_granted(struct worker *w, uint64_t id, struct server *srv)
 		pool_put(srv->pool, srv);
 		return true;
 	}
-	if (gather_failing(p->g)) {
+	if (p->owner->failing(p)) {
 		pool_put(srv->pool, srv);
 		p->pool = NULL;
 		part_forget(p);
 		part_end(p);
-		gather_step(p->g);
+		p->owner->step(p);
 		return true;
 	}
 	waited = clock_mono() - p->waiter.since;
@@ -153,20 +163,20 @@ gather_granted(struct worker *w, uint64_t id, struct server *srv)
 			return true;
 		case LEASE_FAILED:
 			part_unleased(p, &why);
-			gather_step(p->g);
+			p->owner->step(p);
 			return true;
 		}
 	}
 	hist_record(&w->metrics->wait, waited);
 	stat_add(&w->metrics->c.wait_nanoseconds, waited);
-	stat_add(&p->g->s->stats->wait_time, waited);
+	stat_add(&p->s->stats->wait_time, waited);
 	part_got(p, srv);
-	gather_step(p->g);
+	p->owner->step(p);
 	return true;
 }
 
 bool
-gather_lease_failed(struct worker *w, uint64_t id,
+part_lease_failed(struct worker *w, uint64_t id,
     const struct pool_error *why)
 {
 	struct part *p = part_find(w->sessions, id);
@@ -175,7 +185,7 @@ gather_lease_failed(struct worker *w, uint64_t id,
 		return false;
 	if (p->pool != NULL) {
 		part_unleased(p, why);
-		gather_step(p->g);
+		p->owner->step(p);
 	}
 	return true;
 }
@@ -204,7 +214,6 @@ part_drop(struct part *p)
 	p->server = NULL;
 	if (srv != NULL)
 		server_abandon(srv, NULL, false);
-	buf_reset(&p->kept);
 }
 
 /* ---- server_ops ----------------------------------------------------------------- */
@@ -212,7 +221,9 @@ part_drop(struct part *p)
 static void
 part_forward(void *lessee, const char *data, size_t n)
 {
-	gather_input(lessee, data, n);
+	struct part *p = lessee;
+
+	p->owner->input(p, data, n);
 }
 
 static void
@@ -224,7 +235,9 @@ part_completed(void *lessee PG_UNUSED, const char *tag PG_UNUSED,
 static bool
 part_failed(void *lessee, const char *body, size_t n, bool own PG_UNUSED)
 {
-	gather_fail_server(lessee, body, n);
+	struct part *p = lessee;
+
+	p->owner->failed(p, body, n);
 	return true;
 }
 
@@ -275,15 +288,35 @@ part_synced(void *lessee PG_UNUSED, char status PG_UNUSED)
 }
 
 static void
-part_ready(void *lessee, char status PG_UNUSED)
+part_ready(void *lessee, char status)
 {
 	struct part *p = lessee;
 	struct server *srv = p->server;
 
-	p->server = NULL;
-	server_give_back(srv, false);
-	part_end(p);
-	gather_step(p->g);
+	if (p->owner->ready(p, status)) {
+		p->server = NULL;
+		server_give_back(srv, false);
+		part_end(p);
+	}
+	p->owner->step(p);
+}
+
+static void
+part_copy_in(void *lessee)
+{
+	struct part *p = lessee;
+
+	if (p->owner->copy_in != NULL)
+		p->owner->copy_in(p);
+}
+
+static void
+part_drained(void *lessee)
+{
+	struct part *p = lessee;
+
+	if (p->owner->drained != NULL)
+		p->owner->drained(p);
 }
 
 static void
@@ -296,8 +329,8 @@ part_lost(void *lessee, const char *why)
 	part_end(p);
 	snprintf(text, sizeof(text), "connection to backend \"%s\" was lost: "
 	    "%s", p->backend->name, why);
-	gather_fail(p->g, "08006", text);
-	gather_step(p->g);
+	p->owner->broken(p, "08006", text);
+	p->owner->step(p);
 }
 
 static const struct server_ops part_ops = {
@@ -307,7 +340,7 @@ static const struct server_ops part_ops = {
 	.mend = part_mend,
 	.named = part_named,
 	.row = part_row,
-	.copy_in = part_nothing,
+	.copy_in = part_copy_in,
 	.notification = part_notification,
 	.parameter = part_parameter,
 	.parameter_own = part_nothing,
@@ -316,5 +349,5 @@ static const struct server_ops part_ops = {
 	.quiet = part_nothing,
 	.cancelled = part_nothing,
 	.lost = part_lost,
-	.drained = part_nothing,
+	.drained = part_drained,
 };

@@ -35,6 +35,7 @@ libpgsluice_a_SOURCES += \
 	src/session/notify.c \
 	src/session/overview.c \
 	src/session/part.c \
+	src/session/part.h \
 	src/session/physical.c \
 	src/session/pins.c \
 	src/session/plans.c \
