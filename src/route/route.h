@@ -163,6 +163,11 @@ void route_decide(const struct route_plan *p, const struct shape *s,
 bool route_rewrite(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, unsigned form, struct buf *out)
     PG_MUST_CHECK;
+/* The same for the bytes [from, until) of the client's text, which begin and end with
+ * whole tokens; not FORM_ASIS. */
+bool route_rewrite_range(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, unsigned form, uint32_t from, uint32_t until,
+    struct buf *out) PG_MUST_CHECK;
 /* Map a 1-based character position in the physical text (UTF-8 counted by characters) back to the client's text. */
 unsigned route_unmap_position(const struct route_plan *p,
     const struct shape *s, const struct route_values *v, unsigned form,

@@ -123,12 +123,6 @@ size_t gap_backward(const struct route_values *v, size_t pos);
  * brackets. */
 bool gap_is_only(const struct route_values *v, size_t pos, bool *open);
 
-/* rewrite.c: the bytes [from, until) of the client's text, which begin and end
- * with whole tokens, in this form; not FORM_ASIS. */
-bool route_rewrite_range(const struct route_plan *p, const struct shape *s,
-    const struct route_values *v, unsigned form, uint32_t from, uint32_t until,
-    struct buf *out) PG_MUST_CHECK;
-
 /* table.c */
 
 /* The routed table that t names in db, or NULL. *second is set to another one

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "session/gather.h"
+#include "session/spread.h"
 #include "session/session_priv.h"
 
 struct cancel_key {
@@ -188,6 +189,11 @@ session_cancel(struct session *s)
 	case SESSION_GATHER:
 		stat_add(&m->c.cancels, 1);
 		gather_cancel(s);
+		return;
+	case SESSION_SPREAD_WAIT:
+	case SESSION_SPREAD_COPY:
+		stat_add(&m->c.cancels, 1);
+		spread_cancel(s);
 		return;
 	case SESSION_CONSOLE:
 		/* Whoever runs it will look, if it takes long. */

@@ -33,7 +33,7 @@ gather_end(struct session *s)
 
 	s->gathering = NULL;
 	for (i = 0; i <= g->n_parts; i++) {
-		part_drop(&g->part[i].base);
+		part_drop(&g->part[i].base, NULL);
 		buf_reset(&g->part[i].kept);
 	}
 	if (g->stmt != NULL)
@@ -112,31 +112,6 @@ gather_make(struct session *s, const struct unit *u, const struct query *q)
 
 /* ---- the end of a unit ------------------------------------------------------------ */
 
-/* The names that the unit gives and takes, as if a server had done it. */
-static void
-gather_names(struct session *s, const struct unit *u, struct statement *st)
-{
-	struct statement_table *t = &s->sw->statements;
-
-	if (u->first == 'Q')
-		statements_drop_unnamed(&s->prepared, t);
-	else if (u->has_parse)
-		statements_set(&s->prepared, t, u->parse.name,
-		    statement_ref(st));
-}
-
-static void
-gather_account(struct session *s)
-{
-	nsec_t took = (s->sw->w->now = clock_mono()) - s->started;
-
-	metrics_time(session_metrics(s), s->series, took);
-	stat_add(&s->stats->query_time, took);
-	stat_add(&s->stats->transactions, 1);
-	stat_add(&s->stats->transaction_time, took);
-	stat_add(&session_metrics(s)->c.transactions, 1);
-}
-
 /* The client has its reply. */
 static void
 gather_answered(struct gathering *g)
@@ -148,8 +123,7 @@ gather_answered(struct gathering *g)
 	if (s->state == SESSION_CLOSED)
 		return;
 	CHECK(unit_read(&u, buf_head(&s->in), n));
-	gather_names(s, &u, g->stmt);
-	gather_account(s);
+	session_unit_done(s, &u, g->stmt);
 	if (gather_failing(g))
 		fill_drop(s);
 	else

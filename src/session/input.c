@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "session/session_priv.h"
+#include "session/spread.h"
 
 /* A unit that grows beyond this without Sync is passed on in parts. A message that
  * is longer by itself is long: no more than so much of it is looked at. */
@@ -259,6 +260,13 @@ session_input(struct session *s, const char *p, size_t n)
 	while (pos < n && s->state != SESSION_CLOSED) {
 		if (acted_on[s->state] == NULL)
 			break;
+		if (s->state == SESSION_SPREAD_COPY) {
+			used = spread_input(s, p + pos, n - pos);
+			if (used == 0)
+				break;
+			pos += used;
+			continue;
+		}
 		if (s->body_left > 0) {
 			pos += input_body(s, p + pos, n - pos);
 			continue;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "session/farewell.h"
 #include "session/gather.h"
+#include "session/spread.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
 
@@ -234,7 +235,7 @@ session_tick_tx_over(const struct session *s, nsec_t now)
 	nsec_t since = s->tx != 'I' ? s->tx_began : s->since;
 
 	return limit != 0 && (s->tx != 'I' || s->state == SESSION_RELAY ||
-	    s->state == SESSION_GATHER) && now > since && now - since > limit;
+	    s->state == SESSION_GATHER || s->spread != NULL) && now > since && now - since > limit;
 }
 
 /* What a session's time limit is now, and what happens at its end. */
@@ -286,13 +287,22 @@ session_tick_one(struct session *s, nsec_t now)
 		    session_tick_stuck(s, now))
 			session_close(s, CLOSE_MESSAGE_TIMEOUT, NULL);
 		return;
+	case SESSION_SPREAD_COPY:
+		if (s->st.reading && session_tick_stuck(s, now)) {
+			session_close(s, CLOSE_MESSAGE_TIMEOUT, NULL);
+			return;
+		}
+		__attribute__((fallthrough));
+	case SESSION_SPREAD_WAIT:
 	case SESSION_GATHER:
 		if (l->query_timeout != 0 && in_state > l->query_timeout)
 			session_close(s, CLOSE_QUERY_TIMEOUT, NULL);
 		else if (session_tick_tx_over(s, now))
 			session_close(s, CLOSE_TX_LENGTH, NULL);
-		else
+		else if (s->state == SESSION_GATHER)
 			gather_tick(s, now);
+		else
+			spread_tick(s, now);
 		return;
 	case SESSION_IDLE:
 		break;

@@ -203,7 +203,7 @@ part_cancel(struct part *p)
 }
 
 void
-part_drop(struct part *p)
+part_drop(struct part *p, struct server_orphan *orphan)
 {
 	struct server *srv = p->server;
 
@@ -213,7 +213,9 @@ part_drop(struct part *p)
 	part_forget(p);
 	p->server = NULL;
 	if (srv != NULL)
-		server_abandon(srv, NULL, false);
+		server_abandon(srv, orphan, false);
+	else if (orphan != NULL)
+		orphan->settled(orphan, p->s->sw->w);
 }
 
 /* ---- server_ops ----------------------------------------------------------------- */

@@ -61,8 +61,8 @@ void part_lease(struct part *p);
 void part_send(struct part *p, const struct buf *b);
 /* End what runs, or stop waiting. */
 void part_cancel(struct part *p);
-/* Let go of everything, whatever is owed. */
-void part_drop(struct part *p);
+/* Let go of everything, whatever is owed. orphan: told when that is decided; or NULL. */
+void part_drop(struct part *p, struct server_orphan *orphan);
 static inline bool
 part_waits(const struct part *p)
 {

@@ -17,6 +17,7 @@
 #include "pgwire/msgwrite.h"
 #include "session/fill.h"
 #include "session/gather.h"
+#include "session/spread.h"
 #include "session/session_priv.h"
 
 #define PIPELINE_MAX 20000u /* replies owed before we stop reading */
@@ -178,7 +179,8 @@ query_run(struct session *s, struct unit *u, struct query *q,
 	} else if (!s->granted) {
 		stat_add(&session_metrics(s)->bypass[why], 1);
 	}
-	if (q->where.gathers && gather_begin(s, u, q, &r))
+	if ((q->where.gathers && gather_begin(s, u, q, &r)) ||
+	    (q->shape->an->kind == STMT_COPY_IN && spread_begin(s, u, q, &r)))
 		return r;
 	r = session_acquire(s, u, q->where.backend);
 	if (r != UNIT_DONE)
@@ -193,6 +195,25 @@ query_run(struct session *s, struct unit *u, struct query *q,
 		return query_send(s, u, q, s->fill != NULL ? OUT_MISS :
 		    OUT_BYPASS);
 	return session_extended(s, u, q);
+}
+
+void
+session_unit_done(struct session *s, const struct unit *u,
+    struct statement *st)
+{
+	struct statement_table *t = &s->sw->statements;
+	nsec_t took = (s->sw->w->now = clock_mono()) - s->started;
+
+	if (u->first == 'Q')
+		statements_drop_unnamed(&s->prepared, t);
+	else if (u->has_parse)
+		statements_set(&s->prepared, t, u->parse.name,
+		    statement_ref(st));
+	metrics_time(session_metrics(s), s->series, took);
+	stat_add(&s->stats->query_time, took);
+	stat_add(&s->stats->transactions, 1);
+	stat_add(&s->stats->transaction_time, took);
+	stat_add(&session_metrics(s)->c.transactions, 1);
 }
 
 /* Nothing that is known of a text without its end is certain: what cannot be

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "session/gather.h"
-#include "session/session_priv.h"
+#include "session/spread.h"
 
 #define READS_A_TURN 4
 #define WAITING_INPUT_MAX (64 * 1024)
@@ -72,8 +72,9 @@ session_pump(struct session *s)
 		s->partial_since = s->sw->w->now;
 	if (session_takes_messages(s) || buf_len(&s->in) <
 	    s->unit_len + WAITING_INPUT_MAX)
-		if (s->server == NULL ||
-		    stream_backlog(&s->server->st) < STREAM_HIGH_WATER)
+		if ((s->server == NULL ||
+		    stream_backlog(&s->server->st) < STREAM_HIGH_WATER) &&
+		    !spread_is_full(s))
 			stream_read_start(&s->st);
 }
 

@@ -81,6 +81,19 @@ orphan_settled(struct server_orphan *o, struct worker *w)
 	free(ow);
 }
 
+struct server_orphan *
+session_orphan(const struct session *s)
+{
+	struct orphan_writes *ow;
+
+	if (!s->writes.any)
+		return NULL;
+	ow = x_calloc(1, sizeof(*ow));
+	ow->base.settled = orphan_settled;
+	ow->writes = s->writes;
+	return &ow->base;
+}
+
 /* ---- server_ops ------------------------------------------------------------------ */
 
 static void
@@ -605,7 +618,6 @@ void
 session_release_at_end(struct session *s)
 {
 	struct server *srv = s->server;
-	struct orphan_writes *ow = NULL;
 
 	if (srv == NULL)
 		return;
@@ -619,11 +631,6 @@ session_release_at_end(struct session *s)
 		    s->db->pool_mode == POOL_MODE_SESSION);
 		return;
 	}
-	if (s->writes.any) {
-		ow = x_calloc(1, sizeof(*ow));
-		ow->base.settled = orphan_settled;
-		ow->writes = s->writes;
-	}
-	server_abandon(srv, ow != NULL ? &ow->base : NULL,
+	server_abandon(srv, session_orphan(s),
 	    s->body_left > 0 && !s->body_drop);
 }

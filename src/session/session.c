@@ -18,6 +18,7 @@
 #include "session/farewell.h"
 #include "session/fill.h"
 #include "session/gather.h"
+#include "session/spread.h"
 #include "session/session_priv.h"
 
 #define OVER_LIMIT_MAX 100u
@@ -116,6 +117,8 @@ session_check(const struct session *s)
 	if (s->state == SESSION_LOOKUP || s->state == SESSION_FILL_WAIT)
 		CHECK(s->fill != NULL);
 	CHECK((s->state == SESSION_GATHER) == (s->gathering != NULL));
+	CHECK((s->state == SESSION_SPREAD_WAIT || s->state ==
+	    SESSION_SPREAD_COPY) == (s->spread != NULL));
 }
 
 void
@@ -305,6 +308,7 @@ session_close_as(struct session *s, enum close_reason why,
 	s->waiting = NULL;
 	session_release_at_end(s);
 	gather_drop(s);
+	spread_drop(s);
 	query_forget(s);
 	session_forget_unit(s);
 	session_timed(s, 0);

@@ -45,6 +45,7 @@ struct console; /* console.h */
 struct fill;  /* fill.h */
 struct repeat; /* repeat.c */
 struct gathering; /* gather_priv.h */
+struct spread; /* spread_priv.h */
 struct listening; /* listen.c */
 struct msgwrite; /* pgwire/msgwrite.h */
 
@@ -175,6 +176,7 @@ struct session {
 	struct fill *fill;  /* leading or waiting */
 	bool no_cache;      /* this unit goes past the cache */
 	struct gathering *gathering; /* in state GATHER, or NULL */
+	struct spread *spread; /* in states SPREAD_WAIT and SPREAD_COPY, or NULL */
 	bool no_gather;     /* this unit goes to one server */
 	struct repeat *repeat; /* the unit that was sent last, or NULL */
 	bool again;         /* it is sent again when its server is ready */
@@ -373,6 +375,10 @@ struct query {
 	struct route_values values;
 	struct route_decision where;
 };
+/* A unit of one statement (st: of extended messages) has its answer, not by one
+ * server of the session's: names and numbers as if by one. */
+void session_unit_done(struct session *s, const struct unit *u,
+    struct statement *st);
 /* Drop what was kept of a statement that waited for a server. */
 void query_forget(struct session *s);
 /* A unit of sql_prepared.c again. false: it is none any more. */
@@ -648,6 +654,9 @@ void session_listen_records(struct worker *w, struct hub *l,
 /* ---- relay.c ------------------------------------------------------------------- */
 extern const struct server_ops session_server_ops;
 void session_write_bump(struct session *s, bool clear);
+/* The writes of the session, to be bumped when it is decided what became of them; NULL:
+ * there are none. */
+struct server_orphan *session_orphan(const struct session *s);
 /* Send a query of our own to the server, which owes nothing: the client sees
  * nothing of it, its row comes to those who ask, and if it fails none does. */
 void session_ask(struct session *s, struct slice sql);

@@ -54,6 +54,10 @@ libpgsluice_a_SOURCES += \
 	src/session/session_priv.h \
 	src/session/settings.c \
 	src/session/settings.h \
+	src/session/spread.c \
+	src/session/spread.h \
+	src/session/spread_copy.c \
+	src/session/spread_priv.h \
 	src/session/sql_prepared.c \
 	src/session/startup.c \
 	src/session/statement.c \

@@ -4,6 +4,9 @@
 libpgsluice_a_SOURCES += \
 	src/sql/analysis.c \
 	src/sql/analysis.h \
+	src/sql/copy_spec.h \
+	src/sql/copyrows.c \
+	src/sql/copyrows.h \
 	src/sql/explain.c \
 	src/sql/functions.c \
 	src/sql/functions.h \
@@ -12,6 +15,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/lex.h \
 	src/sql/literal.c \
 	src/sql/parse.c \
+	src/sql/parse_copy.c \
 	src/sql/parse_levels.c \
 	src/sql/parse_preds.c \
 	src/sql/parse_priv.h \

@@ -25,6 +25,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/server_states.h \
 	src/tbl/session_states.h \
 	src/tbl/settings.h \
+	src/tbl/spread_phases.h \
 	src/tbl/sql_nodes.h \
 	src/tbl/stmt_kinds.h \
 	src/tbl/untracked_settings.h

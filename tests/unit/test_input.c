@@ -72,6 +72,14 @@ query_forget(struct session *session)
 	assert_ptr_equal(session, &s);
 }
 
+size_t
+spread_input(struct session *session, const char *p PG_UNUSED, size_t n)
+{
+	assert_ptr_equal(session, &s);
+	sent += n;
+	return n;
+}
+
 static void
 start(enum session_state state, bool copy)
 {

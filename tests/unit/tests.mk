@@ -21,6 +21,8 @@ UNIT_TESTS = \
 	tests/unit/test_connect_args \
 	tests/unit/test_connect_error \
 	tests/unit/test_console \
+	tests/unit/test_copy_spec \
+	tests/unit/test_copyrows \
 	tests/unit/test_credentials \
 	tests/unit/test_dbstate \
 	tests/unit/test_decide \
@@ -137,6 +139,14 @@ tests_unit_test_connect_error_LDADD = $(UNIT_LDADD)
 tests_unit_test_console_SOURCES = tests/unit/test_console.c
 tests_unit_test_console_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_console_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_copy_spec_SOURCES = tests/unit/test_copy_spec.c
+tests_unit_test_copy_spec_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_copy_spec_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_copyrows_SOURCES = tests/unit/test_copyrows.c
+tests_unit_test_copyrows_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_copyrows_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_credentials_SOURCES = tests/unit/test_credentials.c
 tests_unit_test_credentials_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Shared by spread.c (the course of it) and spread_copy.c (the rows of a COPY)
+ * only.
+ */
+#ifndef PGSLUICE_SESSION_SPREAD_PRIV_H
+#define PGSLUICE_SESSION_SPREAD_PRIV_H
+
+#include "session/part.h"
+#include "session/spread.h"
+#include "sql/copy_spec.h"
+
+/* Rows whose lines are remembered for each shard: more than can be under way to
+ * it. */
+#define SPREAD_LINES 65536u
+
+struct spread_line { /* last line of a row, as the shard counts and as the client */
+	uint64_t there, here;
+};
+
+struct spread_part {
+	struct part base;
+	unsigned form;            /* of the COPY's text; a backend with several
+	                             shards of other names is not spread to */
+	bool open;                /* it awaits data */
+	bool loaded;              /* it has taken all and could commit */
+	bool ending;              /* COMMIT or ROLLBACK has been sent */
+	bool committed;
+	struct buf out;           /* rows to be sent */
+	uint64_t line, rows;      /* sent to it */
+	struct spread_line *lines; /* ring by row */
+};
+
+enum spread_phase {
+#define SPREAD_PHASE(sym, doc) SPREAD_##sym,
+#include "tbl/spread_phases.h"
+};
+
+struct spread {
+	struct session *s;
+	enum spread_phase phase;
+	bool beginning;           /* spread_begin() is on the stack */
+	bool refused;             /* the coordinator shall do it */
+	bool taken;               /* the client has been invited to send */
+	bool ended;               /* the mark of the end has come */
+	struct statement *stmt;   /* referenced; NULL: a Query */
+	struct buf error;         /* what the client shall be told, or empty */
+	char *sql;                /* the client's text, terminated */
+	struct copy_spec *spec;
+	char **columns;           /* in the order of the data */
+	size_t n_columns;
+	unsigned wanted[COPY_MAX_WANTED]; /* fields with the keys, ascending */
+	unsigned key_of[COPY_MAX_WANTED]; /* ... which key each is */
+	struct copy_rows rows;
+	struct buf pending;       /* the beginning of a row */
+	struct buf scratch;
+	size_t left;              /* bytes of a CopyData that is half here */
+	uint64_t copied;          /* by the shards' tags */
+	const struct conf_table *table; /* inside the session's conf */
+	size_t n_parts, started;
+	struct spread_part part[]; /* n_parts, and the coordinator's for the
+	                             columns */
+};
+
+static inline bool
+spread_failing(const struct spread *x)
+{
+	return x->refused || buf_len(&x->error) > 0;
+}
+
+/* ---- spread.c ---- */
+/* The whole has failed: the first reason counts. Shards are rolled back. line: of the
+ * client's data; 0: none. */
+void spread_fail(struct spread *x, const char *sqlstate, const char *message,
+    uint64_t line);
+/* All data have come: the shards are told. */
+void spread_data_over(struct spread *x);
+
+/* ---- spread_copy.c ---- */
+/* The columns are known: which fields hold the keys. false: not all are there. */
+bool spread_find_keys(struct spread *x) PG_MUST_CHECK;
+/* The question for the columns of a table, whose name is given as SQL; and a row of
+ * the answer. */
+void spread_add_column(struct spread *x, const char *body, size_t n);
+bool spread_ask_columns(const char *relation, struct buf *out) PG_MUST_CHECK;
+/* The text that a shard is given. */
+bool spread_copy_text(const struct spread_part *p, struct buf *out)
+    PG_MUST_CHECK;
+/* The CopyInResponse for the client, behind what answers the rest of its unit. */
+void spread_invite(struct spread *x, const struct unit *u);
+/* Send what has been dealt to the part. */
+void spread_flush(struct spread_part *p);
+/* The client's line for the shard's; 0: not known any more. */
+uint64_t spread_line_here(const struct spread_part *p, uint64_t there);
+
+#endif
