@@ -310,6 +310,22 @@ class Postgres(Service):
             os.unlink(os.path.join(self.datadir, "postmaster.pid"))
         return status
 
+    def freeze(self):
+        """The postmaster first, so that no child is made behind our back;
+        each of them leads a session of its own."""
+        os.kill(self.pid, signal.SIGSTOP)
+        self.signal_children(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal_children(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
+
+    def signal_children(self, sig):
+        with open(f"/proc/{self.pid}/task/{self.pid}/children") as f:
+            for pid in f.read().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), sig)
+
     def crash(self):
         """Immediate shutdown: no goodbyes, recovery at the next start."""
         return self.stop(signals=(signal.SIGQUIT, signal.SIGKILL))
