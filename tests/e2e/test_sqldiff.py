@@ -25,10 +25,14 @@ def databases(shared_pg):
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", [101, 102])
-def test_generated_statements(databases, pgsluice, seed):
-    sluice = pgsluice(schema.configuration(databases.port))
-    played = game.Game(databases, sluice.port, game.SIDES, seed, stop=5)
+@pytest.mark.parametrize("seed,cached", [(101, False), (102, True)],
+                         ids=["uncached", "cached"])
+def test_generated_statements(databases, pgsluice, seed, cached):
+    sluice = pgsluice(schema.configuration(databases.port, cached,
+                                           'max_gather_bytes = "64kB"'))
+    played = game.Game(databases, sluice.port, game.SIDES, seed, stop=5,
+                       flush=cached and (lambda: sluice.console(
+                           "FLUSH CACHE")))
     played.play(300)
     assert played.found == []
     assert played.statements >= 300 and played.checks >= 3
@@ -36,6 +40,8 @@ def test_generated_statements(databases, pgsluice, seed):
     assert played.routes["sharded"]["one shard"] > 20
     assert played.routes["sharded"]["several shards"] > 20
     assert played.routes["monthly"]["archive"] > 1
+    assert sluice.count("gathers") > sluice.count("gathers_refused") > 0
+    assert (sluice.count("cache_hits_l1") > 200) == cached
     assert sluice.count("server_surprises") == 0
 
 

@@ -189,10 +189,11 @@ def schemas(port):
 
 # -- pgsluice ----------------------------------------------------------
 
-def configuration(port):
+def configuration(port, cached=False, more=""):
+    """cached: every result of the sides is kept, until FLUSH CACHE."""
     databases = ["coordinator", "monthly", "archive"] + \
         [f"shard{n}" for n in range(SHARDS)]
-    lines = ['auth = "trust"', 'admin_users = {"app"}', "pool_size = 4"]
+    lines = ['auth = "trust"', 'admin_users = {"app"}', "pool_size = 4", more]
     lines += [f'backend "{d}" {{ conninfo = "host=127.0.0.1 port={port} '
               f'dbname={d} user=app" }}' for d in databases]
     lines += ['database "sharded" { backend = "coordinator" }',
@@ -221,6 +222,10 @@ table "app.{table}" {{
         span "hot" {{ backend = "monthly" from = "{split}" }}
         span "cold" {{ backend = "archive" until = "{split}" }} }}
 }}''')
+    if cached:
+        names = ", ".join(f'"app.{t}"' for t in COLUMNS)
+        lines.append(f'cache "all" {{ tables = {{{names}}} ttl = "1h" '
+                     'allow_stable = true l2 = false }')
     return "\n".join(lines) + "\n"
 
 

@@ -57,7 +57,8 @@ class Statement:
         """The same without a name that an earlier one has made."""
         out = copy.copy(self)
         out.name = ""
-        out.mode = "simple" if self.mode in ("simple", "copy") else "whole"
+        if self.mode in ("described", "named", "again"):
+            out.mode = "whole"
         return out
 
     def bound(self):
