@@ -129,7 +129,7 @@ def test_the_coordinator_is_down(scene):
 
 
 def test_a_shard_hangs(scene):
-    """Who waits for it keeps nobody else, and gets his answer when it goes on."""
+    """Who waits for it keeps nobody else, and is answered when it goes on."""
     shard = scene.ev.pg["shard1"]
     with scene.through() as conn, \
             concurrent.futures.ThreadPoolExecutor(16) as threads:
