@@ -104,6 +104,15 @@ layouts_pick(const struct layout_result *r, const struct conf *now)
 	return conf_layout_find(conf_layouts_of(now), r->s.layout.origin);
 }
 
+/* It says something that is not configured. */
+static bool
+layouts_is_news(const struct layout *l, const struct conf_table *by_hand)
+{
+	return l->refuted || l->n_shards > 0 ||
+	    (l->n_keys > 0 && by_hand->n_keys == 0) ||
+	    (l->time_column != NULL && by_hand->time_column == NULL);
+}
+
 static struct conf_layouts *
 layouts_collect(const struct layout_job *j, const struct conf *now)
 {
@@ -113,7 +122,8 @@ layouts_collect(const struct layout_job *j, const struct conf *now)
 
 	for (i = 0; i < j->n_results; i++) {
 		from = layouts_pick(&j->results[i], now);
-		if (from != NULL)
+		if (from != NULL && layouts_is_news(from,
+		    j->results[i].s.table))
 			layout_copy(&l->v[n++], from);
 	}
 	l->n = n;

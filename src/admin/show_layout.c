@@ -57,9 +57,9 @@ layout_state(const struct layout_result *r, const struct conf *c)
 		return "refuted";
 	if (by_hand->n_shards > 0)
 		return r->good ? "by hand, confirmed" : "by hand";
-	if (l == NULL)
-		return "unknown";
-	return r->good ? "in force" : "in force, read before";
+	if (r->good)
+		return "in force";
+	return l != NULL ? "in force, read before" : "unknown";
 }
 
 static void

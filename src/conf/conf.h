@@ -79,11 +79,20 @@ struct conf_relation {
 	char *sql;  /* as SQL spells it: app."Events" */
 };
 
-/* One part of a sharded table: the rows whose key has this remainder. */
+/* What a table is divided by first, if it is divided by time: instants from lo
+ * up to but without hi, in microseconds since 1970 UTC; INT64_MIN and
+ * INT64_MAX: open. */
+struct conf_period {
+	int64_t lo, hi;
+	bool is_default; /* whatever is in no other, NULL too */
+};
+
+/* One part of a table: the rows of its period whose key has this remainder. */
 struct conf_shard {
 	struct conf_backend *backend;
 	unsigned relation; /* there: index in the variant's relations */
 	unsigned modulus, remainder;
+	unsigned period;   /* index in the variant's periods */
 	/* Why statements must not be sent there directly, because parent and
 	 * part differ in effect: any, or those that write; NULL: they may. */
 	const char *no_read, *no_write;
@@ -99,12 +108,19 @@ struct conf_variant {
 	struct conf_relation *relations;
 	size_t n_relations;
 	char *shard_relation;         /* sharded: name on every shard */
-	/* Sharded, ascending by remainder and modulus: every hash belongs to
-	 * exactly one of them. None: they are not known (yet). */
+	/* Ascending by period, remainder and modulus: in a period every hash
+	 * belongs to exactly one of them. Those of a monthly variant have the
+	 * modulus 1. None: they are not known (yet). */
 	struct conf_shard *shards;
 	size_t n_shards;
-	unsigned modulus;   /* the greatest one; all others divide it */
-	unsigned *by_remainder; /* hash % modulus -> index in shards */
+	unsigned modulus;   /* all others divide it */
+	unsigned *by_remainder; /* [period * modulus + hash % modulus]: index in
+	                           shards */
+	/* Ascending by lo, without overlap, the default one last. None: it is not
+	 * divided by time. */
+	struct conf_period *periods;
+	size_t n_periods;
+	bool target_leaf;   /* monthly: statements may name one partition */
 	/* Of where its parts are, the same in every process that has them
 	 * there; "" if it has none. */
 	char digest[33];
@@ -259,20 +275,22 @@ const struct conf_user *conf_find_user(const struct conf *c, const char *name);
 /* While a configuration is built: the place of a name in the variant's
  * relations, added where it is not there yet. */
 unsigned conf_variant_relation(struct conf_variant *v, const char *name);
-/* ... and once the shards are complete: modulus and by_remainder. false: there
- * are none or over CONF_MAX_SHARDS, a remainder has no shard or several, or the greatest modulus is no multiple of
- * the others or over CONF_MODULUS_MAX. */
-#define CONF_MODULUS_MAX 65536u
+/* ... and once periods and shards are complete: modulus and by_remainder.
+ * false: there are no shards or over CONF_MAX_SHARDS, in some period a remainder
+ * has no shard or several, or the moduli have no common multiple that is, times
+ * the periods, at most CONF_MODULUS_MAX. */
+#define CONF_MODULUS_MAX 8192u
 bool conf_variant_place(struct conf_variant *v) PG_MUST_CHECK;
 /* ... and when all is complete: digest. */
 void conf_variant_digest(struct conf_variant *v);
 void conf_variant_fini(struct conf_variant *v);
 
-/* The shard that holds the rows of this hash. */
+/* The shard that holds the rows of this hash; period 0 if there are none. */
 static inline const struct conf_shard *
-conf_shard_of(const struct conf_variant *v, uint64_t hash)
+conf_shard_of(const struct conf_variant *v, size_t period, uint64_t hash)
 {
-	return &v->shards[v->by_remainder[hash % v->modulus]];
+	return &v->shards[v->by_remainder[period * v->modulus +
+	    hash % v->modulus]];
 }
 /* May statements of this database run on this backend? */
 bool conf_database_reaches(const struct conf_database *d, const char *backend);

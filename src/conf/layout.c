@@ -30,6 +30,7 @@ layout_fini(struct layout *l)
 		free(l->backends[i].conninfo);
 	}
 	free(l->shards);
+	free(l->periods);
 	free(l->backends);
 	for (i = 0; i < l->n_keys; i++)
 		free(l->keys[i].column);
@@ -56,6 +57,16 @@ layout_copy_keys(const struct conf_key *from, size_t n)
 	return to;
 }
 
+static struct conf_period *
+layout_copy_periods(const struct conf_period *from, size_t n)
+{
+	struct conf_period *to = x_calloc(n, sizeof(*to));
+
+	if (n > 0)
+		memcpy(to, from, n * sizeof(*to));
+	return to;
+}
+
 void
 layout_copy(struct layout *to, const struct layout *from)
 {
@@ -70,8 +81,10 @@ layout_copy(struct layout *to, const struct layout *from)
 		s = &from->shards[i];
 		to->shards[i] = (struct layout_shard){ x_strdup(s->backend),
 			x_strdup(s->relation), s->modulus, s->remainder,
+			s->period,
 			layout_strdup(s->no_read), layout_strdup(s->no_write) };
 	}
+	to->periods = layout_copy_periods(from->periods, from->n_periods);
 	to->backends = x_calloc(from->n_backends, sizeof(*to->backends));
 	for (i = 0; i < from->n_backends; i++)
 		to->backends[i] = (struct layout_backend){
@@ -123,6 +136,7 @@ static bool
 layout_shard_eq(const struct layout_shard *a, const struct layout_shard *b)
 {
 	return a->modulus == b->modulus && a->remainder == b->remainder &&
+	    a->period == b->period &&
 	    strcmp(a->backend, b->backend) == 0 &&
 	    strcmp(a->relation, b->relation) == 0 &&
 	    layout_str_eq(a->no_read, b->no_read) &&
@@ -144,6 +158,21 @@ layout_keys_eq(const struct conf_key *a, size_t na, const struct conf_key *b,
 	return true;
 }
 
+static bool
+layout_periods_eq(const struct layout *a, const struct layout *b)
+{
+	size_t i;
+
+	if (a->n_periods != b->n_periods)
+		return false;
+	for (i = 0; i < a->n_periods; i++)
+		if (a->periods[i].lo != b->periods[i].lo ||
+		    a->periods[i].hi != b->periods[i].hi ||
+		    a->periods[i].is_default != b->periods[i].is_default)
+			return false;
+	return true;
+}
+
 bool
 layout_eq(const struct layout *a, const struct layout *b)
 {
@@ -153,6 +182,7 @@ layout_eq(const struct layout *a, const struct layout *b)
 	    !layout_keys_eq(a->keys, a->n_keys, b->keys, b->n_keys) ||
 	    !layout_str_eq(a->time_column, b->time_column) ||
 	    a->refuted != b->refuted || a->n_shards != b->n_shards ||
+	    !layout_periods_eq(a, b) ||
 	    a->n_backends != b->n_backends)
 		return false;
 	for (i = 0; i < a->n_shards; i++)
@@ -244,7 +274,9 @@ layout_forget_shards(struct conf_variant *v)
 {
 	free(v->shards);
 	v->shards = NULL;
-	v->n_shards = 0;
+	free(v->periods);
+	v->periods = NULL;
+	v->n_shards = v->n_periods = 0;
 	v->modulus = 0;
 }
 
@@ -262,8 +294,10 @@ layout_use_shards(const struct conf *c, struct conf_variant *v,
 		v->shards[i] = (struct conf_shard){
 			conf_find_backend(c, s->backend),
 			conf_variant_relation(v, s->relation), s->modulus,
-			s->remainder, s->no_read, s->no_write };
+			s->remainder, s->period, s->no_read, s->no_write };
 	}
+	v->periods = layout_copy_periods(l->periods, l->n_periods);
+	v->n_periods = l->n_periods;
 	if (!conf_variant_place(v))
 		layout_forget_shards(v);
 }
@@ -276,17 +310,17 @@ layout_use(const struct conf *c, struct conf_table *t, struct conf_variant *v,
 		layout_forget_shards(v);
 		return;
 	}
-	if (v->n_shards == 0 && l->n_shards > 0 && l->n_keys > 0 &&
-	    layout_fits(c, l)) {
-		if (t->n_keys == 0) {
-			t->keys = layout_copy_keys(l->keys, l->n_keys);
-			t->n_keys = l->n_keys;
-		}
-		if (layout_keys_eq(t->keys, t->n_keys, l->keys, l->n_keys))
-			layout_use_shards(c, v, l);
-	}
 	if (t->time_column == NULL && l->time_column != NULL)
 		t->time_column = x_strdup(l->time_column);
+	if (t->n_keys == 0 && l->n_keys > 0) {
+		t->keys = layout_copy_keys(l->keys, l->n_keys);
+		t->n_keys = l->n_keys;
+	}
+	if (v->n_shards == 0 && l->n_shards > 0 && layout_fits(c, l) &&
+	    (l->n_keys == 0 || layout_keys_eq(t->keys, t->n_keys, l->keys,
+	    l->n_keys)) && (l->n_periods == 0 ||
+	    layout_str_eq(t->time_column, l->time_column)))
+		layout_use_shards(c, v, l);
 }
 
 size_t

@@ -18,11 +18,12 @@
 #include "base/hash.h"
 #include "conf/conf.h"
 
-/* A hash partition. */
+/* A part: of a hash, of a time, of both. */
 struct layout_shard {
 	char *backend;  /* its name */
 	char *relation; /* there, spelled as a configuration would */
 	unsigned modulus, remainder;
+	unsigned period;
 	char *no_read;  /* why statements must not go there directly; NULL: */
 	char *no_write; /* they may */
 };
@@ -42,6 +43,8 @@ struct layout {
 	bool refuted;
 	struct layout_shard *shards;
 	size_t n_shards;
+	struct conf_period *periods;
+	size_t n_periods;
 	struct layout_backend *backends;
 	size_t n_backends;
 };

@@ -255,6 +255,7 @@ rows_variant(struct rows *r, const struct conf_variant *v, const char *parent)
 	rows_option(r, "backend", v->backend->name);
 	rows_option(r, "relation", v->relations[0].name);
 	rows_option(r, "shard_relation", v->shard_relation);
+	rows_option(r, "target_leaf", v->target_leaf ? "true" : "false");
 	names = x_calloc(v->n_shards, sizeof(*names));
 	for (i = 0; i < v->n_shards; i++)
 		names[i] = v->shards[i].backend->name;

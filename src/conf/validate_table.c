@@ -35,6 +35,10 @@ table_check_kind(struct conf_parse *p, const struct conf_sec *s,
 			    "the catalogs are asked", s->title, sharded[i],
 			    sharded[0], sharded[1]);
 	}
+	o = conf_sec_opt(s, "target_leaf");
+	if (kind != VARIANT_MONTHLY && o != NULL)
+		conf_complain(p, o->line, "target_leaf: variant \"%s\" is not "
+		    "monthly, expected kind = \"monthly\"", s->title);
 	if (kind != VARIANT_MONTHLY && span != NULL)
 		conf_complain(p, span->line, "span \"%s\": variant \"%s\" is "
 		    "not monthly, expected kind = \"monthly\"", span->title,
@@ -153,6 +157,7 @@ table_take_variant(struct conf_parse *p, const struct conf_sec *s,
 		(void)conf_variant_relation(v, relation);
 	free(relation);
 	conf_take_str(p, s, "shard_relation", &v->shard_relation);
+	conf_take_bool(p, s, "target_leaf", &v->target_leaf);
 	table_take_shards(p, s, v);
 	table_take_spans(p, s, v);
 	if (kind < 0)

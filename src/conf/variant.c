@@ -35,37 +35,66 @@ conf_variant_relation(struct conf_variant *v, const char *name)
 	return (unsigned)v->n_relations++;
 }
 
+static unsigned
+variant_gcd(unsigned a, unsigned b)
+{
+	unsigned t;
+
+	for (; b != 0; a = t) {
+		t = b;
+		b = a % b;
+	}
+	return a;
+}
+
+/* The least common multiple of all moduli; 0: there is none up to max. */
+static unsigned
+variant_modulus(const struct conf_variant *v, size_t max)
+{
+	uint64_t m = 1;
+	size_t i;
+
+	for (i = 0; i < v->n_shards; i++) {
+		if (v->shards[i].modulus == 0)
+			return 0;
+		m *= v->shards[i].modulus / variant_gcd((unsigned)m,
+		    v->shards[i].modulus);
+		if (m > max)
+			return 0;
+	}
+	return (unsigned)m;
+}
+
 bool
 conf_variant_place(struct conf_variant *v)
 {
+	size_t periods = v->n_periods > 0 ? v->n_periods : 1, placed = 0, i;
 	const struct conf_shard *s;
-	size_t i, at, placed = 0;
+	unsigned *of, at;
 
 	if (v->n_shards == 0 || v->n_shards > CONF_MAX_SHARDS)
 		return false;
-	v->modulus = 0;
-	for (i = 0; i < v->n_shards; i++)
-		if (v->shards[i].modulus > v->modulus)
-			v->modulus = v->shards[i].modulus;
-	if (v->modulus > CONF_MODULUS_MAX)
+	v->modulus = variant_modulus(v, CONF_MODULUS_MAX / periods);
+	if (v->modulus == 0)
 		return false;
 	free(v->by_remainder);
-	v->by_remainder = x_calloc(v->modulus, sizeof(*v->by_remainder));
-	for (i = 0; i < v->modulus; i++)
+	v->by_remainder = x_calloc(periods * v->modulus,
+	    sizeof(*v->by_remainder));
+	for (i = 0; i < periods * v->modulus; i++)
 		v->by_remainder[i] = UINT_MAX;
 	for (i = 0; i < v->n_shards; i++) {
 		s = &v->shards[i];
-		/* Also what has no modulus. */
-		if (s->remainder >= s->modulus || v->modulus % s->modulus != 0)
+		if (s->remainder >= s->modulus || s->period >= periods)
 			return false;
+		of = v->by_remainder + (size_t)s->period * v->modulus;
 		for (at = s->remainder; at < v->modulus; at += s->modulus) {
-			if (v->by_remainder[at] != UINT_MAX)
+			if (of[at] != UINT_MAX)
 				return false;
-			v->by_remainder[at] = (unsigned)i;
+			of[at] = (unsigned)i;
 			placed++;
 		}
 	}
-	return placed == v->modulus;
+	return placed == periods * v->modulus;
 }
 
 static void
@@ -93,8 +122,15 @@ conf_variant_digest(struct conf_variant *v)
 		s = &v->shards[i];
 		variant_digest_add(md, s->backend->name);
 		variant_digest_add(md, v->relations[s->relation].sql);
-		snprintf(text, sizeof(text), "%u %u %d %d", s->modulus,
-		    s->remainder, s->no_read != NULL, s->no_write != NULL);
+		snprintf(text, sizeof(text), "%u %u %u %d %d", s->modulus,
+		    s->remainder, s->period, s->no_read != NULL,
+		    s->no_write != NULL);
+		variant_digest_add(md, text);
+	}
+	for (i = 0; i < v->n_periods; i++) {
+		snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %d",
+		    v->periods[i].lo, v->periods[i].hi,
+		    v->periods[i].is_default);
 		variant_digest_add(md, text);
 	}
 	for (i = 0; i < v->n_spans; i++) {
@@ -123,5 +159,6 @@ conf_variant_fini(struct conf_variant *v)
 	free(v->shard_relation);
 	free(v->shards);
 	free(v->by_remainder);
+	free(v->periods);
 	free(v->spans);
 }

@@ -80,7 +80,7 @@ job_list(struct buf *b, const char *name, const char *type)
 static char *
 job_rows_query(const struct survey *s, const struct survey_place *p)
 {
-	const struct fact *top = &s->facts.v[0];
+	const struct fact *top = s->hashed;
 	const struct layout *l = &s->layout;
 	char *name, *type, *sql;
 	struct buf keys, columns;
@@ -119,7 +119,7 @@ job_check_rows(struct layout_result *r, size_t place, struct ask *a)
 	struct survey_place *p = &r->s.places[place];
 	char *sql;
 
-	if (p->modulus == 0 || r->s.layout.n_keys == 0)
+	if (p->modulus == 0 || r->s.layout.n_keys == 0) /* of no hash */
 		return;
 	sql = job_rows_query(&r->s, p);
 	a->timeout = 3600 * NSEC_PER_SEC;

@@ -41,6 +41,7 @@ survey_fini(struct survey *s)
 		facts_fini(&p->found);
 	}
 	free(s->places);
+	free(s->periods);
 	facts_fini(&s->facts);
 	survey_texts_fini(&s->errors);
 	survey_texts_fini(&s->notes);
@@ -126,6 +127,16 @@ survey_strategy(const struct fact *f)
 	    *f->strategy == 'r' ? "PARTITION BY RANGE" : "PARTITION BY LIST";
 }
 
+/* Sharded by hash, or first by time; monthly by time. */
+static bool
+survey_is_divided(const struct survey *s, const struct fact *top)
+{
+	bool sharded = s->variant->kind == VARIANT_SHARDED;
+
+	return *top->kind == 'p' && (*top->strategy == 'r' ?
+	    s->variant->n_shards == 0 : *top->strategy == 'h' && sharded);
+}
+
 static bool
 survey_top(struct survey *s)
 {
@@ -137,23 +148,13 @@ survey_top(struct survey *s)
 		    s->variant->relations[0].sql);
 		return false;
 	}
-	if (*top->kind != 'p' || *top->strategy != (sharded ? 'h' : 'r')) {
-		survey_error(s, "expected %s, found %s", sharded ?
-		    "PARTITION BY HASH" : "PARTITION BY RANGE",
-		    survey_strategy(top));
-		if (sharded)
-			survey_contradict(s);
-		return false;
-	}
-	if (!sharded) {
-		survey_time(s, top);
+	if (survey_is_divided(s, top))
 		return true;
-	}
-	if (survey_key(s, top))
-		survey_check_key(s);
-	else
+	survey_error(s, "expected %s, found %s", sharded ?
+	    "PARTITION BY HASH" : "PARTITION BY RANGE", survey_strategy(top));
+	if (sharded)
 		survey_contradict(s);
-	return true;
+	return false;
 }
 
 /* ------------------------------------------------------------ places */
@@ -189,36 +190,88 @@ survey_is_below(const struct fact *f, const struct fact *top)
 	return f->parent != NULL && strcmp(f->parent, top->oid) == 0;
 }
 
-static void
-survey_add(struct survey *s, const struct fact *f)
+/* period: 0 if the table is not divided by time. */
+static struct survey_place *
+survey_add(struct survey *s, const struct fact *f, size_t period)
 {
 	struct survey_place *p = &s->places[s->n_places++];
 
 	p->fact = f;
-	if (s->variant->kind == VARIANT_SHARDED) {
-		if (f->bound == NULL || !bound_hash(f->bound, &p->modulus,
-		    &p->remainder))
-			survey_error(s, "partition %s: its bound \"%s\" is "
-			    "not understood", f->rel_name, f->bound != NULL ?
-			    f->bound : "");
-	} else if (f->bound != NULL) {
-		p->has_range = bound_range(f->bound, &p->range);
-	}
+	p->period = period;
 	survey_locate(s, p);
+	return p;
+}
+
+static void
+survey_add_hash(struct survey *s, const struct fact *f, size_t period)
+{
+	struct survey_place *p = survey_add(s, f, period);
+
+	if (f->bound == NULL || !bound_hash(f->bound, &p->modulus,
+	    &p->remainder))
+		survey_error(s, "partition %s: its bound \"%s\" is not "
+		    "understood", f->rel_name, f->bound != NULL ? f->bound :
+		    "");
+}
+
+/* All partitions of a table that is divided by hash. */
+static void
+survey_hash(struct survey *s, const struct fact *top, size_t period)
+{
+	size_t i;
+
+	survey_hashed(s, top);
+	for (i = 1; i < s->facts.n; i++)
+		if (survey_is_below(&s->facts.v[i], top))
+			survey_add_hash(s, &s->facts.v[i], period);
+}
+
+/* One partition of a table that is divided by time. */
+static void
+survey_add_range(struct survey *s, const struct fact *f)
+{
+	struct bound_range range;
+	bool known = f->bound != NULL && bound_range(f->bound, &range);
+	size_t period = s->n_periods, before = s->n_places;
+
+	if (known)
+		s->periods[s->n_periods++] = (struct conf_period){ range.lo,
+			range.hi, range.is_default };
+	else
+		s->timed = false;
+	if (s->variant->kind == VARIANT_SHARDED && *f->kind == 'p' &&
+	    *f->strategy == 'h')
+		survey_hash(s, f, period);
+	else
+		(void)survey_add(s, f, period);
+	for (; known && before < s->n_places; before++) {
+		s->places[before].has_range = true;
+		s->places[before].range = range;
+	}
+}
+
+static void
+survey_ranges(struct survey *s, const struct fact *top)
+{
+	size_t i;
+
+	s->timed = survey_time(s, top);
+	s->periods = x_calloc(s->facts.n, sizeof(*s->periods));
+	for (i = 1; i < s->facts.n; i++)
+		if (survey_is_below(&s->facts.v[i], top))
+			survey_add_range(s, &s->facts.v[i]);
 }
 
 bool
 survey_places(struct survey *s)
 {
-	const struct fact *top = &s->facts.v[0];
-	size_t i;
-
 	if (!survey_top(s))
 		return false;
 	s->places = x_calloc(s->facts.n, sizeof(*s->places));
-	for (i = 1; i < s->facts.n; i++)
-		if (survey_is_below(&s->facts.v[i], top))
-			survey_add(s, &s->facts.v[i]);
+	if (*s->facts.v[0].strategy == 'h')
+		survey_hash(s, &s->facts.v[0], 0);
+	else
+		survey_ranges(s, &s->facts.v[0]);
 	if (s->n_places > CONF_MAX_SHARDS &&
 	    s->variant->kind == VARIANT_SHARDED)
 		survey_error(s, "expected at most %d partitions, found %zu",
@@ -242,13 +295,20 @@ survey_found(struct survey *s, size_t place, const char *why)
 
 /* ------------------------------------------------------------ the end */
 
+/* Partitions on the variant's own backend may be asked directly. */
+static bool
+survey_asks_local(const struct survey *s)
+{
+	return s->variant->kind == VARIANT_SHARDED || s->variant->target_leaf;
+}
+
 static void
 survey_compare(struct survey *s)
 {
 	struct survey_place *p;
 
 	for (p = s->places; p < s->places + s->n_places; p++) {
-		if (!p->local && p->found.n == 0)
+		if (p->local ? !survey_asks_local(s) : p->found.n == 0)
 			continue;
 		survey_effects(s, p);
 		if (p->no_read != NULL)
@@ -265,14 +325,16 @@ survey_compare(struct survey *s)
 bool
 survey_end(struct survey *s)
 {
-	if (s->errors.n == 0 && s->variant->kind == VARIANT_SHARDED) {
+	if (s->errors.n == 0) {
 		survey_compare(s);
-		survey_check_doubles(s);
+		/* More are not asked directly, and of months that is no error. */
+		if (s->n_places <= CONF_MAX_SHARDS)
+			survey_check_doubles(s);
 		survey_check_remainders(s);
 		if (s->errors.n == 0)
 			survey_check_shards(s);
 	}
-	if (s->errors.n == 0 && s->variant->kind == VARIANT_SHARDED)
+	if (s->errors.n == 0)
 		survey_shards(s);
 	/* What pgsluice was told by hand is not so. */
 	s->layout.refuted = s->contradicted && s->variant->n_shards > 0;

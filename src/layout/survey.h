@@ -34,7 +34,8 @@ struct survey_place {
 	char *conninfo;   /* if it is none of the configured ones; or NULL */
 	char *relation;   /* there, as SQL */
 	bool local;       /* on the variant's backend: nothing more to ask */
-	unsigned modulus, remainder; /* of hash; modulus 0: of a range */
+	unsigned modulus, remainder; /* of hash; modulus 0: of a range alone */
+	size_t period;    /* index in the survey's periods */
 	bool has_range;
 	struct bound_range range;
 	bool asked;
@@ -49,6 +50,10 @@ struct survey {
 	struct facts facts; /* of the variant's backend */
 	struct survey_place *places;
 	size_t n_places;
+	struct conf_period *periods; /* as found */
+	size_t n_periods;
+	bool timed;       /* all of them are understood, and of a timestamptz */
+	const struct fact *hashed; /* the table whose key counts; or NULL */
 	struct survey_texts errors, notes;
 	bool contradicted; /* what was written by hand, by the catalogs */
 	struct layout layout; /* valid if there are no errors */
@@ -74,11 +79,11 @@ void survey_note(struct survey *s, const char *fmt, ...) PG_PRINTF(2, 3);
 /* What was written by hand is not so. */
 void survey_contradict(struct survey *s);
 
-/* survey_key.c: the key in the layout, compared with what was written by hand;
- * false: it cannot be computed with. The column of time. */
-bool survey_key(struct survey *s, const struct fact *top) PG_MUST_CHECK;
-void survey_check_key(struct survey *s);
-void survey_time(struct survey *s, const struct fact *top);
+/* survey_key.c: the key of a table divided by hash, for the layout, compared
+ * with what was written by hand and with that of the other tables. The column of time;
+ * false: it is none by which parts can be told. */
+void survey_hashed(struct survey *s, const struct fact *top);
+bool survey_time(struct survey *s, const struct fact *top) PG_MUST_CHECK;
 /* survey_shards.c: all places are known; what is wrong with them, what
  * contradicts what was written by hand, and the shards of the layout. */
 void survey_check_doubles(struct survey *s);

@@ -94,7 +94,7 @@ survey_drop_key(struct layout *l)
 }
 
 /* The key can be computed with; else a note says why not. */
-bool
+static bool
 survey_key(struct survey *s, const struct fact *top)
 {
 	bool ok = survey_key_columns(s, top);
@@ -115,7 +115,7 @@ survey_key(struct survey *s, const struct fact *top)
 	return ok;
 }
 
-void
+static void
 survey_check_key(struct survey *s)
 {
 	const struct conf_table *t = s->table;
@@ -142,7 +142,36 @@ survey_check_key(struct survey *s)
 	}
 }
 
+static bool
+survey_same(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
 void
+survey_hashed(struct survey *s, const struct fact *top)
+{
+	const struct fact *first = s->hashed;
+
+	if (first == NULL) {
+		s->hashed = top;
+		if (survey_key(s, top))
+			survey_check_key(s);
+		else
+			survey_contradict(s);
+	} else if (!survey_same(first->key_columns, top->key_columns) ||
+	    !survey_same(first->key_oids, top->key_oids) ||
+	    !survey_same(first->n_keys, top->n_keys) ||
+	    !survey_same(first->key_default_opclass,
+	    top->key_default_opclass) ||
+	    !survey_same(first->key_deterministic, top->key_deterministic)) {
+		survey_note(s, "expected the key of %s for %s, too, found "
+		    "another", first->rel_name, top->rel_name);
+		survey_drop_key(&s->layout);
+	}
+}
+
+bool
 survey_time(struct survey *s, const struct fact *top)
 {
 	const char *by_hand = s->table->time_column;
@@ -150,16 +179,20 @@ survey_time(struct survey *s, const struct fact *top)
 	if (facts_number(top->n_keys) != 1 || top->key_columns == NULL) {
 		survey_note(s, "expected ranges of one column, found %s",
 		    top->n_keys);
-		return;
+		return false;
 	}
 	if (strncmp(top->key_types, "timestamp", 9) != 0 &&
 	    strcmp(top->key_types, "date") != 0) {
 		survey_note(s, "expected ranges of a date or time, found %s",
 		    top->key_types);
-		return;
+		return false;
 	}
-	if (by_hand != NULL && strcmp(by_hand, top->key_columns) != 0)
+	s->layout.time_column = x_strdup(top->key_columns);
+	if (by_hand != NULL && strcmp(by_hand, top->key_columns) != 0) {
 		survey_note(s, "time_column: expected \"%s\", found \"%s\"",
 		    by_hand, top->key_columns);
-	s->layout.time_column = x_strdup(top->key_columns);
+		return false;
+	}
+	/* A value means the same in every zone, and is stored as it is given. */
+	return strcmp(top->key_types, "timestamp with time zone") == 0;
 }

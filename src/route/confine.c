@@ -35,7 +35,9 @@ confine_add(const struct confine *c, uint64_t row, struct route_shards *out)
 {
 	const struct conf_variant *v = c->table->use;
 
-	route_shards_add(out, (unsigned)(conf_shard_of(v, row) - v->shards));
+	for (size_t i = 0; i == 0 || i < v->n_periods; i++)
+		route_shards_add(out, (unsigned)(conf_shard_of(v, i, row) -
+		    v->shards));
 }
 
 /* ------------------------------------------------------------------ values */

@@ -57,11 +57,17 @@ decide_time_type(const struct route_value *rv, enum an_cast cast,
 	}
 }
 
-/* strict: count with a column of another type than the value's, to which the
- * session's zone would convert it. */
+/* How sure a range has to be. */
+enum decide_range {
+	RANGE_LOOSE,       /* for the life of a cached result */
+	RANGE_ANY_COLUMN,  /* no row is outside, whatever the column's type: the
+	                      session's zone may convert the value to it */
+	RANGE_TIMESTAMPTZ  /* the same; this is the column's type */
+};
+
 static bool
 decide_time(struct route_reader *reader, const struct an_value *val,
-    bool strict, struct month_range *r)
+    enum decide_range how, struct month_range *r)
 {
 	struct route_value rv;
 	enum month_type type;
@@ -74,7 +80,7 @@ decide_time(struct route_reader *reader, const struct an_value *val,
 	if (binary ? !month_parse_binary(rv.s, type, r) :
 	             !month_parse_text(rv.s, type, r))
 		return false;
-	if (strict && typed && type == MONTH_TIMESTAMPTZ) {
+	if (how == RANGE_ANY_COLUMN && typed && type == MONTH_TIMESTAMPTZ) {
 		r->lo -= MONTH_ZONE_US;
 		r->hi += MONTH_ZONE_US;
 	}
@@ -85,7 +91,7 @@ decide_time(struct route_reader *reader, const struct an_value *val,
  * the session's zone, whose name is not known; the month ends as far from the
  * month's end in UTC as it began, daylight saving apart. */
 static bool
-decide_whole_month(struct month_range *r, bool strict)
+decide_whole_month(struct month_range *r, enum decide_range how)
 {
 	int64_t month = month_of(r->lo + MONTH_ZONE_US);
 	int64_t late = r->hi - month_start(month);
@@ -93,7 +99,7 @@ decide_whole_month(struct month_range *r, bool strict)
 	if (month_of(r->hi + MONTH_ZONE_US) != month)
 		return false;
 	r->hi = month_start(month + 1) + late - 1;
-	if (late != 0 || strict)
+	if (late != 0 || how != RANGE_LOOSE)
 		r->hi += 2 * 3600 * MONTH_SECOND_US;
 	return true;
 }
@@ -101,7 +107,7 @@ decide_whole_month(struct month_range *r, bool strict)
 /* The hull of all values of a predicate. */
 static bool
 decide_pred_range(struct route_reader *reader, const struct an_pred *d,
-    bool strict, struct month_range *hull)
+    enum decide_range how, struct month_range *hull)
 {
 	if (d->op == AN_IN_ARRAY) /* members are not looked at */
 		return false;
@@ -110,9 +116,9 @@ decide_pred_range(struct route_reader *reader, const struct an_pred *d,
 	for (size_t i = 0; i < d->n_values; i++) {
 		struct month_range r;
 
-		if (!decide_time(reader, &d->values[i], strict, &r))
+		if (!decide_time(reader, &d->values[i], how, &r))
 			return false;
-		if (d->op == AN_MONTH_EQ && !decide_whole_month(&r, strict))
+		if (d->op == AN_MONTH_EQ && !decide_whole_month(&r, how))
 			return false;
 		if (r.lo < hull->lo)
 			hull->lo = r.lo;
@@ -134,7 +140,7 @@ struct decide_times {
 	const struct route_values *v;
 	const struct an_pred *preds;
 	struct route_reader reader;
-	bool strict;
+	enum decide_range how;
 };
 
 static struct month_range decide_all(struct decide_times *t, size_t i,
@@ -174,7 +180,7 @@ decide_all(struct decide_times *t, size_t i, size_t end)
 		else if (d->op == AN_ALL_OF || d->table != t->p->an_table ||
 		    strcmp(d->column, t->p->table->time_column) != 0 ||
 		    !analysis_pred_applies(d, t->v->sql, t->v->lx) ||
-		    !decide_pred_range(&t->reader, d, t->strict, &r))
+		    !decide_pred_range(&t->reader, d, t->how, &r))
 			continue;
 		if (r.lo > all.lo)
 			all.lo = r.lo;
@@ -184,19 +190,31 @@ decide_all(struct decide_times *t, size_t i, size_t end)
 	return all;
 }
 
+/* Times of all rows of the statement; false: they may have any. */
+static bool
+decide_range(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, enum decide_range how,
+    struct month_range *all)
+{
+	struct decide_times t = { .p = p, .v = v, .preds = s->an->preds,
+		.how = how };
+
+	route_reader_init(&t.reader, v);
+	*all = decide_all(&t, 0, s->an->n_preds);
+	/* A contradiction has no rows, and so no times. */
+	return (all->lo != INT64_MIN || all->hi != INT64_MAX) &&
+	    all->lo <= all->hi;
+}
+
 /* Months that hold every row of the statement, [from, until), or false. */
 static bool
 decide_months(const struct route_plan *p, const struct shape *s,
-    const struct route_values *v, bool strict, int64_t *from, int64_t *until)
+    const struct route_values *v, enum decide_range how, int64_t *from,
+    int64_t *until)
 {
-	struct decide_times t = { .p = p, .v = v, .preds = s->an->preds,
-		.strict = strict };
 	struct month_range all;
 
-	route_reader_init(&t.reader, v);
-	all = decide_all(&t, 0, s->an->n_preds);
-	/* A contradiction has no rows, and so no months. */
-	if ((all.lo == INT64_MIN && all.hi == INT64_MAX) || all.lo > all.hi)
+	if (!decide_range(p, s, v, how, &all))
 		return false;
 	*from = all.lo == INT64_MIN ? INT64_MIN : month_of(all.lo);
 	*until = all.hi == INT64_MAX ? INT64_MAX : month_of(all.hi) + 1;
@@ -209,7 +227,7 @@ decide_span(const struct route_plan *p, const struct shape *s,
 {
 	int64_t from, until;
 
-	if (!decide_months(p, s, v, true, &from, &until))
+	if (!decide_months(p, s, v, RANGE_ANY_COLUMN, &from, &until))
 		return;
 	for (size_t i = 0; i < p->variant->n_spans; i++) {
 		const struct conf_month_span *span = &p->variant->spans[i];
@@ -231,6 +249,23 @@ decide_is_past(nsec_t now_wall, int64_t until)
 }
 
 /* ------------------------------------------------------------------- shard */
+
+/* Leave what the statement's times leave. false: it makes rows, and for some
+ * of them none of the parts may be right. */
+static bool
+decide_periods(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, struct route_shards *some)
+{
+	bool makes = s->an->tables[p->an_table].written &&
+	    s->an->kind != STMT_DELETE;
+	struct month_range r;
+
+	if (p->variant->n_periods == 0)
+		return true;
+	if (!decide_range(p, s, v, RANGE_TIMESTAMPTZ, &r))
+		return !makes;
+	return route_periods_cut(p->variant, &r, some) || !makes;
+}
 
 /* Why one of these shards must not be asked directly, or NULL: what hangs on
  * the whole table differs there. */
@@ -284,6 +319,12 @@ decide_shards(const struct route_plan *p, const struct shape *s,
 			 "tables";
 		return;
 	}
+	if (!decide_periods(p, s, v, &d->shards)) {
+		d->shards = route_shards_all(0);
+		d->why = "the coordinator: no partition is proven to take all "
+			 "rows";
+		return;
+	}
 	d->refused = decide_refused(p, s->an, &d->shards);
 	if (d->refused != NULL) {
 		d->shards = route_shards_all(0);
@@ -305,6 +346,24 @@ decide_shards(const struct route_plan *p, const struct shape *s,
 	} else if (p->key_pred >= 0) {
 		d->why = "the coordinator: no single shard is proven";
 	}
+}
+
+/* One partition of a monthly table, if that is wanted or on another backend. */
+static void
+decide_leaf(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, struct route_decision *d)
+{
+	decide_shards(p, s, v, d);
+	if (d->shard != NULL && (p->variant->target_leaf ||
+	    d->shard->backend != p->backend)) {
+		d->why = "one partition: its time takes all rows";
+		return;
+	}
+	d->shard = NULL;
+	d->shards = route_shards_all(0);
+	d->backend = p->backend;
+	d->form = FORM_RELATION;
+	d->why = p->why;
 }
 
 /* -------------------------------------------------------------- cache life */
@@ -351,12 +410,14 @@ route_decide(const struct route_plan *p, const struct shape *s,
 	}
 	if (p->table != NULL && p->table->time_column != NULL &&
 	    s->an->n_tables == 1 && !(s->an->flags & AN_MULTI) &&
-	    decide_months(p, s, v, false, &d->month_from, &d->month_until))
+	    decide_months(p, s, v, RANGE_LOOSE, &d->month_from, &d->month_until))
 		d->closed = d->month_until != INT64_MAX &&
 		    decide_is_past(v->now_wall, d->month_until);
 	if (p->may_shard)
 		decide_shards(p, s, v, d);
 	else if (p->may_span)
 		decide_span(p, s, v, d);
+	else if (p->may_leaf)
+		decide_leaf(p, s, v, d);
 	decide_cache(p, s->an, v, d);
 }

@@ -339,6 +339,13 @@ plan_is_confinable(const struct analysis *a)
 	}
 }
 
+/* What is known of times is of one table, and no row of it moves. */
+static bool
+plan_keeps_period(const struct analysis *a)
+{
+	return a->n_tables == 1 && a->kind != STMT_MERGE && a->n_assigned == 0;
+}
+
 static void
 plan_single(struct route_plan *p, const struct analysis *a)
 {
@@ -357,6 +364,8 @@ plan_single(struct route_plan *p, const struct analysis *a)
 		    t->time_column != NULL &&
 		    !plan_names_column(a->assigned, a->n_assigned,
 			t->time_column);
+		p->may_leaf = confinable && plan_keeps_period(a) &&
+		    p->variant->n_shards > 0 && p->variant->n_spans == 0;
 		break;
 	case VARIANT_SHARDED:
 		p->why = p->variant->n_shards > 0 ?
@@ -364,6 +373,10 @@ plan_single(struct route_plan *p, const struct analysis *a)
 		    "the coordinator: the shards are not known";
 		if (p->variant->n_shards == 0)
 			break;
+		if (p->variant->n_periods > 0) {
+			p->may_shard = confinable && plan_keeps_period(a);
+			break; /* and rows of one key are in all of them */
+		}
 		p->alike = true;
 		p->may_shard = confinable;
 		p->gather = gather_mode_of(p, a);
@@ -408,6 +421,7 @@ plan_is_alike(const struct conf_table *a, const struct conf_table *b)
 
 	if (x->kind != VARIANT_SHARDED || y->kind != VARIANT_SHARDED ||
 	    x->backend != y->backend || x->n_shards == 0 ||
+	    x->n_periods > 0 || y->n_periods > 0 ||
 	    x->n_shards != y->n_shards)
 		return false;
 	for (size_t i = 0; i < x->n_shards; i++) {

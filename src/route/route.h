@@ -70,7 +70,7 @@ struct route_plan {
 	struct route_edit *edits;         /* ascending by position; cover every
 	                                     routed table of the statement */
 	size_t n_edits;
-	bool may_shard, may_span;         /* values may prove a better backend */
+	bool may_shard, may_span, may_leaf; /* values may prove a better place */
 	bool alike;                       /* all tables are sharded as table is: a
 	                                     form of its parts is one of all */
 	enum gather_mode gather;          /* how several shards may answer it */

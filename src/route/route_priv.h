@@ -6,6 +6,7 @@
 #define PGSLUICE_ROUTE_ROUTE_PRIV_H
 
 #include "conf/ident.h"
+#include "route/month.h"
 #include "route/route.h"
 
 /* OIDs of builtin types. */
@@ -133,6 +134,14 @@ const struct conf_table *route_table_find(const struct conf_database *db,
  * for any of its physical relations. */
 const char *route_table_dep(const struct conf_database *db,
     const struct an_table *t);
+
+/* period.c */
+
+/* Leave the shards whose periods can hold rows of the range; those of the
+ * default one only where the others leave a gap. false: they do, so a row of
+ * the range may have no place in them. */
+bool route_periods_cut(const struct conf_variant *v,
+    const struct month_range *r, struct route_shards *some);
 
 /* verdict.c: fills reads, writes, writes_all, rule and bypass. */
 void route_plan_verdict(struct route_plan *p, const struct analysis *a);

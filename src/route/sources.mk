@@ -14,6 +14,7 @@ libpgsluice_a_SOURCES += \
 	src/route/key.c \
 	src/route/month.c \
 	src/route/month.h \
+	src/route/period.c \
 	src/route/plan.c \
 	src/route/reasons.c \
 	src/route/rewrite.c \

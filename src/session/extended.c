@@ -189,7 +189,8 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 	/* Describe looks the statement up. */
 	s->sw->unit_native |= (q.shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0;
 	/* Without values nothing is known of a shard. */
-	if (q.where.variant == NULL || q.where.variant->n_shards == 0)
+	if (q.where.variant == NULL || q.where.variant->n_shards == 0 ||
+	    q.where.variant->kind != VARIANT_SHARDED)
 		choice_add(c, s, &q);
 	*out = st;
 	ok = meant_add(s->sw, st) && change_add(s->sw, parse.name, st);

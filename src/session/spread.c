@@ -693,6 +693,20 @@ spread_is_free(struct session *s)
 	    !scope->recoded && !scope->ascii_tails && !s->other_encoding;
 }
 
+/* The key alone says where a row belongs, and every shard takes it as the whole
+ * table would. */
+static bool
+spread_is_direct(const struct conf_variant *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->n_shards; i++)
+		if (v->shards[i].no_read != NULL ||
+		    v->shards[i].no_write != NULL)
+			return false;
+	return v->n_shards > 0 && v->n_periods == 0;
+}
+
 static bool
 spread_may(const struct query *q)
 {
@@ -701,7 +715,7 @@ spread_may(const struct query *q)
 
 	return a->kind == STMT_COPY_IN && p->table != NULL &&
 	    p->variant->kind == VARIANT_SHARDED &&
-	    p->table->n_keys > 0 && a->n_tables == 1 && a->pins == 0 &&
+	    spread_is_direct(p->variant) && p->table->n_keys > 0 && a->n_tables == 1 && a->pins == 0 &&
 	    !(a->flags & (AN_MULTI | AN_UNKNOWN_FN | AN_SUBLINK |
 	    AN_VOLATILE | AN_EXPLAIN_ROUTE));
 }

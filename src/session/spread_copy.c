@@ -225,7 +225,7 @@ copy_part_of(struct spread *x, const char *row, struct spread_part **part)
 	for (i = 0; i < x->table->n_keys; i++)
 		if (has[i])
 			hash = tenant_combine(hash, of[i]);
-	shard = conf_shard_of(v, hash);
+	shard = conf_shard_of(v, 0, hash);
 	for (i = 0; i < x->n_parts; i++)
 		if (x->part[i].base.backend == shard->backend)
 			*part = &x->part[i];

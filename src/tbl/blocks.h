@@ -43,6 +43,7 @@ BLOCK_OPTION(VARIANT, backend, STR, MUST, "", "", "Where it lives; monthly: the 
 BLOCK_OPTION(VARIANT, relation, STR, MUST, "", "", "Its name there, with or without schema.")
 BLOCK_OPTION(VARIANT, shard_relation, STR, MAY, "", "", "sharded, with shards: the name of the partition on every shard.")
 BLOCK_OPTION(VARIANT, shards, LIST, MAY, "", "", "sharded: backends of the shards. The place in the list is the remainder, their number the modulus. Default: foreign servers and remainders of the partitions, as the coordinator's catalogs have them.")
+BLOCK_OPTION(VARIANT, target_leaf, BOOL, MAY, "false", "", "monthly: statements whose rows all lie in one partition name that partition, which saves the server planning over all of them.")
 
 BLOCK(SPAN, "span", VARIANT, "monthly only: months that a backend of its own serves. Spans must follow one another without gap or overlap.")
 BLOCK_OPTION(SPAN, backend, STR, MUST, "", "", "Backend that holds these months.")

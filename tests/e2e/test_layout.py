@@ -124,6 +124,12 @@ class Town:
         return next(n for n in range(3) if int(self.on(
             n, f"SELECT count(*) FROM app.part{n} WHERE tenant = {tenant}")))
 
+    def copy_in(self, rows):
+        with self.sluice.connect() as conn, conn.cursor().copy(
+                "COPY app.events (id, tenant) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
     def all_right(self, direct=True):
         """Every tenant's row is found, on its shard if direct."""
         for tenant in range(1, TENANTS + 1):
@@ -269,6 +275,8 @@ def test_a_shard_is_down_when_it_is_to_be_asked(town):
     assert texts[0].startswith('backend "s1", which holds app.part1: cannot '
                                "be asked: ")
     assert town.route(1)["backend"] == "whole"
+    with pytest.raises(psycopg.Error):
+        town.copy_in((n, n) for n in range(TENANTS))
     town.pg.psql(f"ALTER DATABASE {town.t}s1 ALLOW_CONNECTIONS true")
     assert town.layouts(again=True) == ("in force", [])
     town.all_right()
@@ -407,8 +415,10 @@ def test_a_trigger_of_the_whole_table(town):
                "app.events_sharded FOR EACH ROW EXECUTE FUNCTION app.shout()")
     town.start()
     town.sluice.query("INSERT INTO app.events (id, tenant) VALUES (99, 99)")
-    assert town.sluice.query("SELECT note FROM app.events WHERE tenant = 99") \
-        == [("shouted",)]
+    town.copy_in([(100, 99), (101, 98)])
+    for tenant, n in ((99, 2), (98, 1)):
+        assert town.sluice.query("SELECT note FROM app.events WHERE "
+                                 f"tenant = {tenant}") == [("shouted",)] * n
     assert town.route(99)["backend"] in ("s0", "s1")
 
 
@@ -440,20 +450,133 @@ def test_hash_of_months(town):
                    'variant="sharded",backend="s0"}'] == 0
 
 
-def test_months_of_hash_go_to_the_coordinator(town):
+JANUARY, FEBRUARY = "'2026-01-01 00:00+00'", "'2026-02-01 00:00+00'"
+
+
+def test_months_of_hash(town):
     town.divide([], by="RANGE (at)")
+    for name, lower, upper in (("jan", JANUARY, FEBRUARY),
+                               ("feb", FEBRUARY, "'2026-03-01 00:00+00'")):
+        town.whole(f"SET ROLE app; CREATE TABLE app.{name} PARTITION OF "
+                   f"app.events_sharded FOR VALUES FROM ({lower}) TO "
+                   f"({upper}) PARTITION BY HASH (tenant)")
+        for n in (0, 1):
+            town.on(n, f"SET ROLE app; CREATE TABLE app.{name} (LIKE "
+                    f"app.part{n} INCLUDING ALL)")
+            town.whole(
+                f"SET ROLE app; CREATE FOREIGN TABLE app.{name}_{n} "
+                f"PARTITION OF app.{name} {mod(2, n)} SERVER shard{n} "
+                f"OPTIONS (table_name '{name}')")
+    town.whole("INSERT INTO app.events_sharded (id, tenant, at) SELECT n, n, "
+               "'2026-01-15 12:00+00'::timestamptz + (n % 2) * interval "
+               f"'1 month' FROM generate_series(1, {TENANTS}) n")
+    town.start()
+    assert town.layouts() == ("in force", [])
+    for tenant in range(1, TENANTS + 1):
+        month = ("jan", "feb")[tenant % 2]
+        holder = next(n for n in (0, 1) if int(town.on(
+            n, f"SELECT count(*) FROM app.{month} WHERE tenant = {tenant}")))
+        for value, want in ((f"2026-0{1 + tenant % 2}-15 12:00+00", tenant),
+                            (f"2026-0{2 - tenant % 2}-15 12:00+00", None)):
+            sql = ("SELECT id FROM app.events WHERE tenant = {} AND "
+                   f"at = '{value}'")
+            told = town.route(tenant, sql)
+            assert told["backend"] == f"s{holder}"
+            there = month if want else ("feb", "jan")[tenant % 2]
+            assert f"app.{there} AS events" in told["sql"]
+            assert town.sluice.query(sql.format(tenant)) == \
+                ([(want,)] if want else [])
+    # Of all months at once, and what might move.
+    assert town.route(1)["backend"] == "whole"
+    assert town.route(1, "UPDATE app.events SET note = 'x' WHERE tenant = {} "
+                         f"AND at = {JANUARY}")["backend"] == "whole"
+    assert town.sluice.query("SELECT count(*) FROM app.events") == [(TENANTS,)]
+    # Rows that are made, with and without a month of their own.
+    insert = "INSERT INTO app.events (id, tenant, at) VALUES (0, {}, '{}')"
+    for at, backend in (("2026-01-31 23:59:59+00", "s"),
+                        ("2026-02-28 23:59:59+00", "s"),
+                        ("2026-03-01 00:00:00+00", "whole")):
+        sql = insert.format("{}", at)
+        assert town.route(7, sql)["backend"].startswith(backend)
+        if backend == "s":
+            town.sluice.query(sql.format(7))
+    assert sorted(r[:7] for r in town.whole(
+        "SELECT tableoid::regclass FROM app.events_sharded "
+        "WHERE id = 0").split()) == ["app.feb", "app.jan"]
+    with pytest.raises(psycopg.errors.CheckViolation):
+        town.sluice.query(insert.format(7, "2026-03-01 00:00:00+00"))
+    town.copy_in((1000 + n, n) for n in range(TENANTS))
+    assert town.sluice.query("SELECT count(*) FROM app.events WHERE id > 999 "
+                             "AND at >= '2026-01-01 00:00Z' AND "
+                             "at < '2026-02-01 00:00Z'") == [(TENANTS,)]
+    assert [r["misplaced"] for r in town.sluice.console("CHECK SHARDS")] == \
+        [0, 0, 0, 0]
+
+
+MONTHLY = """
+auth = "trust"
+admin_users = {"app"}
+layout_user = "app"
+backend "hot" { conninfo = "host=127.0.0.1 port=$PG dbname=${T}c" }
+backend "archive" { conninfo = "host=127.0.0.1 port=$PG dbname=${T}s0" }
+database "app" { backend = "hot" }
+table "app.events" {
+    variant "monthly" { kind = "monthly" backend = "hot"
+        relation = "app.events_sharded" $LEAF }
+}
+"""
+
+
+@pytest.mark.parametrize("leaf", ["", 'target_leaf = "true"'])
+def test_an_archive_of_foreign_months(town, leaf):
+    town.divide([], by="RANGE (at)")
+    town.attach("old", f"FOR VALUES FROM (MINVALUE) TO ({JANUARY})", 0)
     town.whole("SET ROLE app; CREATE TABLE app.jan PARTITION OF "
-               "app.events_sharded FOR VALUES FROM ('2026-01-01') TO "
-               "('2026-02-01') PARTITION BY HASH (tenant)")
-    for n in (0, 1):
-        town.whole(f"SET ROLE app; CREATE FOREIGN TABLE app.jan_{n} PARTITION "
-                   f"OF app.jan {mod(2, n)} SERVER shard{n} OPTIONS "
-                   f"(table_name 'part{n}')")
-    town.fill().start()
-    state, texts = town.layouts()
-    assert state == "unknown"
-    assert texts == ["expected PARTITION BY HASH, found PARTITION BY RANGE"]
-    town.all_right(direct=False)
+               f"app.events_sharded FOR VALUES FROM ({JANUARY}) TO "
+               f"({FEBRUARY}); CREATE TABLE app.rest PARTITION OF "
+               "app.events_sharded DEFAULT")
+    days = ("SELECT n, n, '2025-12-01 00:00+00'::timestamptz + "
+            "n * interval '2 days'")
+    town.whole("INSERT INTO app.events_sharded (id, tenant, at) "
+               f"{days} FROM generate_series(1, {TENANTS}) n")
+    town.sluice = town.make(MONTHLY, T=town.t, LEAF=leaf)
+    until(lambda: town.sluice.console("SHOW LAYOUTS"))
+    assert town.layouts() == ("in force", [])
+
+    def where(condition):
+        sql = f"SELECT id FROM app.events WHERE {condition} ORDER BY id"
+        assert town.sluice.query(sql) == [
+            (int(r),) for r in town.whole(sql.replace(
+                "app.events", "app.events_sharded")).split()]
+        told = town.route(0, sql)
+        return told["backend"], next(
+            r for r in ("part0", "jan", "rest", "events_sharded")
+            if f"app.{r} AS events" in told["sql"])
+    own = ("hot", "events_sharded")
+    assert where("at < '2026-01-01 00:00+00'") == ("archive", "part0")
+    assert where("at < '2026-01-01 00:00:01+00'") == own
+    assert where("at >= '2026-01-05 00:00Z' AND at < '2026-02-01 00:00Z'") \
+        == (("hot", "jan") if leaf else own)
+    assert where("at > '2026-02-10 00:00Z'") == \
+        (("hot", "rest") if leaf else own)
+    # The session's zone is not known.
+    assert where("at >= '2026-01-05' AND at < '2026-02-01'") == own
+    assert where("at > '2026-01-05 00:00+00'") == own
+    assert where("true") == own
+    insert = "INSERT INTO app.events (id, tenant, at) VALUES (0, 0, '{}')"
+    assert town.route(0, insert.format("2025-06-01 00:00+00"))["backend"] == \
+        "archive"
+    assert town.route(0, insert.format("2026-06-01 00:00Z"))["backend"] == \
+        "hot"
+    for month in ("2025-06-01 00:00Z", "2026-01-31 00:00Z",
+                  "2026-06-01 00:00Z"):
+        town.sluice.query(insert.format(month))
+    assert town.whole("SELECT tableoid::regclass FROM app.events_sharded "
+                      "WHERE id = 0 ORDER BY at").split() == \
+        ["app.events_old", "app.jan", "app.rest"]
+    parts = {r["partition"]: r["is_default"]
+             for r in town.sluice.console("SHOW PARTITIONS")}
+    assert parts == {"part0": "no", "jan": "no", "rest": "yes"}
 
 
 def test_a_row_on_the_wrong_shard(town):

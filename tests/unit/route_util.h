@@ -33,8 +33,9 @@ struct util_conf {
 	struct conf_key key, orders_key;
 	struct conf_variant ev[V_COUNT], uv, lv, ov;
 	struct conf_month_span spans[2];
-	struct conf_shard shards[2];
-	unsigned by_remainder[2];
+	struct conf_shard shards[6];
+	struct conf_period periods[3];
+	unsigned by_remainder[6];
 	struct conf_relation ev_names[V_COUNT][2], uv_name, lv_name, ov_names[2];
 	struct conf_table *tables[4];
 	struct conf_rule rule;

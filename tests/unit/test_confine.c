@@ -277,7 +277,7 @@ arrays_are_read(void **state)
 	for (unsigned i = 0; i < 64; i++) {
 		by[i] = i;
 		many[i] = (struct conf_shard){ &conf.b[B_SHARD0], 1, 64, i,
-			NULL, NULL };
+			0, NULL, NULL };
 	}
 	conf.ev[V_SHARDED].shards = many;
 	conf.ev[V_SHARDED].n_shards = conf.ev[V_SHARDED].modulus = 64;
@@ -487,7 +487,7 @@ no_row_is_left_out(void **state)
 	for (unsigned i = 0; i < 8; i++) {
 		by[i] = i;
 		eight[i] = (struct conf_shard){ &conf.b[B_SHARD0], 1, 8, i,
-			NULL, NULL };
+			0, NULL, NULL };
 	}
 	conf.ev[V_SHARDED].shards = eight;
 	conf.ev[V_SHARDED].n_shards = conf.ev[V_SHARDED].modulus = 8;

@@ -2,6 +2,7 @@
  *
  * Decisions: what values prove about shards and months, and cache life.
  */
+#include "route/month.h"
 #include "route_util.h"
 
 /* Keys whose partition the server gave for modulus 2. */
@@ -548,6 +549,159 @@ ranges_confine_to_months(void **state)
 	}
 }
 
+/* The sharded table as months of hash: before 2026, January 2026, default. */
+static void
+months_of_hash(void)
+{
+	struct conf_variant *v = &conf.ev[V_SHARDED];
+
+	util_conf_init(&conf, V_SHARDED);
+	conf.periods[0] = (struct conf_period){ INT64_MIN,
+		month_start(util_month(2026, 1)), false };
+	conf.periods[1] = (struct conf_period){ conf.periods[0].hi,
+		month_start(util_month(2026, 2)), false };
+	conf.periods[2] = (struct conf_period){ INT64_MIN, INT64_MAX, true };
+	v->periods = conf.periods;
+	v->n_periods = 3;
+	for (unsigned i = 0; i < 6; i++) {
+		conf.shards[i] = conf.shards[i % 2];
+		conf.shards[i].period = i / 2;
+		conf.by_remainder[i] = i;
+	}
+	v->n_shards = 6;
+}
+
+static void
+of_tenant_at(enum stmt_kind kind, const char *key, enum an_op op,
+    const char *at, enum an_cast cast)
+{
+	static char sql[300]; /* outlives this frame */
+	char literal[100];
+
+	snprintf(sql, sizeof(sql), "SELECT 1 FROM app.events WHERE tenant_id "
+	    "= '%s' AND occurred_at < '%s'", key, at);
+	start(kind, sql);
+	snprintf(literal, sizeof(literal), "'%s'", key);
+	util_value(util_pred(&st, "tenant_id", op == AN_ROWS ? AN_ROWS :
+	    AN_EQ), util_cut(&st, literal));
+	snprintf(literal, sizeof(literal), "'%s'", at);
+	util_value(util_pred(&st, "occurred_at", op), util_cut(&st,
+	    literal))->cast = cast;
+}
+
+static int
+part_of(enum stmt_kind kind, const char *key, enum an_op op, const char *at,
+    enum an_cast cast)
+{
+	struct route_decision d;
+
+	of_tenant_at(kind, key, op, at, cast);
+	d = util_decide(&conf, &st);
+	util_stmt_fini(&st);
+	return d.shard != NULL ? (int)(d.shard - conf.shards) : -1;
+}
+
+static void
+key_and_time_pick_a_part(void **state)
+{
+	static const struct {
+		enum stmt_kind kind;
+		const char *key;
+		enum an_op op;
+		const char *at;
+		enum an_cast cast;
+		int part;
+	} rows[] = {
+		{ STMT_SELECT, UUID_0, AN_LT, "2026-01-01 00:00Z", 0, 0 },
+		{ STMT_SELECT, UUID_1, AN_LT, "2026-01-01 00:00Z", 0, 1 },
+		{ STMT_SELECT, UUID_0, AN_LE, "2026-01-01 00:00Z", 0, -1 },
+		{ STMT_SELECT, UUID_0, AN_EQ, "2026-01-31 23:59:59.9Z", 0, 2 },
+		{ STMT_SELECT, UUID_1, AN_EQ, "2026-01-31 23:59:59.9Z",
+			AN_CAST_TIMESTAMPTZ, 3 },
+		/* The session's zone may be another one. */
+		{ STMT_SELECT, UUID_0, AN_EQ, "2026-01-31 23:59:59", 0, -1 },
+		{ STMT_SELECT, UUID_0, AN_EQ, "2026-01-15 00:00:00", 0, 2 },
+		/* What no month takes is in the default one, if at all. */
+		{ STMT_SELECT, UUID_0, AN_EQ, "2026-02-01 00:00Z", 0, 4 },
+		{ STMT_SELECT, UUID_1, AN_GE, "2026-02-01 00:00Z", 0, 5 },
+		{ STMT_SELECT, UUID_1, AN_GE, "2026-01-31 00:00Z", 0, -1 },
+		{ STMT_DELETE, UUID_1, AN_LT, "2025-01-31 00:00Z", 0, 1 },
+		/* A row that is made must be sure of its place. */
+		{ STMT_INSERT, UUID_0, AN_ROWS, "2026-01-15 00:00Z", 0, 2 },
+		{ STMT_INSERT, UUID_1, AN_ROWS, "2025-01-15 00:00Z", 0, 1 },
+		{ STMT_INSERT, UUID_0, AN_ROWS, "2026-02-15 00:00Z", 0, -1 },
+		{ STMT_INSERT, UUID_0, AN_ROWS, "now", 0, -1 },
+	};
+
+	(void)state;
+	months_of_hash();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int part = part_of(rows[i].kind, rows[i].key, rows[i].op,
+		    rows[i].at, rows[i].cast);
+
+		if (part != rows[i].part)
+			fail_msg("row %zu: part %d", i, part);
+	}
+	/* Without a time: in no one part. */
+	of_tenant_0(STMT_SELECT,
+	    "SELECT 1 FROM app.events WHERE tenant_id = '" UUID_0 "'");
+	on_shard(-1);
+	/* With a single month and nothing else, reads are sure, writes not. */
+	conf.ev[V_SHARDED].n_periods = 1;
+	conf.ev[V_SHARDED].n_shards = 2;
+	of_tenant_0(STMT_SELECT,
+	    "SELECT 1 FROM app.events WHERE tenant_id = '" UUID_0 "'");
+	on_shard(0);
+	assert_int_equal(part_of(STMT_INSERT, UUID_0, AN_ROWS, "now", 0), -1);
+	assert_int_equal(part_of(STMT_INSERT, UUID_0, AN_ROWS,
+	    "2025-12-31 23:00Z", 0), 0);
+	assert_int_equal(part_of(STMT_INSERT, UUID_0, AN_ROWS,
+	    "2026-01-01 00:00Z", 0), -1);
+	/* What is updated may not stay where it is. */
+	of_tenant_at(STMT_UPDATE, UUID_0, AN_LT, "2025-01-01 00:00Z", 0);
+	st.an.assigned = (char *[]){ (char *)"payload" };
+	st.an.n_assigned = 1;
+	on_shard(-1);
+}
+
+static void
+one_partition_is_named_if_that_is_wanted(void **state)
+{
+	struct conf_variant *v = &conf.ev[V_MONTHLY];
+	struct route_decision d;
+
+	(void)state;
+	months_of_hash();
+	conf.events.use = v;
+	v->n_spans = 0;
+	v->periods = conf.periods;
+	v->n_periods = v->n_shards = 3;
+	v->modulus = 1;
+	v->shards = conf.shards;
+	v->by_remainder = conf.by_remainder;
+	v->relations = conf.ev_names[V_SHARDED];
+	v->n_relations = 2;
+	for (unsigned i = 0; i < 3; i++)
+		conf.shards[i] = (struct conf_shard){ .relation = 1,
+			.backend = &conf.b[i == 0 ? B_ARCHIVE : B_MONTHLY],
+			.modulus = 1, .period = i };
+	/* On another backend: always; on its own: if it is wanted. */
+	d = between("'2025-01-01 00:00Z'", "'2025-02-01 00:00Z'", AN_CAST_NONE);
+	assert_ptr_equal(d.backend, &conf.b[B_ARCHIVE]);
+	assert_int_equal(d.form, FORM_PART);
+	d = between("'2026-01-10 00:00Z'", "'2026-01-20 00:00Z'", AN_CAST_NONE);
+	assert_ptr_equal(d.backend, &conf.b[B_MONTHLY]);
+	assert_int_equal(d.form, FORM_RELATION);
+	assert_null(d.shard);
+	v->target_leaf = true;
+	d = between("'2026-01-10 00:00Z'", "'2026-01-20 00:00Z'", AN_CAST_NONE);
+	assert_int_equal(d.form, FORM_PART);
+	assert_ptr_equal(d.shard, &conf.shards[1]);
+	d = between("'2025-12-10 00:00Z'", "'2026-01-20 00:00Z'", AN_CAST_NONE);
+	assert_int_equal(d.form, FORM_RELATION);
+	assert_int_equal(route_shards_count(&d.shards), 0);
+}
+
 static void
 spans_serve_what_lies_inside(void **state)
 {
@@ -797,6 +951,8 @@ main(void)
 		cmocka_unit_test(the_type_of_a_parameter_must_be_sure),
 		cmocka_unit_test(ranges_confine_to_months),
 		cmocka_unit_test(spans_serve_what_lies_inside),
+		cmocka_unit_test(key_and_time_pick_a_part),
+		cmocka_unit_test(one_partition_is_named_if_that_is_wanted),
 		cmocka_unit_test(single_times_and_whole_months_confine),
 		cmocka_unit_test(bound_times_confine),
 		cmocka_unit_test(the_month_closes_late),

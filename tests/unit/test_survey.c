@@ -263,7 +263,7 @@ test_what_makes_a_layout_bad(void **state PG_UNUSED)
 	part("r0", "FOR VALUES WITH (modulus 3, remainder 0)", h0);
 	assert_false(run());
 	says(&s.errors, "expected a partition for every remainder of modulus "
-	    "3, found none for remainder 1 and others");
+	    "3, found none for remainder 1");
 	done();
 
 	load(SHARDED);
@@ -277,10 +277,19 @@ test_what_makes_a_layout_bad(void **state PG_UNUSED)
 
 	load(SHARDED);
 	hash_parts();
-	rows[0][FACT_strategy] = "r";
+	rows[0][FACT_strategy] = "l";
 	assert_false(run());
 	says(&s.errors, "expected PARTITION BY HASH, found PARTITION BY "
-	    "RANGE");
+	    "LIST");
+	done();
+
+	load(SHARDED);
+	hash_top();
+	part("r0", "FOR VALUES WITH (modulus 8193, remainder 0)", h0);
+	part("r1", "FOR VALUES WITH (modulus 1, remainder 0)", h1);
+	assert_false(run());
+	says(&s.errors, "expected moduli with a common multiple of at most "
+	    "8192");
 	done();
 
 	load(SHARDED);
@@ -518,32 +527,174 @@ test_a_shard_that_cannot_be_asked(void **state PG_UNUSED)
 	done();
 }
 
+#define JAN "FOR VALUES FROM ('2026-01-01 00:00:00+00') TO " \
+    "('2026-02-01 00:00:00+00')"
+#define OLD "FOR VALUES FROM (MINVALUE) TO ('2026-01-01 00:00:00+00')"
+
+static void
+range_top(void)
+{
+	hash_top();
+	rows[0][FACT_strategy] = "r";
+	rows[0][FACT_key_columns] = "at";
+	rows[0][FACT_key_oids] = "1184";
+	rows[0][FACT_key_types] = "timestamp with time zone";
+}
+
 static void
 test_months(void **state PG_UNUSED)
 {
 	load(MONTHLY);
-	hash_top();
-	rows[0][FACT_strategy] = "r";
-	rows[0][FACT_key_columns] = "at";
-	rows[0][FACT_key_types] = "timestamp with time zone";
-	part("m1", "FOR VALUES FROM ('2026-01-01 00:00:00+00') TO "
-	    "('2026-02-01 00:00:00+00')", no_server);
+	range_top();
+	part("m1", JAN, no_server);
 	part("rest", "DEFAULT", no_server);
-	part("old", "FOR VALUES FROM (MINVALUE) TO "
-	    "('2026-01-01 00:00:00+00')", h0);
+	part("old", OLD, h0);
+	/* Nobody asks the coordinator's own directly. */
+	rows[1][FACT_owner] = "someone";
 	assert_true(run());
+	assert_int_equal(s.notes.n, 0);
 	assert_string_equal(s.layout.time_column, "at");
-	assert_int_equal(s.layout.n_shards, 0);
-	assert_int_equal(s.n_places, 3);
-	assert_true(s.places[1].has_range && s.places[1].range.is_default);
-	assert_true(s.places[2].range.lo == INT64_MIN);
-	assert_string_equal(s.places[2].backend, "s0");
+	/* In the order of time, the default one last. */
+	assert_int_equal(s.layout.n_periods, 3);
+	assert_true(s.layout.periods[0].lo == INT64_MIN);
+	assert_true(s.layout.periods[1].lo == s.layout.periods[0].hi);
+	assert_true(s.layout.periods[2].is_default);
+	assert_int_equal(s.layout.n_shards, 3);
+	assert_string_equal(s.layout.shards[0].backend, "s0");
+	assert_string_equal(s.layout.shards[1].relation, "app.m1");
+	assert_int_equal(s.layout.shards[1].period, 1);
+	assert_int_equal(s.layout.shards[1].modulus, 1);
+	assert_string_equal(s.layout.shards[2].relation, "app.rest");
 	done();
 
 	load(MONTHLY);
 	hash_parts();
 	assert_false(run());
 	says(&s.errors, "expected PARTITION BY RANGE, found PARTITION BY HASH");
+	done();
+}
+
+/* Times that cannot be compared with bounds: no parts. */
+static void
+test_times_that_tell_no_parts(void **state PG_UNUSED)
+{
+	static const struct {
+		int fact;
+		const char *value;
+	} bad[] = {
+		{ FACT_key_types, "timestamp without time zone" },
+		{ FACT_key_types, "timestamp(0) with time zone" },
+		{ FACT_key_types, "date" },
+		{ FACT_key_types, "integer" },
+		{ FACT_n_keys, "2" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		load(SHARDED);
+		range_top();
+		part("m1", JAN, no_server);
+		rows[0][bad[i].fact] = bad[i].value;
+		assert_true(run());
+		assert_int_equal(s.layout.n_shards, 0);
+		done();
+	}
+	load(SHARDED);
+	range_top();
+	part("m1", "FOR VALUES FROM ('2026-01-01 00:00:00+00') TO "
+	    "('infinity')", no_server);
+	assert_true(run());
+	assert_int_equal(s.layout.n_shards, 0);
+	done();
+}
+
+/* A part of the month number m, which is divided by hash. */
+static void
+month_of_hash(unsigned m, const char *name, const char *bound)
+{
+	static const char *const oids[] = { "10", "11" };
+	const char **c;
+
+	part(name, bound, no_server);
+	c = rows[n_rows - 1];
+	c[FACT_oid] = oids[m];
+	c[FACT_kind] = "p";
+	c[FACT_strategy] = "h";
+	c[FACT_n_keys] = "1";
+	c[FACT_key_columns] = "k";
+	c[FACT_key_oids] = "2950";
+	c[FACT_key_types] = "uuid";
+	c[FACT_key_default_opclass] = "t";
+}
+
+static void
+hash_of_month(unsigned m, const char *name, const char *bound,
+    const char *const *server, const char *there)
+{
+	static const char *const oids[] = { "10", "11" };
+
+	part(name, bound, server);
+	rows[n_rows - 1][FACT_parent] = oids[m];
+	rows[n_rows - 1][FACT_remote_name] = there;
+}
+
+static void
+months_of_hash(void)
+{
+	range_top();
+	month_of_hash(0, "jan", JAN);
+	month_of_hash(1, "old", OLD);
+	hash_of_month(0, "jan0", "FOR VALUES WITH (modulus 2, remainder 0)",
+	    h0, "jan");
+	hash_of_month(1, "old0", "FOR VALUES WITH (modulus 1, remainder 0)",
+	    h0, "old");
+	hash_of_month(0, "jan1", "FOR VALUES WITH (modulus 2, remainder 1)",
+	    h1, "jan");
+}
+
+static void
+test_months_of_hash(void **state PG_UNUSED)
+{
+	struct conf_layouts *l = conf_layouts_new(1);
+	const struct conf_variant *v;
+	struct conf_diag d;
+	struct conf *with;
+
+	load(SHARDED);
+	months_of_hash();
+	assert_true(run());
+	assert_int_equal(s.notes.n, 0);
+	assert_int_equal(s.layout.n_periods, 2);
+	assert_int_equal(s.layout.n_shards, 3);
+	assert_string_equal(s.layout.keys[0].column, "k");
+	layout_copy(&l->v[0], &s.layout);
+	assert_true(conf_layouts_eq(l, l));
+	with = conf_with_layouts(conf, l, &d);
+	assert_non_null(with);
+	v = with->tables[0].use;
+	assert_int_equal(v->n_shards, 3);
+	assert_string_equal(with->tables[0].time_column, "at");
+	assert_string_equal(v->relations[conf_shard_of(v, 0, 1)->relation].sql,
+	    "app.old");
+	assert_string_equal(conf_shard_of(v, 1, 0)->backend->name, "s0");
+	assert_string_equal(conf_shard_of(v, 1, 1)->backend->name, "s1");
+	conf_unref(&with);
+	conf_layouts_unref(&l);
+	done();
+
+	/* Another key in another month. */
+	load(SHARDED);
+	months_of_hash();
+	rows[2][FACT_key_columns] = "v";
+	assert_true(run());
+	says(&s.notes, "expected the key of jan for old, too");
+	assert_int_equal(s.layout.n_shards, 0);
+	done();
+
+	load(SHARDED);
+	months_of_hash();
+	n_rows--;
+	assert_false(run());
+	says(&s.errors, "modulus 2, found none for remainder 1");
 	done();
 }
 
@@ -570,6 +721,8 @@ main(void)
 		cmocka_unit_test(test_what_was_written_by_hand),
 		cmocka_unit_test(test_a_shard_that_cannot_be_asked),
 		cmocka_unit_test(test_months),
+		cmocka_unit_test(test_times_that_tell_no_parts),
+		cmocka_unit_test(test_months_of_hash),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

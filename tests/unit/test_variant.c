@@ -61,7 +61,7 @@ test_remainders(void **state PG_UNUSED)
 		if (conf_variant_place(&v) != rows[i].good)
 			fail_msg("row %zu", i);
 		for (uint64_t hash = 0; rows[i].good && hash < 100; hash++) {
-			const struct conf_shard *s = conf_shard_of(&v, hash);
+			const struct conf_shard *s = conf_shard_of(&v, 0, hash);
 
 			assert_int_equal(hash % s->modulus, s->remainder);
 		}
