@@ -330,6 +330,7 @@ plan_is_confinable(const struct analysis *a)
 	case STMT_MERGE:
 	case STMT_EXPLAIN:
 	case STMT_CURSOR:
+	case STMT_COPY_OUT:
 		return a->n_tables <= ROUTE_MAX_CONFINED && a->pins == 0 &&
 		    !(a->flags &
 			(AN_MULTI | AN_UNKNOWN_FN | AN_WRITES_ALL |

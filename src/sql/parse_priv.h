@@ -22,6 +22,7 @@ typedef PgQuery__Node parse_node;
 #define PARSE_MAX_PRED_DEPTH 16
 #define PARSE_MAX_CONFINED 16 /* relations in the statement */
 #define PARSE_MAX_OUTS 4096
+#define PARSE_MAX_LINKS 16 /* "column IN (SELECT ...)"; others say nothing */
 #define PARSE_MAX_CHANNELS 4096
 #define PARSE_MAX_SETTINGS 64
 
@@ -123,6 +124,8 @@ struct parse {
 	size_t n_outs, outs_size;
 	struct parse_cte *cte_queries;
 	size_t n_cte_queries, cte_queries_size;
+	const PgQuery__SubLink *links[PARSE_MAX_LINKS]; /* looked at already */
+	size_t n_links;
 	bool unproven;      /* over a cap: no conditions */
 	enum parse_use use; /* of relations that the walk meets */
 	bool failed;        /* out of memory or over a cap */
@@ -203,19 +206,18 @@ struct parse_outs parse_outs_of_values(struct parse *p,
 void parse_outs_rename(struct parse *p, struct parse_outs *outs,
     parse_node *const *names, size_t n);
 
-/* parse_preds.c: conditions.  Those of items [lo, hi) are noted, [see_lo,
- * see_hi) are visible. */
-struct parse_where {
-	struct parse *p;
-	const struct parse_scope *sc;
-	size_t lo, hi, see_lo, see_hi;
-	unsigned depth;
-};
-/* Returns whether any was. */
-bool parse_where(struct parse_where *w, const parse_node *n);
-/* a = b. */
-void parse_where_equal(struct parse_where *w, const struct parse_column *a,
-    const struct parse_column *b);
+/* parse_preds.c: the list of conditions.  NULL: it is over its cap, or no
+ * memory is left. */
+/* With room for n values. */
+struct an_pred *parse_pred_values(struct parse *p, unsigned table,
+    const char *column, enum an_op op, size_t n);
+struct an_pred *parse_pred_value(struct parse *p, unsigned table,
+    const char *column, enum an_op op, const struct an_value *v);
+void parse_pred_column(struct parse *p, unsigned table, const char *column,
+    enum an_op op, const struct parse_column *other);
+/* One of the values that a column of VALUES has. */
+void parse_pred_members(struct parse *p, unsigned table, const char *column,
+    const struct parse_out *out);
 /* A group begins; all that is noted until its end belongs to it. */
 size_t parse_group_begin(struct parse *p, enum an_op op);
 void parse_group_end(struct parse *p, size_t group);
@@ -228,7 +230,39 @@ void parse_row_from(struct parse *p, unsigned table, const char *column,
 void parse_row_value(struct parse *p, unsigned table, const char *column,
     const parse_node *n);
 
+/* parse_where.c: conditions.  Those of items [lo, hi) are noted, [see_lo,
+ * see_hi) are visible. */
+struct parse_where {
+	struct parse *p;
+	const struct parse_scope *sc;
+	const struct parse_scope *up; /* of subqueries in it */
+	size_t lo, hi, see_lo, see_hi;
+	unsigned depth;
+};
+/* Returns whether any was. */
+bool parse_where(struct parse_where *w, const parse_node *n);
+/* a = b. */
+void parse_where_equal(struct parse_where *w, const struct parse_column *a,
+    const struct parse_column *b);
+
+/* parse_from.c */
+/* The number of the table that stands there; n_tables: it is none. */
+unsigned parse_from_table(const struct parse *p, const PgQuery__RangeVar *rv);
+void parse_from_range(struct parse *p, const PgQuery__RangeVar *rv);
+/* Bring all of FROM into the scope, behind what is in it. */
+void parse_from(struct parse *p, struct parse_scope *sc,
+    parse_node *const *from, size_t n);
+
 /* parse_levels.c: the conditions of a text's only statement. */
 void parse_conditions(struct parse *p, const parse_node *stmt);
+/* A query. up: names of the levels around it; NULL: they are not known. outs:
+ * its columns, left alone where they are not known. */
+void parse_level(struct parse *p, const parse_node *n,
+    const struct parse_scope *up, struct parse_outs *outs);
+/* Those inside of expressions. */
+void parse_subquery(struct parse *p, const parse_node *n,
+    const struct parse_scope *sc);
+void parse_subqueries(struct parse *p, parse_node *const *nodes, size_t n,
+    const struct parse_scope *sc);
 
 #endif

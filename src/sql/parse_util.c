@@ -31,8 +31,10 @@ util_copy(struct parse *p, const PgQuery__CopyStmt *s, bool whole)
 	if (s->is_from) {
 		if (whole)
 			p->an->kind = STMT_COPY_IN;
-		p->an->flags |= AN_WRITES | (outside ? AN_WRITES_ALL : 0);
+		p->an->flags |= AN_WRITES;
 	}
+	if (outside)
+		p->an->flags |= AN_WRITES_ALL;
 	if (s->relation != NULL)
 		(void)parse_table(p, s->relation, s->is_from ?
 		    USE_TARGET_BARE : USE_READ_BARE);

@@ -16,6 +16,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/literal.c \
 	src/sql/parse.c \
 	src/sql/parse_copy.c \
+	src/sql/parse_from.c \
 	src/sql/parse_levels.c \
 	src/sql/parse_preds.c \
 	src/sql/parse_priv.h \
@@ -26,6 +27,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/parse_util.c \
 	src/sql/parse_values.c \
 	src/sql/parse_walk.c \
+	src/sql/parse_where.c \
 	src/sql/prepared.c \
 	src/sql/prepared.h \
 	src/sql/scan.c \

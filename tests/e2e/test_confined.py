@@ -118,6 +118,8 @@ ONE = [
     "s.code FROM s LEFT JOIN app.ev e ON e.tenant = s.tenant",
     "SELECT id FROM app.ev WHERE tenant = '{a}' UNION SELECT 7 FROM app.acct "
     "WHERE tenant = '{a}'",
+    "SELECT id FROM app.ev WHERE tenant IN (SELECT tenant FROM app.acct WHERE "
+    "tenant = '{a}' AND rate > 3)",
     "SELECT e.id FROM (VALUES ('{a}'::uuid, 1), ('{a}'::uuid, 2)) v (t, n) "
     "JOIN app.ev e ON e.tenant = v.t AND e.qty > v.n",
 ]
@@ -197,6 +199,16 @@ def test_writes_of_one_tenant(scene):
         plain, through = scene.both(sql)
         assert plain == through, sql
     scene.check()
+
+
+def test_copy_out_of_one_tenant(scene):
+    sql = f"COPY (SELECT * FROM app.ev WHERE tenant = '{A}') TO STDOUT"
+    assert scene.where(sql)[0].startswith("one shard")
+    answers = []
+    for conn in (scene.plain, scene.sharded):
+        with conn.cursor().copy(sql) as copy:
+            answers.append(sorted(copy.rows()))
+    assert answers[0] == answers[1] and answers[0]
 
 
 def test_one_name_for_one_shard_and_for_many(scene):

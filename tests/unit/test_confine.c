@@ -137,6 +137,19 @@ static const struct {
 	      A },
 	{ 0, "SELECT 1 FROM (SELECT * FROM app.events WHERE tenant_id = " A
 	     " LIMIT 3) s" },
+	{ 0, "SELECT 1 FROM app.events WHERE tenant_id IN (SELECT tenant FROM "
+	     "app.orders WHERE tenant = " A ")" },
+	{ -1, "SELECT 1 FROM app.events WHERE tenant_id IN (SELECT tenant FROM "
+	      "app.orders) AND tenant_id = " A },
+	{ -1, "SELECT 1 FROM app.events WHERE tenant_id NOT IN (SELECT tenant "
+	      "FROM app.orders WHERE tenant = " A ")" },
+	{ -1, "SELECT 1 FROM app.events WHERE id IN (SELECT tenant FROM "
+	      "app.orders WHERE tenant = " A ")" },
+	{ 0, "COPY (SELECT id FROM app.events WHERE tenant_id = " A
+	     ") TO STDOUT" },
+	{ -1, "COPY (SELECT id FROM app.events WHERE tenant_id = " A
+	      ") TO PROGRAM 'cat'" },
+	{ -1, "COPY app.events TO STDOUT" },
 	/* statements that write */
 	{ 0, "UPDATE app.events e SET x = o.x FROM app.orders o WHERE "
 	     "e.tenant_id = o.tenant AND o.tenant = " A },

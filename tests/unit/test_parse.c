@@ -618,6 +618,23 @@ static const struct {
 	    "explain; ra:a@a; 0.k = 1" },
 	{ "DECLARE c CURSOR FOR SELECT 1 FROM a WHERE k = 1",
 	    "cursor; ra:a@a; 0.k = 1" },
+	{ "SELECT 1 FROM a WHERE k IN (SELECT k FROM b WHERE k = 1) AND (k, x)"
+	    " = ANY (SELECT k, y FROM c)",
+	    "select SUBLINK; ra:a@a ra:b@b ra:c@c; 1.k = 1; 0.k = 1.k; 0.k"
+	    " = 2.k; 0.x = 2.y" },
+	{ "SELECT 1 FROM a WHERE k NOT IN (SELECT k FROM b WHERE k = 1) AND k"
+	    " > ANY (SELECT k FROM c) AND k = ALL (SELECT k FROM d)",
+	    "select SUBLINK; ra:a@a ra:b@b ra:c@c ra:d@d; 1.k = 1" },
+	{ "SELECT 1 FROM a WHERE k IN (SELECT * FROM b) OR k IN (SELECT k FROM"
+	    " c)",
+	    "select SUBLINK; ra:a@a ra:b@b ra:c@c" },
+	{ "SELECT 1 FROM a JOIN b ON a.k IN (SELECT k FROM c WHERE c.k ="
+	    " a.k)",
+	    "select SUBLINK; ra:a@a ra:b@b ra:c@c; 0.k = 2.k" },
+	{ "COPY (SELECT x FROM a WHERE k = 1) TO STDOUT",
+	    "copy-out; ra:a@a; 0.k = 1" },
+	{ "COPY (SELECT x FROM a WHERE k = 1) TO '/tmp/x'",
+	    "copy-out WRITES_ALL; ra:a@a; 0.k = 1" },
 	{ "SELECT * FROM t WHERE \"K\" = 'x' AND é = 'y'",
 	    "select; ra:t@t; 0.K = 'x'; 0.é = 'y'" },
 };

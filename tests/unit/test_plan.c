@@ -333,7 +333,7 @@ only_some_statements_go_to_a_shard(void **state)
 		{ STMT_DELETE, AN_WRITES, PIN_NONE, true },
 		{ STMT_EXPLAIN, 0, PIN_NONE, true },
 		{ STMT_MERGE, AN_WRITES, PIN_NONE, true },
-		{ STMT_COPY_OUT, 0, PIN_NONE, false },
+		{ STMT_COPY_OUT, 0, PIN_NONE, true },
 		{ STMT_COPY_IN, AN_WRITES, PIN_NONE, false },
 		{ STMT_TRUNCATE, AN_WRITES, PIN_NONE, false },
 		{ STMT_LOCK, AN_LOCKING, PIN_NONE, false },
