@@ -88,36 +88,47 @@ ask_close(struct ask *a)
 	a->conn = NULL;
 }
 
-/* The last result of what was sent; NULL: see error. */
+/* Wait for what PQgetResult() wants. */
+static bool
+ask_ready(struct ask *a, nsec_t until)
+{
+	while (PQisBusy(a->conn) == 1) {
+		if (!ask_wait(a, POLLIN, until))
+			return false;
+		if (PQconsumeInput(a->conn) != 1)
+			return ask_fail(a, PQerrorMessage(a->conn));
+	}
+	return true;
+}
+
+/* The last result of what was sent; NULL: see error. The connection can be used
+ * again unless it is broken, late, or amid a COPY that nobody wanted. */
 static PGresult *
 ask_result(struct ask *a)
 {
 	nsec_t until = clock_mono() + a->timeout;
 	PGresult *last = NULL, *r;
+	bool failed = false;
 
-	for (;;) {
-		while (PQisBusy(a->conn) == 1)
-			if (!ask_wait(a, POLLIN, until) ||
-			    PQconsumeInput(a->conn) != 1) {
-				if (PQstatus(a->conn) == CONNECTION_BAD)
-					(void)ask_fail(a,
-					    PQerrorMessage(a->conn));
-				PQclear(last);
-				return NULL;
-			}
+	while (ask_ready(a, until)) {
 		r = PQgetResult(a->conn);
-		if (r == NULL)
+		if (r == NULL && !failed)
 			return last;
 		PQclear(last);
 		last = r;
-		if (PQresultStatus(r) != PGRES_TUPLES_OK &&
-		    PQresultStatus(r) != PGRES_COMMAND_OK) {
-			(void)ask_fail(a, PQresultErrorMessage(r));
-			PQclear(r);
-			/* COPY and what else there may be has no end here. */
-			return NULL;
-		}
+		if (r == NULL)
+			break;
+		if (PQresultStatus(r) == PGRES_TUPLES_OK ||
+		    PQresultStatus(r) == PGRES_COMMAND_OK)
+			continue;
+		failed = true;
+		(void)ask_fail(a, PQresultErrorMessage(r)[0] != '\0' ?
+		    PQresultErrorMessage(r) : "unexpected answer");
+		if (PQresultStatus(r) != PGRES_FATAL_ERROR)
+			break;
 	}
+	PQclear(last);
+	return NULL;
 }
 
 static void

@@ -4,17 +4,17 @@
  *
  * The queue is guarded by one lock, which is not held while a server is asked.
  */
-#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/ident.h"
-#include "layout/ask.h"
+#include "layout/call.h"
 #include "layout/job.h"
 
 #define DOUBT_EVERY NSEC_PER_SEC
+#define CHECK_TIME (3600 * NSEC_PER_SEC) /* for the rows of one shard */
 
 static struct {
 	pthread_t thread;
@@ -27,43 +27,6 @@ static struct {
 	_Atomic nsec_t doubted;
 } layout = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.more = PTHREAD_COND_INITIALIZER };
-
-/* ------------------------------------------------------------ asking */
-
-static void
-job_wipe(char **v)
-{
-	size_t i;
-
-	for (i = 0; v != NULL && v[i] != NULL; i++) {
-		OPENSSL_cleanse(v[i], strlen(v[i]));
-		free(v[i]);
-	}
-	free(v);
-}
-
-/* false: a->error says why, or there is nobody to log in as (*nobody). */
-static bool
-job_open(struct layout_job *j, struct ask *a, const char *conninfo,
-    bool *nobody)
-{
-	char **keywords = NULL, **values = NULL;
-	bool ok;
-
-	*a = (struct ask){ .stopping = &layout.stopping,
-		.timeout = j->conf->server_connect_timeout };
-	*nobody = !j->login(j, conninfo, &keywords, &values);
-	if (*nobody) {
-		snprintf(a->error, sizeof(a->error), "nobody to log in as: "
-		    "expected a user in conninfo, layout_user or auth_user");
-		return false;
-	}
-	ok = ask_open(a, (const char *const *)keywords,
-	    (const char *const *)values);
-	job_wipe(keywords);
-	job_wipe(values);
-	return ok;
-}
 
 /* ------------------------------------------------------------ rows */
 
@@ -114,83 +77,75 @@ job_rows_query(const struct survey *s, const struct survey_place *p)
 }
 
 static void
-job_check_rows(struct layout_result *r, size_t place, struct ask *a)
+job_check_rows(struct layout_result *r, size_t place, struct call *c)
 {
 	struct survey_place *p = &r->s.places[place];
+	nsec_t timeout = c->a.timeout;
+	int64_t one;
 	char *sql;
 
 	if (p->modulus == 0 || r->s.layout.n_keys == 0) /* of no hash */
 		return;
 	sql = job_rows_query(&r->s, p);
-	a->timeout = 3600 * NSEC_PER_SEC;
-	if (!ask_number(a, sql, &r->misplaced[place]))
+	c->a.timeout = CHECK_TIME;
+	if (!c->good || !ask_number(&c->a, sql, &r->misplaced[place]))
 		survey_note(&r->s, "%s on backend \"%s\": its rows cannot be "
-		    "checked: %s", p->relation, p->backend, a->error);
+		    "checked: %s", p->relation, p->backend, c->a.error);
+	c->a.timeout = timeout;
+	c->good = c->good && ask_number(&c->a, "ROLLBACK; SELECT 1", &one);
 	free(sql);
 }
 
 /* ------------------------------------------------------------ surveys */
 
-static const char *
-job_conninfo(const struct layout_job *j, const struct survey_place *p,
-    char **made)
+static struct call *
+job_call_place(struct calls *all, const struct survey_place *p)
 {
-	*made = NULL;
+	struct call *c;
+	char *made;
+
 	if (p->conninfo == NULL)
-		return conf_find_backend(j->conf, p->backend)->conninfo;
-	*made = conf_whole_conninfo(j->conf, p->conninfo);
-	return *made;
+		return calls_to(all, conf_find_backend(all->job->conf,
+		    p->backend)->conninfo);
+	made = conf_whole_conninfo(all->job->conf, p->conninfo);
+	c = calls_to(all, made);
+	free(made);
+	return c;
 }
 
 static void
-job_ask_place(struct layout_job *j, struct layout_result *r, size_t i)
+job_ask_place(struct calls *all, struct layout_result *r, size_t i)
 {
 	struct survey_place *p = &r->s.places[i];
-	const char *conninfo, *why = NULL;
-	struct ask a;
-	char *made;
-	bool nobody;
+	struct call *c = job_call_place(all, p);
 
-	conninfo = job_conninfo(j, p, &made);
-	if (!job_open(j, &a, conninfo, &nobody) ||
-	    !ask_facts(&a, p->relation, &p->found))
-		why = a.error;
-	survey_found(&r->s, i, why);
-	if (j->check_rows && why == NULL && p->found.n > 0)
-		job_check_rows(r, i, &a);
-	ask_close(&a);
-	free(made);
+	if (!p->local)
+		survey_found(&r->s, i, call_facts(c, p->relation, &p->found) ?
+		    NULL : c->a.error);
+	if (all->job->check_rows && (p->local || p->found.n > 0))
+		job_check_rows(r, i, c);
 }
 
 static void
-job_ask_places(struct layout_job *j, struct layout_result *r, struct ask *home)
-{
-	size_t i;
-
-	r->misplaced = x_calloc(r->s.n_places, sizeof(*r->misplaced));
-	for (i = 0; i < r->s.n_places; i++) {
-		r->misplaced[i] = -1;
-		if (!r->s.places[i].local)
-			job_ask_place(j, r, i);
-		else if (j->check_rows)
-			job_check_rows(r, i, home);
-	}
-}
-
-static void
-job_survey(struct layout_job *j, struct layout_result *r)
+job_survey(struct calls *all, struct layout_result *r)
 {
 	struct survey *s = &r->s;
 	char *relation = survey_relation(s);
-	struct ask a;
+	struct call *c = calls_to(all, s->variant->backend->conninfo);
+	size_t i;
 
-	if (!job_open(j, &a, s->variant->backend->conninfo, &r->not_asked) ||
-	    !ask_facts(&a, relation, &s->facts))
+	r->not_asked = c->nobody;
+	if (!call_facts(c, relation, &s->facts)) {
 		survey_error(s, "backend \"%s\": cannot be asked: %s",
-		    s->variant->backend->name, a.error);
-	else if (survey_places(s))
-		job_ask_places(j, r, &a);
-	ask_close(&a);
+		    s->variant->backend->name, c->a.error);
+	} else if (survey_places(s)) {
+		r->misplaced = x_calloc(s->n_places, sizeof(*r->misplaced));
+		for (i = 0; i < s->n_places; i++)
+			r->misplaced[i] = -1;
+		for (i = 0; i < s->n_places; i++)
+			if (!s->places[i].local || all->job->check_rows)
+				job_ask_place(all, r, i);
+	}
 	free(relation);
 	r->good = survey_end(s);
 }
@@ -199,6 +154,7 @@ static void
 job_run(struct layout_job *j)
 {
 	const struct conf *c = j->conf;
+	struct calls all = { .job = j, .stopping = &layout.stopping };
 	const struct conf_table *t;
 	size_t i, n = 0;
 
@@ -211,8 +167,9 @@ job_run(struct layout_job *j)
 				continue;
 			survey_begin(&j->results[j->n_results].s, c, t,
 			    &t->variants[i]);
-			job_survey(j, &j->results[j->n_results++]);
+			job_survey(&all, &j->results[j->n_results++]);
 		}
+	calls_close(&all);
 	j->done(j);
 }
 
@@ -301,11 +258,17 @@ layout_on_doubt(void (*fn)(void))
 }
 
 void
-layout_doubt(void)
+layout_doubt(struct slice sqlstate)
 {
+	static const char *const moved[] = { "42P01", "3F000", "23514" };
 	nsec_t now = clock_mono(), last = atomic_load(&layout.doubted);
+	bool is = false;
+	size_t i;
 
-	if (layout.on_doubt == NULL || (last != 0 && now - last < DOUBT_EVERY))
+	for (i = 0; i < ARRAY_SIZE(moved); i++)
+		is |= slice_eq_str(sqlstate, moved[i]);
+	if (!is || layout.on_doubt == NULL ||
+	    (last != 0 && now - last < DOUBT_EVERY))
 		return;
 	if (atomic_compare_exchange_strong(&layout.doubted, &last, now))
 		layout.on_doubt();

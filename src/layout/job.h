@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "base/slice.h"
 #include "layout/survey.h"
 
 struct layout_job {
@@ -47,9 +48,10 @@ void layout_stop(void);
 bool layout_submit(struct layout_job *j) PG_MUST_CHECK;
 void layout_results_free(struct layout_job *j);
 
-/* A statement has failed in a way that may mean that the layout has moved.
- * Calls what layout_on_doubt() was given, at most once a second. Any thread. */
-void layout_doubt(void);
+/* A statement over parts of a table has failed. If it has in a way that may
+ * mean that the layout has moved, calls what layout_on_doubt() was given, at
+ * most once a second. Any thread. */
+void layout_doubt(struct slice sqlstate);
 /* Before other threads start. fn: any thread. */
 void layout_on_doubt(void (*fn)(void));
 

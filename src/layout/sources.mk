@@ -6,6 +6,8 @@ libpgsluice_a_SOURCES += \
 	src/layout/ask.h \
 	src/layout/bound.c \
 	src/layout/bound.h \
+	src/layout/call.c \
+	src/layout/call.h \
 	src/layout/facts.c \
 	src/layout/facts.h \
 	src/layout/job.c \

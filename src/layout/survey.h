@@ -80,8 +80,8 @@ void survey_note(struct survey *s, const char *fmt, ...) PG_PRINTF(2, 3);
 void survey_contradict(struct survey *s);
 
 /* survey_key.c: the key of a table divided by hash, for the layout, compared
- * with what was written by hand and with that of the other tables. The column of time;
- * false: it is none by which parts can be told. */
+ * with what was written by hand and with that of the other tables. The column
+ * of time; false: it is none by which parts can be told. */
 void survey_hashed(struct survey *s, const struct fact *top);
 bool survey_time(struct survey *s, const struct fact *top) PG_MUST_CHECK;
 /* survey_shards.c: all places are known; what is wrong with them, what

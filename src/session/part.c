@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layout/job.h"
+#include "pgwire/msgread.h"
 #include "session/fill.h"
 #include "session/part.h"
 
@@ -238,7 +240,10 @@ static bool
 part_failed(void *lessee, const char *body, size_t n, bool own PG_UNUSED)
 {
 	struct part *p = lessee;
+	struct wire_error e;
 
+	if (msgread_error(body, n, &e))
+		layout_doubt(e.sqlstate);
 	p->owner->failed(p, body, n);
 	return true;
 }

@@ -264,10 +264,8 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	if (s->unread && s->completed == 0 && !e.inner &&
 	    slice_eq_str(e.sqlstate, "42601"))
 		s->over |= PIN_BIT(PIN_UNPARSED);
-	if (s->rewritten != NULL && (slice_eq_str(e.sqlstate, "42P01") ||
-	    slice_eq_str(e.sqlstate, "3F000") ||
-	    slice_eq_str(e.sqlstate, "23514")))
-		layout_doubt();
+	if (s->rewritten != NULL)
+		layout_doubt(e.sqlstate);
 	if (slice_eq_str(e.severity, "FATAL") ||
 	    slice_eq_str(e.severity, "PANIC"))
 		s->closing_fatal = true;

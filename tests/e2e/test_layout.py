@@ -430,6 +430,32 @@ def test_a_partition_of_the_coordinators_own(town):
     told = [town.route(t) for t in range(1, 20)]
     assert {(r["backend"], "part0" in r["sql"], "app.own" in r["sql"])
             for r in told} == {("s0", True, False), ("whole", False, True)}
+    town.fill()
+    # One check after the other on the same server, the second one forbidden.
+    town.on(0, "REVOKE ALL ON app.part0 FROM app")
+    found = town.sluice.console("CHECK SHARDS")
+    assert [(r["relation"], r["misplaced"]) for r in found[:2]] == \
+        [("app.part0", None), ("app.own", 0)]
+    assert "its rows cannot be checked: ERROR:  permission denied" in \
+        "".join(r["text"] or "" for r in found)
+    assert town.layouts()[0] == "in force"
+
+
+def test_a_failure_of_all_shards_at_once_is_a_doubt(town):
+    town.divide(HALVES).fill().start()
+    town.on(1, "ALTER TABLE app.part1 RENAME TO moved")
+    town.whole("ALTER FOREIGN TABLE app.events_1 OPTIONS "
+               "(SET table_name 'moved')")
+
+    def counted():
+        try:
+            return town.sluice.query("SELECT count(*) FROM app.events")
+        except psycopg.errors.UndefinedTable:
+            return None
+    assert until(counted) == [(TENANTS,)]
+    until(lambda: [r["relation"] for r in
+                   town.sluice.console("SHOW SHARDS")] ==
+          ["app.part0", "app.moved"])
 
 
 def test_hash_of_months(town):
