@@ -146,6 +146,7 @@ struct conf_table {
 	                          partition key */
 	size_t n_keys;
 	char *time_column; /* or NULL */
+	bool split_inserts;
 	struct conf_variant *variants;
 	size_t n_variants;
 	struct conf_variant *use; /* the variant that serves it */

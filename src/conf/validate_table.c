@@ -287,6 +287,7 @@ table_take(struct conf_parse *p, const struct conf_sec *s,
 	t->databases = conf_take_databases_of(p, s, &t->n_databases);
 	table_take_keys(p, s, t);
 	conf_take_str(p, s, "time_column", &t->time_column);
+	conf_take_bool(p, s, "split_inserts", &t->split_inserts);
 	table_take_variants(p, s, t);
 	table_check_columns(p, s, t);
 }

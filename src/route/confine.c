@@ -304,6 +304,40 @@ route_confine(const struct route_plan *p, const struct shape *s,
 	confine_all(&c, 0, s->an->n_preds, out);
 }
 
+bool
+route_confine_rows(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, unsigned *shard_of, size_t n)
+{
+	const struct an_pred *preds = s->an->preds;
+	size_t n_keys = p->table->n_keys, at[CONF_MAX_KEYS];
+	struct confine_key key = { .have = 0 };
+	struct route_shards one;
+	struct confine c;
+
+	confine_start(&c, p, s, v);
+	c.table = p->table;
+	c.an_table = p->an_table;
+	for (size_t i = 0; i < s->an->n_preds; i = an_pred_next(preds, i)) {
+		size_t k = route_key_of(p->table, preds[i].column);
+
+		if (preds[i].op != AN_ROWS || preds[i].n_values != n ||
+		    k == n_keys)
+			continue;
+		key.have += key.of[k] == NULL;
+		key.of[k] = &preds[i];
+	}
+	for (size_t i = 0; i < n && key.have == n_keys; i++) {
+		for (size_t k = 0; k < n_keys; k++)
+			at[k] = i;
+		one = route_shards_all(0);
+		if (!confine_row(&c, &key, at, &one) ||
+		    route_shards_count(&one) != 1)
+			return false;
+		shard_of[i] = (unsigned)route_shards_first(&one);
+	}
+	return key.have == n_keys;
+}
+
 /* What one relation takes from another may become less while those are looked
  * at; as many rounds as there are relations carry it to all of them. */
 bool

@@ -343,6 +343,9 @@ decide_shards(const struct route_plan *p, const struct shape *s,
 	} else if (p->gather != GATHER_NONE) {
 		d->gathers = true;
 		d->why = gather_mode_doc(p->gather);
+	} else if (p->may_split) {
+		d->splits = true;
+		d->why = "the shards of its rows, each its portion";
 	} else if (p->key_pred >= 0) {
 		d->why = "the coordinator: no single shard is proven";
 	}

@@ -7,11 +7,13 @@
  * as it would be sent, so that line may contain line ends.  Pure.
  */
 #include "route/gather.h"
+#include "route/portion.h"
 #include "route/month.h"
 #include "route/route_priv.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EXPLAIN_LINE_MAX (8 * 1024)
@@ -25,6 +27,7 @@ struct explain {
 	const struct route_values *v;
 	const struct route_decision *d;
 	struct gather *gather; /* the shards are asked at once; or NULL */
+	bool splits;           /* each shard is given its rows */
 	struct route_reader reader;
 	struct buf line;
 	void (*fn)(void *arg, const char *line);
@@ -249,14 +252,37 @@ explain_months(struct explain *x)
 
 /* ----------------------------------------------------------------- the rest */
 
-/* What the first shard is asked. */
+/* Rows can be told apart. */
+static bool
+explain_splits(const struct explain *x)
+{
+	struct portions *po = !x->d->splits ? NULL :
+	    portions_new(x->p, x->s, x->v);
+	bool can = po != NULL;
+
+	portions_free(&po);
+	return can;
+}
+
+/* What the first shard is asked, or given. */
 static bool
 explain_partial(struct explain *x, struct buf *b)
 {
 	unsigned first = (unsigned)route_shards_first(&x->d->shards);
+	struct portions *po;
+	uint16_t *of;
+	size_t n;
+	bool ok;
 
-	return gather_partial(x->gather, FORM_OF(x->p->variant->shards[first]
-	    .relation), b);
+	if (x->gather != NULL)
+		return gather_partial(x->gather,
+		    FORM_OF(x->p->variant->shards[first].relation), b);
+	po = portions_new(x->p, x->s, x->v);
+	of = calloc(x->s->an->n_params + 1, sizeof(*of));
+	ok = po != NULL && of != NULL && portions_write(po, first, b, of, &n);
+	free(of);
+	portions_free(&po);
+	return ok;
 }
 
 /* The one line whose length is the client's choice. */
@@ -264,12 +290,13 @@ static void
 explain_sql(struct explain *x)
 {
 	struct slice inner = analysis_explain_inner(x->v->sql);
+	bool several = x->gather != NULL || x->splits;
 	size_t skip = inner.p == NULL || x->gather != NULL ? 0 :
 	    (size_t)(inner.p - x->v->sql.p);
 	struct buf b;
 
 	buf_init(&b, x->v->sql.n + 256 * 1024);
-	if (!buf_append(&b, "sql: ", 5) || !(x->gather != NULL ?
+	if (!buf_append(&b, "sql: ", 5) || !(several ?
 	    explain_partial(x, &b) :
 	    route_rewrite(x->p, x->s, x->v, x->d->form, &b)) ||
 	    !buf_append(&b, "", 1)) {
@@ -312,9 +339,10 @@ explain_place(struct explain *x)
 {
 	static const char *const forms[FORM_PART + 1] = { "as written",
 		"the variant's relation", "the shard's relation" };
-	unsigned form = x->gather != NULL ? FORM_PART : x->d->form;
+	bool several = x->gather != NULL || x->splits;
+	unsigned form = several ? FORM_PART : x->d->form;
 
-	if (x->gather != NULL)
+	if (several)
 		explain_backends(x);
 	else
 		explain_text(x, "backend", x->d->backend->name);
@@ -397,13 +425,16 @@ route_explain(const struct route_plan *p, const struct shape *s,
 	explain_months(&x);
 	if (d->gathers)
 		x.gather = gather_new(p, s, v);
+	x.splits = explain_splits(&x);
 	explain_place(&x);
 	if (s->an->pins != 0)
 		explain_text(&x, "pin", pin_reasons_text(s->an->pins, pins));
 	explain_writes(&x);
 	explain_cache(&x);
 	explain_text(&x, "why", d->gathers && x.gather == NULL ?
-	    "the coordinator: the parts could not be put together" : d->why);
+	    "the coordinator: the parts could not be put together" :
+	    d->splits && !x.splits ?
+	    "the coordinator: not every row's shard is proven" : d->why);
 	if (d->refused != NULL)
 		explain_text(&x, "difference", d->refused);
 	gather_free(&x.gather);

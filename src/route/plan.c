@@ -8,6 +8,7 @@
  * an error instead of a guess.  Pure; used by one worker.
  */
 #include "route/gather.h"
+#include "route/portion.h"
 #include "route/route_priv.h"
 
 #include <stdlib.h>
@@ -381,6 +382,7 @@ plan_single(struct route_plan *p, const struct analysis *a)
 		p->alike = true;
 		p->may_shard = confinable;
 		p->gather = gather_mode_of(p, a);
+		p->may_split = portions_possible(p, a);
 		break;
 	}
 }

@@ -74,6 +74,7 @@ struct route_plan {
 	bool alike;                       /* all tables are sharded as table is: a
 	                                     form of its parts is one of all */
 	enum gather_mode gather;          /* how several shards may answer it */
+	bool may_split;                   /* an INSERT, see portion.h */
 	unsigned gather_pause; /* so often it goes to the coordinator instead */
 	int key_pred;                     /* the first over the key: index in
 	                                     analysis.preds, or -1 */
@@ -122,6 +123,7 @@ struct route_decision {
 	struct route_shards shards;
 	unsigned form;
 	bool gathers;           /* its shards may be asked at once */
+	bool splits;            /* ... or each given its rows, see portion.h */
 	/* Months the statement is confined to, [from, until) in months since
 	 * 1970-01, widened by the uncertainty of time zones; both INT64_MIN: not confined. */
 	int64_t month_from, month_until;

@@ -110,6 +110,10 @@ bool route_array_next(struct route_array *a, struct route_value *out)
  * match. */
 void route_confine(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, struct route_shards *out);
+/* The shard of each of the n rows of an INSERT .. VALUES. false: one is not proven. */
+bool route_confine_rows(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, unsigned *shard_of, size_t n)
+    PG_MUST_CHECK;
 /* The same of all its relations together. false: that is not one shard. */
 bool route_confine_all(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, struct route_shards *out) PG_MUST_CHECK;

@@ -16,6 +16,8 @@ libpgsluice_a_SOURCES += \
 	src/route/month.h \
 	src/route/period.c \
 	src/route/plan.c \
+	src/route/portion.c \
+	src/route/portion.h \
 	src/route/reasons.c \
 	src/route/rewrite.c \
 	src/route/route.h \

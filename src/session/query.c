@@ -180,7 +180,8 @@ query_run(struct session *s, struct unit *u, struct query *q,
 		stat_add(&session_metrics(s)->bypass[why], 1);
 	}
 	if ((q->where.gathers && gather_begin(s, u, q, &r)) ||
-	    (q->shape->an->kind == STMT_COPY_IN && spread_begin(s, u, q, &r)))
+	    ((q->where.splits || q->shape->an->kind == STMT_COPY_IN) &&
+	    spread_begin(s, u, q, &r)))
 		return r;
 	r = session_acquire(s, u, q->where.backend);
 	if (r != UNIT_DONE)

@@ -57,7 +57,9 @@ libpgsluice_a_SOURCES += \
 	src/session/spread.c \
 	src/session/spread.h \
 	src/session/spread_copy.c \
+	src/session/spread_insert.c \
 	src/session/spread_priv.h \
+	src/session/spread_tell.c \
 	src/session/sql_prepared.c \
 	src/session/startup.c \
 	src/session/statement.c \

@@ -7,18 +7,13 @@
  * told, so that what it does next finds nothing of it.  Runs on the session's
  * worker.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "pgwire/msgread.h"
 #include "session/fill.h"
 #include "session/spread_priv.h"
 
-#define PARTS_MAX CONF_MAX_SHARDS
-
-static const struct hash128 no_hash;
 static const struct part_owner spread_owner;
 static void spread_step(struct spread *x);
 
@@ -63,122 +58,70 @@ spread_drop(struct session *s)
 	spread_end(s);
 }
 
-/* The shards in the order of their backends' numbers. false: two of them are on
- * one backend. */
-static bool
-spread_order(const struct conf_variant *v, const struct conf_shard **of)
+/* The shards concerned, in the order of their backends' numbers. 0: two of them are
+ * on one backend. */
+static size_t
+spread_order(const struct conf_variant *v, const struct route_shards *shards,
+    unsigned *of)
 {
 	size_t n = 0, k;
+	int i;
 
-	for (size_t i = 0; i < v->n_shards; i++) {
-		const struct conf_shard *sh = &v->shards[i];
+	for (i = route_shards_first(shards); i >= 0;
+	    i = route_shards_next(shards, (unsigned)i + 1)) {
+		const struct conf_backend *b = v->shards[i].backend;
 
-		for (k = n; k > 0 && of[k - 1]->backend->id > sh->backend->id;
-		     k--)
+		for (k = n; k > 0 && v->shards[of[k - 1]].backend->id > b->id;
+		    k--)
 			;
-		if (k > 0 && of[k - 1]->backend == sh->backend)
-			return false;
+		if (k > 0 && v->shards[of[k - 1]].backend == b)
+			return 0;
 		memmove(&of[k + 1], &of[k], (n - k) * sizeof(*of));
-		of[k] = sh;
+		of[k] = (unsigned)i;
 		n++;
 	}
-	return true;
+	return n;
+}
+
+static void
+spread_part_init(struct spread *x, size_t i, unsigned shard)
+{
+	struct spread_part *p = &x->part[i];
+
+	part_init(&p->base, x->s, &spread_owner, x,
+	    x->table->use->shards[shard].backend);
+	p->shard = shard;
+	buf_init(&p->out, 128u * 1024 * 1024);
+	if (!x->insert)
+		p->lines = x_calloc(SPREAD_LINES, sizeof(*p->lines));
 }
 
 static struct spread *
-spread_make(struct session *s, const struct query *q)
+spread_make(struct session *s, const struct query *q,
+    const struct route_shards *shards, bool insert)
 {
 	const struct conf_variant *v = q->plan->variant;
-	const struct conf_shard *of[PARTS_MAX + 1];
-	struct spread *x;
-	size_t i;
+	unsigned of[CONF_MAX_SHARDS + 1];
+	size_t n = spread_order(v, shards, of), i;
+	struct spread *x = n == 0 ? NULL :
+	    calloc(1, sizeof(*x) + (n + 1) * sizeof(x->part[0]));
 
-	if (!spread_order(v, of))
-		return NULL;
-	x = calloc(1, sizeof(*x) + (v->n_shards + 1) * sizeof(x->part[0]));
 	if (x == NULL)
 		return NULL;
 	x->s = s;
-	x->n_parts = v->n_shards;
+	x->insert = insert;
+	x->n_parts = n;
 	x->table = q->plan->table;
+	x->stmt = q->stmt != NULL ? statement_ref(q->stmt) : NULL;
 	x->sql = x_strndup(q->sql.p, q->sql.n);
-	for (i = 0; i < x->n_parts; i++) {
-		part_init(&x->part[i].base, s, &spread_owner, x,
-		    of[i]->backend);
-		x->part[i].form = FORM_OF(of[i]->relation);
-		buf_init(&x->part[i].out, 128u * 1024 * 1024);
-		x->part[i].lines = x_calloc(SPREAD_LINES,
-		    sizeof(struct spread_line));
-	}
-	part_init(&x->part[i].base, s, &spread_owner, x, v->backend);
-	buf_init(&x->part[i].out, 4096);
+	for (i = 0; i < n; i++)
+		spread_part_init(x, i, of[i]);
+	part_init(&x->part[n].base, s, &spread_owner, x, v->backend);
+	buf_init(&x->part[n].out, 4096);
 	buf_init(&x->error, 1024 * 1024 + 4096);
 	buf_init(&x->pending, 64u * 1024 * 1024);
 	buf_init(&x->scratch, 64u * 1024 * 1024);
 	return x;
-}
-
-/* ---- what servers are told --------------------------------------------------------- */
-
-/* A query outside of a lease's beginning. */
-static void
-spread_tell(struct spread_part *p, struct slice sql)
-{
-	struct buf *b = &p->base.s->sw->compose;
-	struct msgwrite w;
-
-	buf_consume(b, buf_len(b));
-	msgwrite_init(&w, b);
-	msgwrite_query(&w, sql);
-	if (w.failed || !server_owe(p->base.server, OWED_QUERY, 0, no_hash))
-		p->base.server->doomed = true;
-	else
-		part_send(&p->base, b);
-}
-
-/* The end of the data, or that there will be none. */
-static void
-spread_end_copy(struct spread_part *p, bool good)
-{
-	struct server *srv = p->base.server;
-	struct buf *b = &p->base.s->sw->compose;
-	struct msgwrite w;
-
-	buf_consume(b, buf_len(b));
-	msgwrite_init(&w, b);
-	msgwrite_begin(&w, good ? 'c' : 'f');
-	if (!good)
-		msgwrite_str(&w, "the COPY has failed elsewhere");
-	msgwrite_end(&w);
-	p->open = false;
-	srv->owed.copy_in = false;
-	srv->owed.copy_over = true;
-	part_send(&p->base, b);
-	if (good)
-		spread_tell(p, SLICE_LIT("SET CONSTRAINTS ALL IMMEDIATE"));
-}
-
-static bool
-spread_compose(struct part *base, struct msgwrite *w)
-{
-	struct spread_part *p = (struct spread_part *)(void *)base;
-	struct spread *x = base->of;
-	struct buf *t = &base->s->sw->text;
-
-	buf_consume(t, buf_len(t));
-	if (x->phase == SPREAD_COLUMNS) {
-		const struct conf_variant *v = x->table->use;
-
-		if (!spread_ask_columns(v->relations[0].sql, t))
-			return false;
-	} else {
-		msgwrite_query(w, SLICE_LIT("BEGIN"));
-		if (!spread_copy_text(p, t) ||
-		    !server_owe(base->server, OWED_QUERY, 0, no_hash))
-			return false;
-	}
-	msgwrite_query(w, slice_make(buf_head(t), buf_len(t)));
-	return server_owe(base->server, OWED_QUERY, 0, no_hash);
 }
 
 /* ---- the end of a unit ------------------------------------------------------------ */
@@ -218,64 +161,6 @@ spread_again(struct spread *x)
 	s->no_gather = true;
 	session_enter(s, SESSION_IDLE);
 	session_pump(s);
-}
-
-/* Some shards have committed, others cannot be asked any more. */
-static void
-spread_tell_doubt(struct spread *x, struct msgwrite *w)
-{
-	char detail[2000];
-	size_t n, i;
-
-	n = (size_t)snprintf(detail, sizeof(detail), "Committed on:");
-	for (i = 0; i < x->n_parts && n < sizeof(detail); i++)
-		if (x->part[i].committed)
-			n += (size_t)snprintf(detail + n, sizeof(detail) - n,
-			    " %s", x->part[i].base.backend->name);
-	if (n < sizeof(detail))
-		n += (size_t)snprintf(detail + n, sizeof(detail) - n,
-		    "; not known of:");
-	for (i = 0; i < x->n_parts && n < sizeof(detail); i++)
-		if (!x->part[i].committed)
-			n += (size_t)snprintf(detail + n, sizeof(detail) - n,
-			    " %s", x->part[i].base.backend->name);
-	log_warn("session", "msg=\"a write over several shards is in doubt\" "
-	    "table=%s detail=%s", log_escs(x->table->name),
-	    log_escs(detail));
-	msgwrite_error(w, "ERROR", "40003", "the write was committed on some "
-	    "shards only", detail, "Look there before it is repeated.");
-}
-
-static void
-spread_tell_end(struct spread *x)
-{
-	struct msgwrite w;
-	char tag[40];
-	struct buf b;
-	size_t i, done = 0;
-
-	for (i = 0; i < x->n_parts; i++)
-		done += x->part[i].committed;
-	buf_init(&b, 16 * 1024);
-	msgwrite_init(&w, &b);
-	if (done == x->n_parts) {
-		snprintf(tag, sizeof(tag), "COPY %llu",
-		    (unsigned long long)x->copied);
-		msgwrite_complete(&w, tag);
-	} else if (done > 0) {
-		spread_tell_doubt(x, &w);
-	} else {
-		session_send(x->s, buf_head(&x->error), buf_len(&x->error));
-	}
-	/* The Sync of a unit of extended messages was read as one of the data;
-	 * another one follows them. */
-	if (x->stmt == NULL || !x->taken)
-		msgwrite_ready(&w, x->s->tx);
-	else
-		x->s->skip_to_sync = done != x->n_parts;
-	CHECK(!w.failed);
-	session_send(x->s, buf_head(&b), buf_len(&b));
-	buf_reset(&b);
 }
 
 static void
@@ -385,14 +270,15 @@ spread_step(struct spread *x)
 	    x->started < x->n_parts && (x->started == 0 ||
 	    !part_waits(&x->part[x->started - 1].base)))
 		part_lease(&x->part[x->started++].base);
-	if (x->beginning)
+	if (x->unit != NULL)
 		return;
 	if (spread_failing(x) || x->phase == SPREAD_COMMITTING) {
 		if (spread_is_quiet(x))
 			spread_finish(x);
-	} else if (x->phase == SPREAD_OPENING && spread_all(x, part_is_open)) {
+	} else if (x->phase == SPREAD_OPENING && !x->insert &&
+	    spread_all(x, part_is_open)) {
 		spread_take_data(x);
-	} else if (x->phase == SPREAD_LOADING &&
+	} else if ((x->phase == SPREAD_LOADING || x->insert) &&
 	    spread_all(x, part_is_loaded)) {
 		spread_commit(x);
 	}
@@ -445,106 +331,14 @@ spread_stop(struct spread *x)
 		spread_undo(&x->part[i]);
 }
 
-/* Where in the data, as PostgreSQL says it. */
-static void
-spread_context(const struct spread *x, uint64_t line, char *out, size_t size)
-{
-	snprintf(out, size, "COPY %s, line %llu", x->table->rel,
-	    (unsigned long long)line);
-}
-
 void
 spread_fail(struct spread *x, const char *sqlstate, const char *message,
     uint64_t line)
 {
-	char context[300];
-	struct msgwrite w;
-
 	if (spread_failing(x))
 		return;
-	msgwrite_init(&w, &x->error);
-	msgwrite_begin(&w, 'E');
-	msgwrite_bytes(&w, "SERROR\0VERROR\0C", 15);
-	msgwrite_str(&w, sqlstate);
-	msgwrite_u8(&w, 'M');
-	msgwrite_str(&w, message);
-	if (line > 0) {
-		spread_context(x, line, context, sizeof(context));
-		msgwrite_u8(&w, 'W');
-		msgwrite_str(&w, context);
-	}
-	msgwrite_u8(&w, 0);
-	msgwrite_end(&w);
-	CHECK(!w.failed);
+	spread_write_error(x, sqlstate, message, line);
 	spread_stop(x);
-}
-
-/* The number of a line in "COPY rel, line 7, column x", which may stand behind what the
- * value's type has to say; NULL: there is none. */
-static const char *
-spread_line_in(const char *text)
-{
-	const char *at = text, *line;
-
-	while (strncmp(at, "COPY ", 5) != 0) {
-		at = strchr(at, '\n');
-		if (at == NULL)
-			return NULL;
-		at++;
-	}
-	line = strstr(at, ", line ");
-	return line != NULL ? line + 7 : NULL;
-}
-
-/* With the client's line. */
-static void
-spread_put_context(const struct spread_part *p, struct msgwrite *w,
-    const char *text)
-{
-	const char *at = spread_line_in(text);
-	char number[24], *end = NULL;
-	uint64_t here = 0;
-
-	if (at != NULL)
-		here = spread_line_here(p, strtoull(at, &end, 10));
-	if (here == 0) {
-		msgwrite_str(w, text);
-		return;
-	}
-	msgwrite_bytes(w, text, (size_t)(at - text));
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)here);
-	msgwrite_bytes(w, number, strlen(number));
-	msgwrite_str(w, end);
-}
-
-/* The server's words, as an error of the statement; positions would be those of
- * another text. */
-static void
-spread_take_error(struct spread_part *p, const char *body, size_t n)
-{
-	struct spread *x = p->base.of;
-	const char *at = body, *end = body + n, *value;
-	struct msgwrite w;
-
-	msgwrite_init(&w, &x->error);
-	msgwrite_begin(&w, 'E');
-	for (; at < end && *at != '\0'; at = value + strlen(value) + 1) {
-		value = at + 1;
-		if (*at == 'P')
-			continue;
-		msgwrite_u8(&w, (uint8_t)*at);
-		if (*at == 'W')
-			spread_put_context(p, &w, value);
-		else
-			msgwrite_str(&w, *at == 'S' || *at == 'V' ? "ERROR" :
-			    value);
-	}
-	msgwrite_u8(&w, 0);
-	msgwrite_end(&w);
-	if (!w.failed)
-		return;
-	buf_reset(&x->error);
-	spread_fail(x, "54000", "a shard's error is too long", 0);
 }
 
 /* Before the client was invited to send, the coordinator may know better. */
@@ -609,7 +403,10 @@ spread_on_input(struct part *base, const char *data, size_t n)
 			spread_add_column(x, f.p, f.body);
 		else if (f.type == 'C' && f.body > 5 &&
 		    memcmp(f.p, "COPY ", 5) == 0)
-			x->copied += strtoull(f.p + 5, NULL, 10);
+			x->done += strtoull(f.p + 5, NULL, 10);
+		else if (f.type == 'C' && f.body > 9 &&
+		    memcmp(f.p, "INSERT 0 ", 9) == 0)
+			x->done += strtoull(f.p + 9, NULL, 10);
 		else if (f.type == 'C' && p->ending)
 			p->committed = f.body == 7 &&
 			    memcmp(f.p, "COMMIT", 7) == 0;
@@ -708,65 +505,95 @@ spread_is_direct(const struct conf_variant *v)
 }
 
 static bool
-spread_may(const struct query *q)
+spread_may_copy(const struct query *q)
 {
 	const struct analysis *a = q->shape->an;
 	const struct route_plan *p = q->plan;
 
 	return a->kind == STMT_COPY_IN && p->table != NULL &&
 	    p->variant->kind == VARIANT_SHARDED &&
-	    spread_is_direct(p->variant) && p->table->n_keys > 0 && a->n_tables == 1 && a->pins == 0 &&
+	    spread_is_direct(p->variant) && p->table->n_keys > 0 &&
+	    a->n_tables == 1 && a->pins == 0 && (q->bind == NULL ||
+	    q->bind->n_params == 0) &&
 	    !(a->flags & (AN_MULTI | AN_UNKNOWN_FN | AN_SUBLINK |
 	    AN_VOLATILE | AN_EXPLAIN_ROUTE));
+}
+
+/* Ready to begin with the columns, or what is asked of the shards. NULL: the
+ * coordinator's. */
+static struct spread *
+spread_new_copy(struct session *s, const struct query *q)
+{
+	struct route_shards all;
+	struct copy_spec *spec;
+	struct spread *x;
+	size_t i;
+
+	if (!spread_may_copy(q) || (spec = copy_spec_new(q->sql)) == NULL)
+		return NULL;
+	all = route_shards_all(q->plan->variant->n_shards);
+	x = spread_make(s, q, &all, false);
+	if (x == NULL) {
+		copy_spec_free(&spec);
+		return NULL;
+	}
+	s->spread = x;
+	x->spec = spec;
+	x->phase = spec->n_columns == 0 ? SPREAD_COLUMNS : SPREAD_OPENING;
+	if (spec->n_columns > 0)
+		x->columns = x_calloc(spec->n_columns, sizeof(*x->columns));
+	for (i = 0; i < spec->n_columns; i++)
+		x->columns[x->n_columns++] = x_strdup(spec->columns[i]);
+	if (spec->n_columns == 0 || spread_find_keys(x))
+		return x;
+	spread_end(s);
+	return NULL;
+}
+
+static struct spread *
+spread_new_insert(struct session *s, const struct query *q)
+{
+	struct route_shards shards;
+	struct spread *x;
+
+	if (!spread_has_portions(q, &shards))
+		return NULL;
+	x = spread_make(s, q, &shards, true);
+	if (x == NULL)
+		return NULL;
+	s->spread = x;
+	x->phase = SPREAD_OPENING;
+	return x;
 }
 
 bool
 spread_begin(struct session *s, const struct unit *u, const struct query *q,
     enum unit_result *r)
 {
-	struct copy_spec *spec;
 	struct spread *x;
-	size_t i;
 
-	if ((u->first != 'Q' && (!u->canonical || u->bind.n_params > 0)) ||
-	    u->rest > 0 || !spread_may(q) || !spread_is_free(s))
+	if ((u->first != 'Q' && !u->canonical) || u->rest > 0 ||
+	    !spread_is_free(s))
 		return false;
-	spec = copy_spec_new(q->sql);
-	if (spec == NULL)
+	x = q->where.splits ? spread_new_insert(s, q) :
+	    spread_new_copy(s, q);
+	if (x == NULL)
 		return false;
-	x = spread_make(s, q);
-	if (x == NULL) {
-		copy_spec_free(&spec);
-		return false;
-	}
-	x->spec = spec;
-	x->stmt = q->stmt != NULL ? statement_ref(q->stmt) : NULL;
-	x->phase = spec->n_columns == 0 ? SPREAD_COLUMNS : SPREAD_OPENING;
-	if (spec->n_columns > 0)
-		x->columns = x_calloc(spec->n_columns,
-		    sizeof(*x->columns));
-	for (i = 0; i < spec->n_columns; i++)
-		x->columns[x->n_columns++] = x_strdup(spec->columns[i]);
-	s->spread = x;
-	if (spec->n_columns > 0 && !spread_find_keys(x)) {
-		spread_end(s);
-		return false;
-	}
 	query_note(s, q);
 	s->series = query_series(s, q, q->where.backend, OUT_BYPASS);
 	stat_add(&session_metrics(s)->c.spreads, 1);
 	session_enter(s, SESSION_SPREAD_WAIT);
-	x->beginning = true;
+	x->unit = u;
 	if (x->phase == SPREAD_COLUMNS)
 		part_lease(&x->part[x->n_parts].base);
 	spread_step(x);
-	x->beginning = false;
+	x->unit = NULL;
 	*r = UNIT_WAIT;
 	if (!spread_failing(x) || !spread_is_quiet(x))
 		return true;
 	memset(&s->writes, 0, sizeof(s->writes));
-	spread_tell_end(x);
 	*r = UNIT_CLOSED;
+	spread_tell_end(x);
 	if (s->state == SESSION_CLOSED)
 		return true;
 	spread_end(s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * A write of a session that is spread over several shards, all or nothing: COPY
- * FROM STDIN, whose rows are dealt out by their keys.
+ * FROM STDIN and INSERT ... VALUES, whose rows are dealt out by their keys.
  *
  *   (columns) --> opening --> copying --> loaded --> committing --> answered
  *       |            |           |           |            \--> in doubt (40003)

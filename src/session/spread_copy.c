@@ -108,8 +108,8 @@ spread_copy_text(const struct spread_part *p, struct buf *out)
 	query_prepare(x->s, &q, slice_str(x->sql), NULL, NULL);
 	t = &q.shape->an->tables[q.plan->an_table];
 	end = lex_pos(q.values.lx, t->pos) + t->len;
-	if (!route_rewrite_range(q.plan, q.shape, &q.values, p->form, 0, end,
-	    out))
+	if (!route_rewrite_range(q.plan, q.shape, &q.values,
+	    FORM_OF(x->table->use->shards[p->shard].relation), 0, end, out))
 		return false;
 	if (x->spec->n_columns == 0 && !copy_put_columns(x, out))
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Shared by spread.c (the course of it) and spread_copy.c (the rows of a COPY)
- * only.
+ * Shared by spread.c (the course of it), spread_tell.c (what is said), spread_copy.c
+ * (the rows of a COPY) and spread_insert.c (those of an INSERT) only.
  */
 #ifndef PGSLUICE_SESSION_SPREAD_PRIV_H
 #define PGSLUICE_SESSION_SPREAD_PRIV_H
@@ -20,8 +20,7 @@ struct spread_line { /* last line of a row, as the shard counts and as the clien
 
 struct spread_part {
 	struct part base;
-	unsigned form;            /* of the COPY's text; a backend with several
-	                             shards of other names is not spread to */
+	unsigned shard;           /* index in the variant's */
 	bool open;                /* it awaits data */
 	bool loaded;              /* it has taken all and could commit */
 	bool ending;              /* COMMIT or ROLLBACK has been sent */
@@ -39,7 +38,9 @@ enum spread_phase {
 struct spread {
 	struct session *s;
 	enum spread_phase phase;
-	bool beginning;           /* spread_begin() is on the stack */
+	bool insert;              /* INSERT .. VALUES; else COPY */
+	const struct unit *unit;  /* during spread_begin(); then it is at the
+	                             head of the session's input, unless taken */
 	bool refused;             /* the coordinator shall do it */
 	bool taken;               /* the client has been invited to send */
 	bool ended;               /* the mark of the end has come */
@@ -55,7 +56,7 @@ struct spread {
 	struct buf pending;       /* the beginning of a row */
 	struct buf scratch;
 	size_t left;              /* bytes of a CopyData that is half here */
-	uint64_t copied;          /* by the shards' tags */
+	uint64_t done;            /* rows, by the shards' tags */
 	const struct conf_table *table; /* inside the session's conf */
 	size_t n_parts, started;
 	struct spread_part part[]; /* n_parts, and the coordinator's for the
@@ -75,6 +76,28 @@ void spread_fail(struct spread *x, const char *sqlstate, const char *message,
     uint64_t line);
 /* All data have come: the shards are told. */
 void spread_data_over(struct spread *x);
+
+/* ---- spread_tell.c ---- */
+/* part_owner.compose. */
+bool spread_compose(struct part *p, struct msgwrite *w) PG_MUST_CHECK;
+/* A query to a server that has been leased before. */
+void spread_tell(struct spread_part *p, struct slice sql);
+/* The end of the data, or that there will be none. */
+void spread_end_copy(struct spread_part *p, bool good);
+/* Set x->error: to this; to what the server has said. */
+void spread_write_error(struct spread *x, const char *sqlstate,
+    const char *message, uint64_t line);
+void spread_take_error(struct spread_part *p, const char *body, size_t n);
+/* The client's answer: what was done, or the error. */
+void spread_tell_end(struct spread *x);
+
+/* ---- spread_insert.c ---- */
+/* The shards' portions can be told apart; set *shards to those that get one. */
+bool spread_has_portions(const struct query *q, struct route_shards *shards)
+    PG_MUST_CHECK;
+/* Write the part's portion and enter what is owed for it. */
+bool spread_write_portion(struct spread_part *p, struct msgwrite *w)
+    PG_MUST_CHECK;
 
 /* ---- spread_copy.c ---- */
 /* The columns are known: which fields hold the keys. false: not all are there. */

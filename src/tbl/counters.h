@@ -43,7 +43,7 @@ COUNTER(notifications_sent, "Notifications passed on to clients by listening ser
 COUNTER(listener_closes, "Clients closed because notifications for them were lost or not read")
 COUNTER(gathers, "Statements asked of several shards at once")
 COUNTER(gathers_refused, "... whose parts could not be put together, so that the coordinator was asked")
-COUNTER(spreads, "COPYs whose rows were dealt out to shards")
+COUNTER(spreads, "COPYs and INSERTs whose rows were dealt out to shards")
 COUNTER(held_begins, "Transactions that ended without needing a server")
 COUNTER(shape_parses, "Statement shapes parsed")
 COUNTER(loop_stalls, "Event loop turns longer than a second")

@@ -60,6 +60,7 @@ UNIT_TESTS = \
 	tests/unit/test_parse \
 	tests/unit/test_plan \
 	tests/unit/test_pools \
+	tests/unit/test_portion \
 	tests/unit/test_prepared \
 	tests/unit/test_prometheus \
 	tests/unit/test_promote \
@@ -295,6 +296,10 @@ tests_unit_test_plan_LDADD = $(UNIT_LDADD)
 tests_unit_test_pools_SOURCES = tests/unit/test_pools.c
 tests_unit_test_pools_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_pools_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_portion_SOURCES = tests/unit/test_portion.c
+tests_unit_test_portion_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_portion_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_prepared_SOURCES = tests/unit/test_prepared.c
 tests_unit_test_prepared_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -296,7 +296,7 @@ class Comparison:
                 backend = eventslib.VARIANTS[t.variant]
                 if t.variant == "sharded" and tenant:
                     backend = self.events.shard_of(tenant)
-                elif t.variant == "sharded" and q in self.reads:
+                elif t.variant == "sharded":
                     backend = ", ".join(eventslib.SHARDS)
                 if not any(re.match(rf"\s*backends?:\s.*\b{backend}\b", line)
                            for line in lines):

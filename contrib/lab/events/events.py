@@ -266,6 +266,7 @@ table "app.events" {{
 	key_type    = "uuid"
 	time_column = "occurred_at"
 	use         = "{use}"
+	split_inserts = true
 	variant "plain"   {{ kind = "plain"   backend = "plain"
 	                    relation = "app.events_plain" }}
 	variant "monthly" {{ kind = "monthly" backend = "monthly"

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * What is said in a write over several shards: to the servers, and to the client at
+ * its end.
+ *
+ * A server's error keeps its words; the line of COPY data in it becomes that of the
+ * client's data, and a position, which would be one in another text, is left
+ * out.  Runs on the session's worker.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "session/spread_priv.h"
+
+static const struct hash128 no_hash;
+
+/* ---- what servers are told --------------------------------------------------------- */
+
+/* A query outside of a lease's beginning. */
+void
+spread_tell(struct spread_part *p, struct slice sql)
+{
+	struct buf *b = &p->base.s->sw->compose;
+	struct msgwrite w;
+
+	buf_consume(b, buf_len(b));
+	msgwrite_init(&w, b);
+	msgwrite_query(&w, sql);
+	if (w.failed || !server_owe(p->base.server, OWED_QUERY, 0, no_hash))
+		p->base.server->doomed = true;
+	else
+		part_send(&p->base, b);
+}
+
+/* The end of the data, or that there will be none. */
+void
+spread_end_copy(struct spread_part *p, bool good)
+{
+	struct server *srv = p->base.server;
+	struct buf *b = &p->base.s->sw->compose;
+	struct msgwrite w;
+
+	buf_consume(b, buf_len(b));
+	msgwrite_init(&w, b);
+	msgwrite_begin(&w, good ? 'c' : 'f');
+	if (!good)
+		msgwrite_str(&w, "the COPY has failed elsewhere");
+	msgwrite_end(&w);
+	p->open = false;
+	srv->owed.copy_in = false;
+	srv->owed.copy_over = true;
+	part_send(&p->base, b);
+	if (good)
+		spread_tell(p, SLICE_LIT("SET CONSTRAINTS ALL IMMEDIATE"));
+}
+
+bool
+spread_compose(struct part *base, struct msgwrite *w)
+{
+	struct spread_part *p = (struct spread_part *)(void *)base;
+	struct spread *x = base->of;
+	struct buf *t = &base->s->sw->text;
+
+	buf_consume(t, buf_len(t));
+	if (x->phase == SPREAD_COLUMNS) {
+		const struct conf_variant *v = x->table->use;
+
+		if (!spread_ask_columns(v->relations[0].sql, t))
+			return false;
+	} else {
+		msgwrite_query(w, SLICE_LIT("BEGIN"));
+		if (!server_owe(base->server, OWED_QUERY, 0, no_hash))
+			return false;
+		if (x->insert)
+			return spread_write_portion(p, w);
+		if (!spread_copy_text(p, t))
+			return false;
+	}
+	msgwrite_query(w, slice_make(buf_head(t), buf_len(t)));
+	return server_owe(base->server, OWED_QUERY, 0, no_hash);
+}
+
+/* ---- errors ---------------------------------------------------------------------- */
+
+/* Where in the data, as PostgreSQL says it. */
+static void
+spread_context(const struct spread *x, uint64_t line, char *out, size_t size)
+{
+	snprintf(out, size, "COPY %s, line %llu", x->table->rel,
+	    (unsigned long long)line);
+}
+
+void
+spread_write_error(struct spread *x, const char *sqlstate, const char *message,
+    uint64_t line)
+{
+	char context[300];
+	struct msgwrite w;
+
+	msgwrite_init(&w, &x->error);
+	msgwrite_begin(&w, 'E');
+	msgwrite_bytes(&w, "SERROR\0VERROR\0C", 15);
+	msgwrite_str(&w, sqlstate);
+	msgwrite_u8(&w, 'M');
+	msgwrite_str(&w, message);
+	if (line > 0) {
+		spread_context(x, line, context, sizeof(context));
+		msgwrite_u8(&w, 'W');
+		msgwrite_str(&w, context);
+	}
+	msgwrite_u8(&w, 0);
+	msgwrite_end(&w);
+	CHECK(!w.failed);
+}
+
+/* The number of a line in "COPY rel, line 7, column x", which may stand behind what the
+ * value's type has to say; NULL: there is none. */
+static const char *
+spread_line_in(const char *text)
+{
+	const char *at = text, *line;
+
+	while (strncmp(at, "COPY ", 5) != 0) {
+		at = strchr(at, '\n');
+		if (at == NULL)
+			return NULL;
+		at++;
+	}
+	line = strstr(at, ", line ");
+	return line != NULL ? line + 7 : NULL;
+}
+
+/* With the client's line. */
+static void
+spread_put_context(const struct spread_part *p, struct msgwrite *w,
+    const char *text)
+{
+	const char *at = spread_line_in(text);
+	char number[24], *end = NULL;
+	uint64_t here = 0;
+
+	if (at != NULL)
+		here = spread_line_here(p, strtoull(at, &end, 10));
+	if (here == 0) {
+		msgwrite_str(w, text);
+		return;
+	}
+	msgwrite_bytes(w, text, (size_t)(at - text));
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)here);
+	msgwrite_bytes(w, number, strlen(number));
+	msgwrite_str(w, end);
+}
+
+/* The server's words, as an error of the statement; positions would be those of
+ * another text. */
+void
+spread_take_error(struct spread_part *p, const char *body, size_t n)
+{
+	struct spread *x = p->base.of;
+	const char *at = body, *end = body + n, *value;
+	struct msgwrite w;
+
+	msgwrite_init(&w, &x->error);
+	msgwrite_begin(&w, 'E');
+	for (; at < end && *at != '\0'; at = value + strlen(value) + 1) {
+		value = at + 1;
+		if (*at == 'P')
+			continue;
+		msgwrite_u8(&w, (uint8_t)*at);
+		if (*at == 'W')
+			spread_put_context(p, &w, value);
+		else
+			msgwrite_str(&w, *at == 'S' || *at == 'V' ? "ERROR" :
+			    value);
+	}
+	msgwrite_u8(&w, 0);
+	msgwrite_end(&w);
+	if (!w.failed)
+		return;
+	buf_reset(&x->error);
+	spread_write_error(x, "54000", "a shard's error is too long", 0);
+}
+
+/* ---- the answer ---------------------------------------------------------------------- */
+
+/* Some shards have committed, others cannot be asked any more. */
+static void
+spread_tell_doubt(struct spread *x, struct msgwrite *w)
+{
+	char detail[2000];
+	size_t n, i;
+
+	n = (size_t)snprintf(detail, sizeof(detail), "Committed on:");
+	for (i = 0; i < x->n_parts && n < sizeof(detail); i++)
+		if (x->part[i].committed)
+			n += (size_t)snprintf(detail + n, sizeof(detail) - n,
+			    " %s", x->part[i].base.backend->name);
+	if (n < sizeof(detail))
+		n += (size_t)snprintf(detail + n, sizeof(detail) - n,
+		    "; not known of:");
+	for (i = 0; i < x->n_parts && n < sizeof(detail); i++)
+		if (!x->part[i].committed)
+			n += (size_t)snprintf(detail + n, sizeof(detail) - n,
+			    " %s", x->part[i].base.backend->name);
+	log_warn("session", "msg=\"a write over several shards is in doubt\" "
+	    "table=%s detail=%s", log_escs(x->table->name),
+	    log_escs(detail));
+	msgwrite_error(w, "ERROR", "40003", "the write was committed on some "
+	    "shards only", detail, "Look there before it is repeated.");
+}
+
+/* What answers the messages of an INSERT before its Execute. */
+static void
+spread_tell_bound(const struct spread *x, bool good, struct msgwrite *w)
+{
+	static const char bound[] = "1\0\0\0\0042\0\0\0\004n\0\0\0\004";
+	struct session *s = x->s;
+	struct unit u;
+	size_t skip;
+
+	if (x->stmt == NULL || !good)
+		return;
+	CHECK(unit_read(&u, buf_head(&s->in), s->unit_len));
+	skip = u.has_parse ? 0 : 5;
+	msgwrite_raw(w, bound + skip, (u.described ? 15u : 10u) - skip);
+}
+
+void
+spread_tell_end(struct spread *x)
+{
+	struct msgwrite w;
+	char tag[40];
+	struct buf b;
+	size_t i, done = 0;
+
+	for (i = 0; i < x->n_parts; i++)
+		done += x->part[i].committed;
+	buf_init(&b, 16 * 1024 + buf_len(&x->error));
+	msgwrite_init(&w, &b);
+	if (x->insert)
+		spread_tell_bound(x, done > 0, &w);
+	if (done == x->n_parts) {
+		snprintf(tag, sizeof(tag), x->insert ? "INSERT 0 %llu" :
+		    "COPY %llu", (unsigned long long)x->done);
+		msgwrite_complete(&w, tag);
+	} else if (done > 0) {
+		spread_tell_doubt(x, &w);
+	} else {
+		msgwrite_raw(&w, buf_head(&x->error), buf_len(&x->error));
+	}
+	/* The Sync of a unit of extended messages was read as one of the data;
+	 * another one follows them. */
+	if (x->stmt == NULL || !x->taken)
+		msgwrite_ready(&w, x->s->tx);
+	else
+		x->s->skip_to_sync = done != x->n_parts;
+	CHECK(!w.failed);
+	session_send(x->s, buf_head(&b), buf_len(&b));
+	buf_reset(&b);
+}
