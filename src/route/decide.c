@@ -65,10 +65,18 @@ enum decide_range {
 	RANGE_TIMESTAMPTZ  /* the same; this is the column's type */
 };
 
+/* How far a time without a zone may be from the same in UTC. */
+static int64_t
+decide_zone(const struct route_reader *reader)
+{
+	return reader->v->utc ? 0 : MONTH_ZONE_US;
+}
+
 static bool
 decide_time(struct route_reader *reader, const struct an_value *val,
     enum decide_range how, struct month_range *r)
 {
+	int64_t zone = decide_zone(reader);
 	struct route_value rv;
 	enum month_type type;
 	bool typed, binary;
@@ -77,29 +85,29 @@ decide_time(struct route_reader *reader, const struct an_value *val,
 	if (!decide_time_type(&rv, val->cast, &type, &typed))
 		return false;
 	binary = rv.kind == ROUTE_VALUE_BINARY && !route_oid_is_text(rv.oid);
-	if (binary ? !month_parse_binary(rv.s, type, r) :
-	             !month_parse_text(rv.s, type, r))
+	if (binary ? !month_parse_binary(rv.s, type, zone, r) :
+	             !month_parse_text(rv.s, type, zone, r))
 		return false;
 	if (how == RANGE_ANY_COLUMN && typed && type == MONTH_TIMESTAMPTZ) {
-		r->lo -= MONTH_ZONE_US;
-		r->hi += MONTH_ZONE_US;
+		r->lo -= zone;
+		r->hi += zone;
 	}
 	return true;
 }
 
 /* date_trunc('month', column) = value. The value is the start of a month in
- * the session's zone, whose name is not known; the month ends as far from the
- * month's end in UTC as it began, daylight saving apart. */
+ * the session's zone, whose name may not be known; the month ends as far from
+ * the month's end in UTC as it began, daylight saving apart. */
 static bool
-decide_whole_month(struct month_range *r, enum decide_range how)
+decide_whole_month(struct month_range *r, enum decide_range how, int64_t zone)
 {
-	int64_t month = month_of(r->lo + MONTH_ZONE_US);
+	int64_t month = month_of(r->lo + zone);
 	int64_t late = r->hi - month_start(month);
 
-	if (month_of(r->hi + MONTH_ZONE_US) != month)
+	if (month_of(r->hi + zone) != month)
 		return false;
 	r->hi = month_start(month + 1) + late - 1;
-	if (late != 0 || how != RANGE_LOOSE)
+	if (zone > 0 && (late != 0 || how != RANGE_LOOSE))
 		r->hi += 2 * 3600 * MONTH_SECOND_US;
 	return true;
 }
@@ -118,7 +126,8 @@ decide_pred_range(struct route_reader *reader, const struct an_pred *d,
 
 		if (!decide_time(reader, &d->values[i], how, &r))
 			return false;
-		if (d->op == AN_MONTH_EQ && !decide_whole_month(&r, how))
+		if (d->op == AN_MONTH_EQ && !decide_whole_month(&r, how,
+		    decide_zone(reader)))
 			return false;
 		if (r.lo < hull->lo)
 			hull->lo = r.lo;

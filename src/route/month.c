@@ -196,7 +196,8 @@ month_parse_date(struct slice s, int64_t *days)
 }
 
 bool
-month_parse_text(struct slice s, enum month_type type, struct month_range *r)
+month_parse_text(struct slice s, enum month_type type, int64_t zone_us,
+    struct month_range *r)
 {
 	struct month_scan sc = { s.p, s.n };
 	int64_t days, time = 0, offset = 0, local, utc;
@@ -215,8 +216,8 @@ month_parse_text(struct slice s, enum month_type type, struct month_range *r)
 	utc = local - offset;
 	if (!zoned || type == MONTH_DATE || type == MONTH_TIMESTAMP) {
 		/* A zone in a value without one is ignored by the server. */
-		r->lo = local - MONTH_ZONE_US;
-		r->hi = local + MONTH_ZONE_US;
+		r->lo = local - zone_us;
+		r->hi = local + zone_us;
 	} else if (type == MONTH_TIMESTAMPTZ) {
 		r->lo = r->hi = utc;
 	} else { /* the column decides whether the zone counts */
@@ -229,7 +230,7 @@ month_parse_text(struct slice s, enum month_type type, struct month_range *r)
 /* ------------------------------------------------------------------ binary */
 
 bool
-month_parse_binary(struct slice s, enum month_type type,
+month_parse_binary(struct slice s, enum month_type type, int64_t zone_us,
     struct month_range *r)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
@@ -259,8 +260,8 @@ month_parse_binary(struct slice s, enum month_type type,
 	}
 	r->lo = r->hi = us;
 	if (is_date || type == MONTH_TIMESTAMP) {
-		r->lo -= MONTH_ZONE_US;
-		r->hi += MONTH_ZONE_US;
+		r->lo -= zone_us;
+		r->hi += zone_us;
 	}
 	return true;
 }

@@ -3,8 +3,9 @@
  * Calendar arithmetic for month routing.  Pure.
  *
  * Instants are microseconds since 1970-01-01 00:00 UTC, months are numbered
- * from 1970-01.  A value that names no zone means the session's TimeZone,
- * which is not known here: its range reaches MONTH_ZONE_US to both sides.
+ * from 1970-01.  A value that names no zone means the session's TimeZone: its
+ * range reaches to both sides as far as that may be from UTC, MONTH_ZONE_US
+ * if it is not known.
  * What is not certain to mean the same under every DateStyle is not parsed.
  */
 #ifndef PGSLUICE_ROUTE_MONTH_H
@@ -40,14 +41,14 @@ int64_t month_start(int64_t month); /* instant of its first microsecond, UTC */
 
 /* ISO 8601 text: YYYY-MM-DD[( |T)HH:MM[:SS[.ffffff]]][Z|UTC|+HH[[:]MM[:SS]]].
  * false: anything else, 'infinity' and 'now' included. */
-bool month_parse_text(struct slice s, enum month_type type,
+bool month_parse_text(struct slice s, enum month_type type, int64_t zone_us,
     struct month_range *r) PG_MUST_CHECK;
 /* Days since 1970-01-01 of YYYY-MM-DD. */
 bool month_parse_date(struct slice s, int64_t *days) PG_MUST_CHECK;
 /* Wire value: int64 microseconds or, for MONTH_DATE, int32 days since
  * 2000-01-01. MONTH_ANY goes by the length. false: infinite or of a wrong
  * length. */
-bool month_parse_binary(struct slice s, enum month_type type,
+bool month_parse_binary(struct slice s, enum month_type type, int64_t zone_us,
     struct month_range *r) PG_MUST_CHECK;
 /* "YYYY-MM" of a month number, for people. */
 void month_print(int64_t month, char *out, size_t size);

@@ -108,6 +108,8 @@ struct route_values {
 	const char *oids;              /* parameter types of Parse, n_oids x 4 bytes */
 	unsigned n_oids;
 	nsec_t now_wall;               /* for closed months */
+	bool utc;                      /* a time without a zone is one in UTC, on
+	                                  whatever backend */
 	bool other_encoding;           /* client_encoding is not the server's: text
 	                                  beyond ASCII proves no shard */
 };

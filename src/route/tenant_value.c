@@ -294,7 +294,8 @@ value_time(struct slice s, bool binary, int64_t *us)
 		*us = value_read_int(s.p, 8);
 		return true;
 	}
-	if (!month_parse_text(s, MONTH_TIMESTAMPTZ, &r) || r.lo != r.hi)
+	if (!month_parse_text(s, MONTH_TIMESTAMPTZ, MONTH_ZONE_US, &r) ||
+	    r.lo != r.hi)
 		return false;
 	*us = r.lo - VALUE_PG_EPOCH_US;
 	return true;

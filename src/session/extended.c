@@ -43,9 +43,13 @@ static void
 choice_add(struct choice *c, const struct session *s, const struct query *q)
 {
 	const struct conf_backend *b = q->where.backend, *w = b;
+	const struct analysis *an = q->shape->an;
 
 	s->sw->unit_pins |= q->shape->an->pins;
 	s->sw->unit_flags |= q->shape->an->flags;
+	/* What stands behind it may mean something else. */
+	s->sw->unit_sets |= an->n_settings > 0 || an->pins != 0 ||
+	    (an->flags & (AN_RESET_ALL | AN_DISCARD_ALL | AN_SET_LOCAL)) != 0;
 	if (q->plan->err_sqlstate != NULL && c->err_sqlstate == NULL) {
 		c->err_sqlstate = q->plan->err_sqlstate;
 		c->err_message = q->plan->err_message;
@@ -240,20 +244,14 @@ choose_message(struct session *s, const struct frame *f, struct choice *c,
 	return meant_add(s->sw, st);
 }
 
-/* First pass, in order: which statement each message means, what becomes of
- * names, which backend. Nothing of it lasts, since the unit may have to wait and
- * will be looked at again. */
 static bool
-extended_choose(struct session *s, const struct unit *u, struct choice *c)
+choose_all(struct session *s, const struct unit *u, struct choice *c)
 {
 	struct statement *last = NULL;
 	struct frame f;
 	struct query q;
 	size_t pos;
 
-	memset(c, 0, sizeof(*c));
-	s->sw->unit_pins = s->sw->unit_flags = 0;
-	s->sw->refuses = s->sw->unit_native = false;
 	for (pos = 0; pos < u->n; pos += f.size) {
 		unit_message(u, pos, &f);
 		if (!choose_message(s, &f, c, &last))
@@ -267,6 +265,22 @@ extended_choose(struct session *s, const struct unit *u, struct choice *c)
 		choice_add(c, s, &q);
 	}
 	return true;
+}
+
+/* First pass, in order: which statement each message means, what becomes of
+ * names, which backend. Nothing of it lasts, since the unit may have to wait and
+ * will be looked at again. */
+static bool
+extended_choose(struct session *s, const struct unit *u, struct choice *c)
+{
+	bool ok;
+
+	memset(c, 0, sizeof(*c));
+	s->sw->unit_pins = s->sw->unit_flags = 0;
+	s->sw->refuses = s->sw->unit_native = s->sw->unit_sets = false;
+	ok = choose_all(s, u, c);
+	s->sw->unit_sets = false; /* when it is sent, what is sent is noted */
+	return ok;
 }
 
 /* The backend for the whole unit; NULL: there is none. */

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "session/session_priv.h"
 
@@ -74,6 +75,33 @@ query_plan_hidden(struct session *s, struct shape *sh)
 	return *slot;
 }
 
+/* The session has set its TimeZone to UTC, at login or later: so it is on every
+ * server that it gets. */
+static bool
+query_is_utc(const struct session *s)
+{
+	static const char *const names[] = { "UTC", "Etc/UTC", "GMT",
+		"Etc/GMT" };
+	const char *zone = vars_get(s->set.vars, "timezone"), *p = s->startup;
+	const char *end = p != NULL ? p + s->startup_len : NULL;
+
+	if (settings_are_unsure(s) || session_is_pinned(s) ||
+	    s->sw->unit_sets)
+		return false;
+	for (; zone == NULL && p != end; p += strlen(p) + 1) {
+		const char *name = p;
+
+		p += strlen(p) + 1;
+		if (strcasecmp(name, "timezone") == 0)
+			zone = p;
+	}
+	for (size_t i = 0; zone != NULL && i < ARRAY_SIZE(names); i++) {
+		if (strcasecmp(zone, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 query_prepare(struct session *s, struct query *q, struct slice sql,
     struct statement *stmt, const struct wire_bind *bind)
@@ -102,6 +130,8 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 		if (unlikely(s->hidden != 0))
 			q->plan = query_plan_hidden(s, q->shape);
 		q->values.now_wall = clock_wall();
+		q->values.utc = q->plan->table->time_column != NULL &&
+		    query_is_utc(s);
 	}
 	q->values.other_encoding = scope != NULL && scope->recoded;
 	route_decide(q->plan, q->shape, &q->values, &q->where);

@@ -211,6 +211,8 @@ struct session_worker {
 	                           name */
 	uint32_t unit_pins, unit_flags; /* of all statements of the extended unit
 	                           at hand */
+	bool unit_sets;         /* while its backend is chosen: what was looked at
+	                           may change settings */
 	bool refuses;           /* ... and has a Parse of a name that is taken,
 	                           which means NULL */
 	bool tells;             /* what is composed tells the client the types

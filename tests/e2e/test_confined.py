@@ -32,6 +32,9 @@ class Scene:
                                dbname=dbname, autocommit=True)
 
     def fill(self):
+        with self.connect(self.pg.port, "monthly") as conn:
+            for table in TABLES:
+                conn.execute(schema.fill(f"app.{table}", table))
         for table in TABLES:
             self.plain.execute(schema.fill(f"app.{table}", table))
             for n in range(schema.SHARDS):
@@ -246,6 +249,53 @@ def test_one_name_without_a_description(scene):
         assert answers[0] == answers[1], shops
     for c in conns:
         c.close()
+
+
+MARCH = ("SELECT count(*), min(id) FROM app.ev WHERE at >= '2026-03-01' AND "
+         "at < '2026-04-01'")
+
+
+def test_months_of_a_session_in_utc(scene):
+    """They are told to the day where the session has set its TimeZone; what it
+    sets before the statement, in its group too, counts."""
+    port = scene.sharded.info.port
+
+    def backend(conn):
+        lines = [r[0] for r in conn.execute("EXPLAIN (ROUTE) " + MARCH)]
+        return next(x for x in lines if x.startswith("backend")).split()[-1]
+
+    with psycopg.connect(host="127.0.0.1", port=port, user="app",
+                         dbname="monthly", autocommit=True) as conn:
+        assert backend(conn) == "monthly"
+        conn.execute("SET timezone = 'UTC'")
+        assert backend(conn) == "archive"
+        with conn.transaction():
+            conn.execute("SELECT 1")
+            conn.execute("SET LOCAL timezone = 'Asia/Tokyo'")
+            assert backend(conn) == "monthly"
+        assert backend(conn) == "archive"
+        conn.execute("SET timezone = 'Asia/Tokyo'")
+        assert backend(conn) == "monthly"
+    with psycopg.connect(host="127.0.0.1", port=port, user="app",
+                         dbname="monthly", autocommit=True,
+                         options="-c timezone=Etc/UTC") as conn:
+        assert backend(conn) == "archive"
+        conn.execute("SET timezone = 'Asia/Tokyo'")
+        assert backend(conn) == "monthly"
+        conn.execute("RESET timezone")
+        assert backend(conn) == "archive"
+    for first, last in (("SET timezone = 'America/New_York'", "SELECT 1"),
+                        ("SELECT 1", "SET timezone = 'America/New_York'")):
+        counts = []
+        for at, dbname in ((scene.pg.port, "plain"), (port, "monthly")):
+            with rawpg.RawConn("127.0.0.1", at, "app", dbname) as c:
+                c.ask("SET timezone = 'UTC'")
+                group = b"".join(
+                    rawpg.parse("", sql) + rawpg.bind("", "", [], [], []) +
+                    rawpg.execute() for sql in (first, MARCH, last))
+                c.send(group + rawpg.sync())
+                counts.append(rawpg.rows(c.read_until_ready()))
+        assert counts[0] == counts[1] and counts[0]
 
 
 class Conditions:

@@ -39,10 +39,13 @@ on_shard(int shard)
 	util_stmt_fini(&st);
 }
 
+static bool in_utc; /* the sessions of all statements */
+
 static void
 start(enum stmt_kind kind, const char *sql)
 {
 	util_stmt_init(&st, kind, sql);
+	st.v.utc = in_utc;
 	util_table(&st, "app.events");
 }
 
@@ -834,6 +837,31 @@ bound_times_confine(void **state)
 }
 
 static void
+a_session_in_utc_leaves_no_doubt(void **state)
+{
+	struct route_decision d;
+
+	(void)state;
+	in_utc = true;
+	util_conf_init(&conf, V_MONTHLY);
+	conf.ev[V_MONTHLY].backend = &conf.b[B_PLAIN]; /* sees all months */
+	d = between("'2025-12-01'", "'2026-01-01'", AN_CAST_NONE);
+	in_months(&d, util_month(2025, 12), util_month(2026, 1), true);
+	assert_ptr_equal(d.backend, &conf.b[B_ARCHIVE]);
+	d = between("'2026-01-01'", "'2026-02-01'", AN_CAST_DATE);
+	in_months(&d, util_month(2026, 1), util_month(2026, 2), true);
+	assert_ptr_equal(d.backend, &conf.b[B_MONTHLY]);
+	d = between(NULL, "'2026-01-01 00:00Z'", AN_CAST_TIMESTAMPTZ);
+	assert_ptr_equal(d.backend, &conf.b[B_ARCHIVE]);
+	d = one_time(AN_MONTH_EQ, "'2026-05-01'", AN_CAST_NONE);
+	in_months(&d, util_month(2026, 5), util_month(2026, 6), true);
+	/* The column decides whether the offset counts. */
+	d = between("'2026-01-01 00:00+02'", NULL, AN_CAST_NONE);
+	assert_ptr_equal(d.backend, &conf.b[B_PLAIN]);
+	in_utc = false;
+}
+
+static void
 the_month_closes_late(void **state)
 {
 	struct route_decision d;
@@ -955,6 +983,7 @@ main(void)
 		cmocka_unit_test(one_partition_is_named_if_that_is_wanted),
 		cmocka_unit_test(single_times_and_whole_months_confine),
 		cmocka_unit_test(bound_times_confine),
+		cmocka_unit_test(a_session_in_utc_leaves_no_doubt),
 		cmocka_unit_test(the_month_closes_late),
 		cmocka_unit_test(closed_months_live_longer),
 		cmocka_unit_test(words_that_mean_the_clock_are_not_cached),

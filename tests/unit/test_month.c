@@ -22,7 +22,13 @@ months(int year, int month)
 static bool
 text(const char *s, enum month_type type, struct month_range *r)
 {
-	return month_parse_text(slice_str(s), type, r);
+	return month_parse_text(slice_str(s), type, MONTH_ZONE_US, r);
+}
+
+static bool
+parse_binary(struct slice s, enum month_type type, struct month_range *r)
+{
+	return month_parse_binary(s, type, MONTH_ZONE_US, r);
 }
 
 static void
@@ -155,21 +161,21 @@ wire_values_are_read(void **state)
 	int64_t y2k = month_start(months(2000, 1));
 
 	(void)state;
-	assert_true(month_parse_binary(SLICE_LIT("\0\0\0\0\0\0\0\0"),
+	assert_true(parse_binary(SLICE_LIT("\0\0\0\0\0\0\0\0"),
 	    MONTH_TIMESTAMPTZ, &r));
 	assert_int_equal(r.lo, y2k);
 	assert_int_equal(r.hi, y2k);
-	assert_true(month_parse_binary(
+	assert_true(parse_binary(
 	    SLICE_LIT("\xff\xff\xff\xff\xff\xff\xff\xff"), MONTH_ANY, &r));
 	assert_int_equal(r.hi, y2k - 1);
-	assert_true(month_parse_binary(SLICE_LIT("\0\0\0\0\0\0\0\0"),
+	assert_true(parse_binary(SLICE_LIT("\0\0\0\0\0\0\0\0"),
 	    MONTH_TIMESTAMP, &r));
 	assert_int_equal(r.lo, y2k - 15 * HOUR);
-	assert_true(month_parse_binary(SLICE_LIT("\0\0\0\x1f"), MONTH_DATE,
+	assert_true(parse_binary(SLICE_LIT("\0\0\0\x1f"), MONTH_DATE,
 	    &r));
 	assert_int_equal(r.lo, y2k + 31 * MONTH_DAY_US - 15 * HOUR);
 	assert_int_equal(r.hi, y2k + 31 * MONTH_DAY_US + 15 * HOUR);
-	assert_true(month_parse_binary(SLICE_LIT("\xff\xff\xff\xff"),
+	assert_true(parse_binary(SLICE_LIT("\xff\xff\xff\xff"),
 	    MONTH_ANY, &r));
 	assert_int_equal(month_of(r.lo), months(1999, 12));
 }
@@ -182,24 +188,45 @@ wire_values_of_another_kind_are_not(void **state)
 	struct month_range r;
 
 	(void)state;
-	assert_false(month_parse_binary(slice_make(infinity, 8),
+	assert_false(parse_binary(slice_make(infinity, 8),
 	    MONTH_TIMESTAMPTZ, &r));
-	assert_false(month_parse_binary(slice_make(minus, 8), MONTH_ANY, &r));
-	assert_false(month_parse_binary(slice_make(infinity, 4), MONTH_DATE,
+	assert_false(parse_binary(slice_make(minus, 8), MONTH_ANY, &r));
+	assert_false(parse_binary(slice_make(infinity, 4), MONTH_DATE,
 	    &r));
-	assert_false(month_parse_binary(slice_make(minus, 4), MONTH_DATE, &r));
-	assert_false(month_parse_binary(slice_make(minus, 0), MONTH_ANY, &r));
-	assert_false(month_parse_binary(SLICE_LIT("\0\0\0"), MONTH_ANY, &r));
-	assert_false(month_parse_binary(SLICE_LIT("\0\0\0\0"),
+	assert_false(parse_binary(slice_make(minus, 4), MONTH_DATE, &r));
+	assert_false(parse_binary(slice_make(minus, 0), MONTH_ANY, &r));
+	assert_false(parse_binary(SLICE_LIT("\0\0\0"), MONTH_ANY, &r));
+	assert_false(parse_binary(SLICE_LIT("\0\0\0\0"),
 	    MONTH_TIMESTAMPTZ, &r));
-	assert_false(month_parse_binary(SLICE_LIT("\0\0\0\0\0\0\0\0"),
+	assert_false(parse_binary(SLICE_LIT("\0\0\0\0\0\0\0\0"),
 	    MONTH_DATE, &r));
+}
+
+static void
+a_known_zone_leaves_no_doubt(void **state)
+{
+	struct month_range r;
+
+	(void)state;
+	assert_true(month_parse_text(SLICE_LIT("2026-02-01"), MONTH_ANY, 0,
+	    &r));
+	assert_int_equal(r.lo, month_start(months(2026, 2)));
+	assert_int_equal(r.hi, r.lo);
+	assert_true(month_parse_binary(SLICE_LIT("\0\0\0\x1f"), MONTH_DATE, 0,
+	    &r));
+	assert_int_equal(r.lo, month_start(months(2000, 2)));
+	assert_int_equal(r.hi, r.lo);
+	/* Of a column without zones it may still be another time. */
+	assert_true(month_parse_text(SLICE_LIT("2026-02-01 00:00+02"),
+	    MONTH_ANY, 0, &r));
+	assert_int_equal(r.hi - r.lo, 2 * HOUR);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_known_zone_leaves_no_doubt),
 		cmocka_unit_test(the_calendar_is_the_libraries),
 		cmocka_unit_test(month_numbers_have_names),
 		cmocka_unit_test(a_zone_makes_an_instant),
