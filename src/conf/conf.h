@@ -121,6 +121,7 @@ struct conf_variant {
 	struct conf_period *periods;
 	size_t n_periods;
 	bool target_leaf;   /* monthly: statements may name one partition */
+	bool refuted;       /* shards were configured that the catalogs contradict */
 	/* Of where its parts are, the same in every process that has them
 	 * there; "" if it has none. */
 	char digest[33];

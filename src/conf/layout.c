@@ -308,6 +308,7 @@ layout_use(const struct conf *c, struct conf_table *t, struct conf_variant *v,
 {
 	if (l->refuted) {
 		layout_forget_shards(v);
+		v->refuted = true;
 		return;
 	}
 	if (t->time_column == NULL && l->time_column != NULL)

@@ -372,6 +372,8 @@ plan_single(struct route_plan *p, const struct analysis *a)
 	case VARIANT_SHARDED:
 		p->why = p->variant->n_shards > 0 ?
 		    "the coordinator, which sees all shards" :
+		    p->variant->refuted ? "the coordinator: the catalogs "
+		    "contradict the configured shards" :
 		    "the coordinator: the shards are not known";
 		if (p->variant->n_shards == 0)
 			break;

@@ -263,6 +263,8 @@ def test_written_by_hand_and_contradicted(town, key, shards, says):
     state, texts = town.layouts()
     assert state == "refuted"
     assert says in "\n".join(texts)
+    assert town.route(1)["why"] == "the coordinator: the catalogs contradict " \
+        "the configured shards"
     town.all_right(direct=False)
 
 

@@ -2,6 +2,7 @@
 # Written by tests/lint/sources.py --write.
 
 EXTRA_DIST += \
+	tests/fuzz/corpus/bound \
 	tests/fuzz/corpus/command \
 	tests/fuzz/corpus/conf \
 	tests/fuzz/corpus/frame \
@@ -16,6 +17,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/unit \
 	tests/fuzz/corpus/userdb
 FUZZ_REPLAYS = \
+	tests/fuzz/replay_bound \
 	tests/fuzz/replay_command \
 	tests/fuzz/replay_conf \
 	tests/fuzz/replay_frame \
@@ -30,6 +32,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_unit \
 	tests/fuzz/replay_userdb
 FUZZERS = \
+	tests/fuzz/fuzz_bound \
 	tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_frame \
@@ -49,6 +52,11 @@ EXTRA_PROGRAMS += $(FUZZERS)
 if ENABLE_FUZZING
 noinst_PROGRAMS += $(FUZZERS)
 endif
+
+tests_fuzz_replay_bound_SOURCES = tests/fuzz/fuzz_bound.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_bound_SOURCES = tests/fuzz/fuzz_bound.c
+tests_fuzz_fuzz_bound_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_command_SOURCES = tests/fuzz/fuzz_command.c \
 	tests/fuzz/replay_main.c
