@@ -504,6 +504,20 @@ spread_is_direct(const struct conf_variant *v)
 	return v->n_shards > 0 && v->n_periods == 0;
 }
 
+/* What is stored may be another value than what is written: the column's scale
+ * or precision is not known. */
+static bool
+spread_is_certain(const struct conf_table *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_keys; i++)
+		if (t->keys[i].type == KEY_TYPE_NUMERIC ||
+		    t->keys[i].type == KEY_TYPE_TIMESTAMPTZ)
+			return false;
+	return t->n_keys > 0;
+}
+
 static bool
 spread_may_copy(const struct query *q)
 {
@@ -512,7 +526,7 @@ spread_may_copy(const struct query *q)
 
 	return a->kind == STMT_COPY_IN && p->table != NULL &&
 	    p->variant->kind == VARIANT_SHARDED &&
-	    spread_is_direct(p->variant) && p->table->n_keys > 0 &&
+	    spread_is_direct(p->variant) && spread_is_certain(p->table) &&
 	    a->n_tables == 1 && a->pins == 0 && (q->bind == NULL ||
 	    q->bind->n_params == 0) &&
 	    !(a->flags & (AN_MULTI | AN_UNKNOWN_FN | AN_SUBLINK |

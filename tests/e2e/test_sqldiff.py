@@ -109,6 +109,25 @@ def test_a_failing_statement_is_made_smaller():
     assert sum(less) > 150 and len(less) <= 4
 
 
+def test_copy_of_keys_that_the_column_may_change(databases, pgsluice):
+    """By the coordinator: scale and precision are the server's to apply."""
+    sluice = pgsluice(schema.configuration(databases.port))
+    played = game.Game(databases, sluice.port, ["sharded"], 1)
+    before = sluice.count("spreads")
+    for sql, data in (
+            ("COPY app.by_num (num, id) FROM STDIN", b"1.50\t900\n2e1\t901\n"),
+            ("COPY app.by_time (moment, id) FROM STDIN",
+             b"2026-01-01 00:00:00.1234567+00\t900\nyesterday\t901\n")):
+        query = queries.Query(sql, {})
+        query.data = data
+        asked = Statement(0, query, [], "copy", [])
+        answer = played.plain.run(asked)
+        assert answer.tags == ["COPY 2"]
+        assert compare(answer, played.sides[0].run(asked), asked) is None
+    assert played.misplaced() == [] and sluice.count("spreads") == before
+    played.reset()
+
+
 def test_the_refusal_of_another_key(databases, pgsluice):
     """PostgreSQL would leave the row on the shard of its old key."""
     sluice = pgsluice(schema.configuration(databases.port))
