@@ -118,7 +118,7 @@ def rows(d):
     elif d.dice.chance(15) and len(scope.relations) == 1:
         # By the name of another one.
         r = scope.relations[0]
-        name = d.dice.pick([c for c in r.columns if c not in r.unique])
+        name = d.dice.pick([c for c in r.columns if c != "noise"])
         head, columns = f"{items[0][0]} AS {name}", {name: items[0][1]}
     return finish_rows(d, scope, f"SELECT {head} FROM {text}", columns, None)
 
@@ -167,6 +167,9 @@ def aggregate(scope):
     elif how == 9:
         out = (f"{d.dice.pick(['bool_and', 'bool_or', 'every'])}"
                f"({scope.expr('bool', 1)})", "bool", False)
+        if d.dice.chance(25):
+            out = (f"{d.dice.pick(['bit_and', 'bit_or'])}"
+                   f"({scope.expr('int4', 1)})", "int4", False)
     elif how == 10:
         order = ", ".join(scope.order([(x, "int4")]) + scope.unique())
         out = f"array_agg({x} ORDER BY {order})", None, False

@@ -18,6 +18,16 @@ OIDS = {"varchar": 1043, "bpchar": 1042, "int2": 21,
         "uuid[]": 2951, "int8[]": 1016, "int4[]": 1007, "int2[]": 1005,
         "numeric[]": 1231, "bool[]": 1000, "date[]": 1182,
         "timestamptz[]": 1185, "varchar[]": 1015, "bpchar[]": 1014}
+OIDS.update({"timestamp": 1114, "name": 19})
+# What a key may be compared with, or assigned from.
+RELATED = {"int2": ["int4", "int8", "numeric", "float8"],
+           "int4": ["int2", "int8", "numeric", "float8"],
+           "int8": ["int2", "int4", "numeric", "float8"],
+           "numeric": ["int4", "int8", "float8"],
+           "text": ["varchar", "bpchar", "name"],
+           "varchar": ["text", "bpchar", "name"],
+           "bpchar": ["text", "varchar"], "date": ["timestamptz", "timestamp"],
+           "timestamptz": ["timestamp", "date"]}
 ELEMENT = {kind: kind[:-2] for kind in OIDS if kind.endswith("[]")}
 EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -94,7 +104,7 @@ def literal(kind, text, style=0):
         return text if style < 2 else f"'{text}'"
     if kind == "bool":
         return text
-    if kind == "numeric" and style == 0:
+    if kind == "numeric" and style == 0 and text != "NaN":
         return text
     plain = "'" + text.replace("'", "''") + "'"
     if style == 0 and kind in ("uuid", "text", "varchar", "bpchar"):
@@ -115,8 +125,8 @@ def spellings(kind, text):
         return [f" {text}", "+" + text if text[0] != "-" else text + " ",
                 "-0" + text[1:] if text[0] == "-" else "00" + text]
     if kind == "numeric":
-        return [text + ("0" if "." in text else ".0"), text + "e0",
-                f" {text}"]
+        return [text] if text == "NaN" else [
+            text + ("0" if "." in text else ".0"), text + "e0", f" {text}"]
     if kind == "bool":
         return ["t", "TRUE", "yes", "on", "1"] if text == "true" else \
             ["f", "False", "no", "off", "0"]
@@ -222,8 +232,11 @@ class Draft:
         return self.constant(kind, make(self.dice, kind))
 
     def key(self, kind, text):
-        """SQL for a key; in another spelling now and then."""
-        if not self.dice.chance(25):
+        """SQL for a key; in another spelling or type now and then."""
+        how = self.dice.below(100)
+        if how > 85 and kind in RELATED:
+            return self.related(self.dice.pick(RELATED[kind]), text)
+        if how < 65:
             return self.constant(kind, text)
         other = self.dice.pick(spellings(kind, text))
         if self.extended and self.dice.chance(60):
@@ -231,6 +244,18 @@ class Draft:
             return f"${len(self.params)}"
         quoted = "'" + other.replace("'", "''") + "'"
         return quoted + self.dice.pick(["", "", f"::{kind}"])
+
+    def related(self, kind, text):
+        """A value of this other type."""
+        if kind == "timestamp":
+            text = text[:19]
+        if kind == "date":
+            text = text[:10]
+        if self.extended and self.dice.chance(60):
+            self.params.append(Param(kind, text, True, 0))
+            return f"${len(self.params)}"
+        quoted = "'" + text.replace("'", "''") + "'"
+        return f"{quoted}::{kind}"
 
     def typed(self, kind):
         """... in a place that does not tell its type."""
