@@ -83,7 +83,8 @@ spread_order(const struct conf_variant *v, const struct route_shards *shards,
 	return n;
 }
 
-static void
+/* false: out of memory. */
+static bool
 spread_part_init(struct spread *x, size_t i, unsigned shard)
 {
 	struct spread_part *p = &x->part[i];
@@ -93,7 +94,8 @@ spread_part_init(struct spread *x, size_t i, unsigned shard)
 	p->shard = shard;
 	buf_init(&p->out, 128u * 1024 * 1024);
 	if (!x->insert)
-		p->lines = x_calloc(SPREAD_LINES, sizeof(*p->lines));
+		p->lines = calloc(SPREAD_LINES, sizeof(*p->lines));
+	return x->insert || p->lines != NULL;
 }
 
 static struct spread *
@@ -103,6 +105,7 @@ spread_make(struct session *s, const struct query *q,
 	const struct conf_variant *v = q->plan->variant;
 	unsigned of[CONF_MAX_SHARDS + 1];
 	size_t n = spread_order(v, shards, of), i;
+	bool ok;
 	struct spread *x = n == 0 ? NULL :
 	    calloc(1, sizeof(*x) + (n + 1) * sizeof(x->part[0]));
 
@@ -113,15 +116,19 @@ spread_make(struct session *s, const struct query *q,
 	x->n_parts = n;
 	x->table = q->plan->table;
 	x->stmt = q->stmt != NULL ? statement_ref(q->stmt) : NULL;
-	x->sql = x_strndup(q->sql.p, q->sql.n);
+	x->sql = strndup(q->sql.p, q->sql.n);
+	ok = x->sql != NULL;
 	for (i = 0; i < n; i++)
-		spread_part_init(x, i, of[i]);
+		ok = spread_part_init(x, i, of[i]) && ok;
 	part_init(&x->part[n].base, s, &spread_owner, x, v->backend);
 	buf_init(&x->part[n].out, 4096);
 	buf_init(&x->error, 1024 * 1024 + 4096);
 	buf_init(&x->pending, 64u * 1024 * 1024);
 	buf_init(&x->scratch, 64u * 1024 * 1024);
-	return x;
+	s->spread = x;
+	if (!ok)
+		spread_end(s);
+	return s->spread;
 }
 
 /* ---- the end of a unit ------------------------------------------------------------ */
@@ -551,7 +558,6 @@ spread_new_copy(struct session *s, const struct query *q)
 		copy_spec_free(&spec);
 		return NULL;
 	}
-	s->spread = x;
 	x->spec = spec;
 	x->phase = spec->n_columns == 0 ? SPREAD_COLUMNS : SPREAD_OPENING;
 	if (spec->n_columns > 0)
@@ -573,10 +579,8 @@ spread_new_insert(struct session *s, const struct query *q)
 	if (!spread_has_portions(q, &shards))
 		return NULL;
 	x = spread_make(s, q, &shards, true);
-	if (x == NULL)
-		return NULL;
-	s->spread = x;
-	x->phase = SPREAD_OPENING;
+	if (x != NULL)
+		x->phase = SPREAD_OPENING;
 	return x;
 }
 
