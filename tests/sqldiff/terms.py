@@ -77,7 +77,7 @@ class Scope:
     def any_column(self):
         r = self.dice.pick(self.relations)
         names = [c for c in r.columns if c not in self.hidden]
-        column = self.dice.pick(names)
+        column = self.dice.pick(names or list(r.columns))
         return r.ref(column), r.columns[column]
 
     # -- expressions ----------------------------------------------------
