@@ -191,6 +191,29 @@ spread_line_here(const struct spread_part *p, uint64_t there)
 	return back == row ? here : 0;
 }
 
+/* No server takes this for a value of the type, which is one whose spellings are
+ * known: those of an integer in any version are made of these bytes. */
+static bool
+copy_is_no_value(enum conf_key_type type, struct slice s, bool binary)
+{
+	size_t i;
+
+	switch (type) {
+	case KEY_TYPE_UUID:
+		return true;
+	case KEY_TYPE_INT2:
+	case KEY_TYPE_INT4:
+	case KEY_TYPE_INT8:
+		for (i = 0; i < s.n && !binary; i++)
+			if (s.p[i] == '\0' || strchr("0123456789abcdefABCDEF"
+			    "oxOX_+- \t\n\r\v\f", s.p[i]) == NULL)
+				return true;
+		return false;
+	default:
+		return false;
+	}
+}
+
 /* false: it is not certain how a server reads the key. *part: NULL: the server is
  * to say what is wrong with it. */
 static bool
@@ -217,8 +240,7 @@ copy_part_of(struct spread *x, const char *row, struct spread_part **part)
 			continue;
 		if (!tenant_hash_value(type, value, binary, 0, &h) ||
 		    !tenant_stores_value(type, value, binary))
-			/* What is no uuid here is none anywhere. */
-			return type == KEY_TYPE_UUID;
+			return copy_is_no_value(type, value, binary);
 		has[x->key_of[i]] = true;
 		of[x->key_of[i]] = h;
 	}
