@@ -208,6 +208,7 @@ def configuration(port, cached=False, more=""):
 table "app.{table}" {{
     databases = {{"sharded"}}
     key_column = {{{columns}}} key_type = {{{kinds}}}
+    split_inserts = {"false" if table == "ev" else "true"}
     {f'time_column = "{TIME[table]}"' if table in TIME else ""}
     variant "sharded" {{ kind = "sharded" backend = "coordinator"
         relation = "app.{table}_sharded" shard_relation = "app.{table}_part"
