@@ -15,7 +15,8 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/scram \
 	tests/fuzz/corpus/startup \
 	tests/fuzz/corpus/unit \
-	tests/fuzz/corpus/userdb
+	tests/fuzz/corpus/userdb \
+	tests/fuzz/corpus/value
 FUZZ_REPLAYS = \
 	tests/fuzz/replay_bound \
 	tests/fuzz/replay_command \
@@ -30,7 +31,8 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_scram \
 	tests/fuzz/replay_startup \
 	tests/fuzz/replay_unit \
-	tests/fuzz/replay_userdb
+	tests/fuzz/replay_userdb \
+	tests/fuzz/replay_value
 FUZZERS = \
 	tests/fuzz/fuzz_bound \
 	tests/fuzz/fuzz_command \
@@ -45,7 +47,8 @@ FUZZERS = \
 	tests/fuzz/fuzz_scram \
 	tests/fuzz/fuzz_startup \
 	tests/fuzz/fuzz_unit \
-	tests/fuzz/fuzz_userdb
+	tests/fuzz/fuzz_userdb \
+	tests/fuzz/fuzz_value
 check_PROGRAMS += $(FUZZ_REPLAYS)
 TESTS += $(FUZZ_REPLAYS)
 EXTRA_PROGRAMS += $(FUZZERS)
@@ -122,3 +125,8 @@ tests_fuzz_replay_userdb_SOURCES = tests/fuzz/fuzz_userdb.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_userdb_SOURCES = tests/fuzz/fuzz_userdb.c
 tests_fuzz_fuzz_userdb_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_value_SOURCES = tests/fuzz/fuzz_value.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_value_SOURCES = tests/fuzz/fuzz_value.c
+tests_fuzz_fuzz_value_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

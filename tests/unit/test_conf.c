@@ -651,6 +651,42 @@ test_keys(void **state)
 	conf_diag_fini(&d);
 }
 
+/* As many as a set of shards has room for. */
+static void
+test_many_shards(void **state)
+{
+	char *text = NULL;
+	size_t n;
+
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		FILE *f = open_memstream(&text, &n);
+		struct conf_diag d;
+		struct conf *c;
+
+		fprintf(f, "database \"d\" { backend = \"b0\" }\n");
+		for (int i = 0; i < CONF_MAX_SHARDS + more; i++)
+			fprintf(f, "backend \"b%d\" { conninfo = "
+			    "\"host=h%d\" }\n", i, i);
+		fprintf(f, "table \"t\" { key_column = k key_type = int8\n"
+		    "variant \"v\" { kind = sharded backend = b0 relation = r"
+		    " shard_relation = s shards = {");
+		for (int i = 0; i < CONF_MAX_SHARDS + more; i++)
+			fprintf(f, "%s\"b%d\"", i > 0 ? ", " : "", i);
+		fprintf(f, "} } }\n");
+		fclose(f);
+		c = conf_load_buffer("f", text, n, &d);
+		assert_int_equal(c == NULL, more);
+		assert_int_equal(d.n, more);
+		if (more)
+			assert_non_null(strstr(d.msg[0], "variant \"v\" has 257 "
+			    "shards, expected at most 256"));
+		conf_unref(&c);
+		conf_diag_fini(&d);
+		free(text);
+	}
+}
+
 /* One monthly variant on line 4 with these spans. */
 static void
 refuse_spans(const char *spans, const char *want)
@@ -1092,6 +1128,7 @@ main(void)
 		cmocka_unit_test(test_backends),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_many_shards),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_rules_refused),
 		cmocka_unit_test(test_files),
