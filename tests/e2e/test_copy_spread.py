@@ -317,40 +317,41 @@ def test_a_shard_is_killed_meanwhile(scene):
 
 def test_a_shard_is_lost_between_the_commits(scene):
     """One has committed, the other is not heard of again: 40003, by name."""
-    rows = scene.rows(100)
     pg = scene.ev.pg["shard1"]
+    over = threading.Event()
 
     def standby(name):
         pg.psql(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
         pg.psql("SELECT pg_reload_conf()")
-        for _ in range(100):
-            if pg.psql("SHOW synchronous_standby_names") == name:
-                return
-            time.sleep(0.05)
 
     def kill():
-        for _ in range(100):
-            if pg.psql("SELECT count(pg_terminate_backend(pid)) FROM "
-                       "pg_stat_activity WHERE wait_event = 'SyncRep'"
-                       ) == "1":
-                return
-            time.sleep(0.05)
+        while not over.wait(0.05):
+            pg.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE wait_event = 'SyncRep'")
 
     standby("nobody")
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        with scene.through() as conn:
-            conn.execute("SET synchronous_commit = on")
-            with pytest.raises(psycopg.Error) as e:
-                copy(conn, "COPY app.events FROM STDIN", lines(rows))
-            assert e.value.sqlstate == "40003"
-            assert e.value.diag.message_detail == (
-                "Committed on: shard0; not known of: shard1")
-            assert conn.execute("SELECT 1").fetchone() == (1,)
+        for _ in range(100):  # until the server waits for its standby
+            rows = scene.rows(100)
+            with scene.through() as conn:
+                conn.execute("SET synchronous_commit = on")
+                try:
+                    copy(conn, "COPY app.events FROM STDIN", lines(rows))
+                    time.sleep(0.1)
+                    continue
+                except psycopg.Error as e:
+                    error = e
+                assert conn.execute("SELECT 1").fetchone() == (1,)
+                break
     finally:
+        over.set()
         killer.join()
         standby("")
+    assert error.sqlstate == "40003"
+    assert error.diag.message_detail == (
+        "Committed on: shard0; not known of: shard1")
     # It had: that is what the client is asked to look for.
     assert sum(scene.held(rows)) == 100
 
