@@ -121,6 +121,10 @@ struct conf_variant {
 	struct conf_period *periods;
 	size_t n_periods;
 	bool target_leaf;   /* monthly: statements may name one partition */
+	const char *columns; /* of the table, those of the system too, one a
+	                        line; NULL: not known */
+	bool sorts_text;    /* all parts and backend are known to have it in the
+	                       same order, that of their databases */
 	bool refuted;       /* shards were configured that the catalogs contradict */
 	/* Of where its parts are, the same in every process that has them
 	 * there; "" if it has none. */

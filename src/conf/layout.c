@@ -36,6 +36,7 @@ layout_fini(struct layout *l)
 		free(l->keys[i].column);
 	free(l->keys);
 	free(l->time_column);
+	free(l->columns);
 	memset(l, 0, sizeof(*l));
 }
 
@@ -76,6 +77,7 @@ layout_copy(struct layout *to, const struct layout *from)
 	*to = *from;
 	to->keys = layout_copy_keys(from->keys, from->n_keys);
 	to->time_column = layout_strdup(from->time_column);
+	to->columns = layout_strdup(from->columns);
 	to->shards = x_calloc(from->n_shards, sizeof(*to->shards));
 	for (i = 0; i < from->n_shards; i++) {
 		s = &from->shards[i];
@@ -181,6 +183,8 @@ layout_eq(const struct layout *a, const struct layout *b)
 	if (!hash_eq(a->origin, b->origin) ||
 	    !layout_keys_eq(a->keys, a->n_keys, b->keys, b->n_keys) ||
 	    !layout_str_eq(a->time_column, b->time_column) ||
+	    !layout_str_eq(a->columns, b->columns) ||
+	    a->sorts_text != b->sorts_text ||
 	    a->refuted != b->refuted || a->n_shards != b->n_shards ||
 	    !layout_periods_eq(a, b) ||
 	    a->n_backends != b->n_backends)
@@ -311,6 +315,8 @@ layout_use(const struct conf *c, struct conf_table *t, struct conf_variant *v,
 		v->refuted = true;
 		return;
 	}
+	v->columns = l->columns;
+	v->sorts_text = l->sorts_text;
 	if (t->time_column == NULL && l->time_column != NULL)
 		t->time_column = x_strdup(l->time_column);
 	if (t->n_keys == 0 && l->n_keys > 0) {

@@ -38,6 +38,9 @@ struct layout {
 	struct conf_key *keys; /* none: none that routing can use */
 	size_t n_keys;
 	char *time_column; /* or NULL */
+	char *columns;     /* of the table, those of the system too, one a line;
+	                      NULL: not known */
+	bool sorts_text;   /* see conf_variant */
 	/* Instead of what was configured: statements stay with the coordinator,
 	 * because the catalogs contradict it. */
 	bool refuted;

@@ -302,15 +302,30 @@ survey_asks_local(const struct survey *s)
 	return s->variant->kind == VARIANT_SHARDED || s->variant->target_leaf;
 }
 
+/* Columns with a collation of their own say so. */
+static void
+survey_columns(struct survey *s)
+{
+	const struct fact *top = &s->facts.v[0];
+
+	s->layout.columns = top->names != NULL ? x_strdup(top->names) : NULL;
+	s->layout.sorts_text = s->n_places > 0 && top->columns != NULL &&
+	    strstr(top->columns, " collated ") == NULL;
+}
+
 static void
 survey_compare(struct survey *s)
 {
 	struct survey_place *p;
 
+	survey_columns(s);
 	for (p = s->places; p < s->places + s->n_places; p++) {
-		if (p->local ? !survey_asks_local(s) : p->found.n == 0)
+		if (p->local ? !survey_asks_local(s) : p->found.n == 0) {
+			s->layout.sorts_text = false;
 			continue;
+		}
 		survey_effects(s, p);
+		s->layout.sorts_text &= p->no_read == NULL;
 		if (p->no_read != NULL)
 			survey_note(s, "%s on backend \"%s\" is not asked "
 			    "directly: %s", p->relation, p->backend,

@@ -276,20 +276,43 @@ gather_sort_key(struct gather *g, const struct an_item *item)
 	}
 }
 
-/* GROUP BY prefers columns of the table, which are not known here: a name that
- * is also given to something else may be either. */
+/* A line of the text is this word. */
+static bool
+gather_has_line(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	while (text != NULL && *text != '\0') {
+		if (strncmp(text, word, n) == 0 &&
+		    (text[n] == '\n' || text[n] == '\0'))
+			return true;
+		text = strchr(text, '\n');
+		text += text != NULL;
+	}
+	return false;
+}
+
+/* GROUP BY prefers columns of the table: a name that is also given to something
+ * else may be either, unless the columns are known. */
 static struct gather_ref
 gather_group_key(struct gather *g, const struct an_item *item)
 {
 	const struct an_split *s = g->split;
+	const char *columns = g->p->variant->columns;
+	bool other = false;
+	size_t i = 0;
 
 	if (item->ordinal)
 		return gather_ordinal(g, item);
-	for (size_t i = 0; item->column != NULL && i < s->n_targets; i++) {
-		if (gather_is_other(&s->targets[i], item->column))
-			return (struct gather_ref){ REF_NONE, 0 };
-	}
-	return gather_expression(g, item);
+	for (size_t k = 0; item->column != NULL && !item->qualified &&
+	     k < s->n_targets; k++)
+		other |= gather_is_other(&s->targets[k], item->column);
+	if (!other || gather_has_line(columns, item->column))
+		return gather_expression(g, item);
+	if (columns == NULL || gather_named(s, item->column, &i) != 1 ||
+	    i >= gather_counted(s))
+		return (struct gather_ref){ REF_NONE, 0 };
+	return (struct gather_ref){ REF_VISIBLE, i };
 }
 
 /* ------------------------------------------------------------------- modes */

@@ -46,14 +46,29 @@ final_is_ordered(uint32_t oid)
 	return false;
 }
 
+static bool
+final_is_text(uint32_t oid)
+{
+	return oid == 25 /* text */ || oid == 1042 /* bpchar */ ||
+	    oid == 1043 /* varchar */;
+}
+
+/* Column i is sorted here as on every shard. recollated: the expression of it may
+ * have another collation than the columns. */
+static bool
+final_sorts(const struct final *f, size_t i, bool recollated)
+{
+	return final_is_ordered(f->c[i].oid) || (final_is_text(f->c[i].oid) &&
+	    !recollated && f->g->p->variant->sorts_text);
+}
+
 /* Equal values of it look the same, whatever the collation (0.0 and -0.0, 1.0
  * and 1.00 do not, but any of them may stand for its group). */
 static bool
 final_is_grouped(uint32_t oid)
 {
-	return final_is_ordered(oid) || oid == 25 /* text */ ||
-	    oid == 1042 /* bpchar */ || oid == 1043 /* varchar */ ||
-	    oid == 19 /* name */ || oid == 18 /* "char" */;
+	return final_is_ordered(oid) || final_is_text(oid) ||
+	    oid == 19 /* name */ || oid == 18 /* "char" */ || oid == OID_JSONB;
 }
 
 /* ------------------------------------------------------------------- words */
@@ -172,7 +187,8 @@ final_aggregate(struct final *f, size_t agg)
 		break;
 	case AN_AGG_MIN:
 	case AN_AGG_MAX:
-		f->failed |= !final_is_ordered(f->c[column].oid);
+		f->failed |= !final_sorts(f, column,
+		    f->g->split->aggs[agg].recollated);
 		final_call(f, f->g->split->aggs[agg].kind == AN_AGG_MIN ?
 		    "min" : "max", column);
 		break;
@@ -227,7 +243,7 @@ final_targets(struct final *f)
 		} else if (f->g->mode == GATHER_GROUP && !f->g->keys[i]) {
 			/* It hangs on the keys: one is like the other. */
 			f->failed |= !final_is_grouped(f->c[i].oid) &&
-			    f->c[i].oid != OID_JSON && f->c[i].oid != OID_JSONB;
+			    f->c[i].oid != OID_JSON;
 			final_put(f, "(");
 			final_call(f, "array_agg", i);
 			final_put(f, ")[1]");
@@ -270,7 +286,7 @@ final_order_name(struct final *f, const struct an_item *o)
 		at = i;
 	}
 	if (seen == 1) {
-		f->failed |= !final_is_ordered(f->c[at].oid);
+		f->failed |= !final_sorts(f, at, s->targets[at].recollated);
 		final_number(f, "", at + 1);
 		return;
 	}
@@ -279,11 +295,30 @@ final_order_name(struct final *f, const struct an_item *o)
 		    strcmp(s->groups[i].column, o->column) != 0)
 			continue;
 		at = final_index(f, f->g->groups[i]);
-		f->failed |= !final_is_ordered(f->c[at].oid);
+		f->failed |= !final_sorts(f, at, s->groups[i].recollated);
 		final_column(f, at);
 		return;
 	}
 	f->failed = true;
+}
+
+/* Column i of the result; what a star brings is just columns. */
+static bool
+final_recollates(const struct final *f, size_t i)
+{
+	const struct an_split *s = f->g->split;
+
+	for (size_t k = 0; k < s->n_targets; k++) {
+		if (s->targets[k].star)
+			break;
+		if (k == i)
+			return s->targets[k].recollated;
+	}
+	for (size_t k = 0; k < s->n_targets; k++) {
+		if (s->targets[k].recollated)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -299,11 +334,12 @@ final_order(struct final *f, size_t i)
 			f->failed = true;
 			return;
 		}
-		f->failed |= !final_is_ordered(f->c[column].oid);
+		f->failed |= !final_sorts(f, column,
+		    final_recollates(f, column));
 		final_number(f, "", column + 1);
 		break;
 	case REF_EXTRA:
-		f->failed |= !final_is_ordered(f->c[column].oid);
+		f->failed |= !final_sorts(f, column, o->recollated);
 		final_column(f, column);
 		break;
 	case REF_NAME:

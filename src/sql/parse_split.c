@@ -27,6 +27,7 @@ struct splitter {
 	size_t clause[CLAUSE_COUNT]; /* token of its keyword; t.n: none */
 	size_t end;                  /* one past the statement's last token */
 	struct an_item *item;        /* being walked */
+	unsigned in_aggregate;       /* ... inside of the arguments of one */
 	bool refused;
 };
 
@@ -197,6 +198,8 @@ split_is_scalar(const char *name)
 	return false;
 }
 
+static void split_walk(void *arg, const ProtobufCMessage *m);
+
 static void
 split_aggregate(struct splitter *x, const PgQuery__FuncCall *f,
     enum an_agg_kind kind)
@@ -232,9 +235,11 @@ split_aggregate(struct splitter *x, const PgQuery__FuncCall *f,
 	}
 	a->call = split_range(x, name, behind);
 	x->item->n_aggs++;
+	x->in_aggregate++;
+	parse_each_message(&f->base, split_walk, x);
+	x->in_aggregate--;
+	a->recollated = x->item->recollated;
 }
-
-static void split_walk(void *arg, const ProtobufCMessage *m);
 
 static void
 split_function(struct splitter *x, const PgQuery__FuncCall *f)
@@ -268,13 +273,22 @@ split_walk_node(struct splitter *x, const parse_node *n)
 	switch ((int)n->node_case) {
 	case PG_QUERY__NODE__NODE__NOT_SET:
 		return;
+	case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
+	case PG_QUERY__NODE__NODE_TYPE_CAST:
+		x->item->recollated = true;
+		parse_each_message(&n->select_stmt->base, split_walk, x);
+		return;
 	case PG_QUERY__NODE__NODE_FUNC_CALL:
-		split_function(x, n->func_call);
+		if (x->in_aggregate > 0)
+			parse_each_message(&n->select_stmt->base, split_walk,
+			    x);
+		else
+			split_function(x, n->func_call);
 		return;
 	case PG_QUERY__NODE__NODE_COLUMN_REF:
 	case PG_QUERY__NODE__NODE_PARAM_REF:
 	case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
-		x->item->mergeable = false;
+		x->item->mergeable &= x->in_aggregate > 0;
 		return;
 	case PG_QUERY__NODE__NODE_GROUPING_FUNC:
 	case PG_QUERY__NODE__NODE_GROUPING_SET:

@@ -30,6 +30,7 @@ struct an_agg {
 	struct an_range call;   /* with its FILTER */
 	struct an_range args;   /* what stands in its brackets */
 	struct an_range filter; /* FILTER (...), or empty */
+	bool recollated;        /* as for an item */
 };
 
 struct an_item { /* of the select list, GROUP BY or ORDER BY; or HAVING */
@@ -39,6 +40,8 @@ struct an_item { /* of the select list, GROUP BY or ORDER BY; or HAVING */
 	bool star;                 /* "*" or "t.*" */
 	bool ordinal;              /* an integer literal: cut */
 	bool simple;               /* a column or constant, with or without casts */
+	bool recollated;           /* COLLATE or a cast is in it: text in it may be
+	                              in another order than the columns' */
 	bool mergeable;            /* outside of aggregates nothing but constants
 	                              and functions that give one value */
 	uint32_t cut;

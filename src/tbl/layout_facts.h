@@ -52,6 +52,8 @@ FACT(columns, "(SELECT string_agg(concat('column \"', a.attname, '\" ', format_t
 FACT(defaults, "(SELECT string_agg(CASE WHEN a.attidentity <> '' THEN concat('column \"', a.attname, '\" counts by itself') ELSE concat('column \"', a.attname, '\" defaults to ', pg_get_expr(d.adbin, d.adrelid)) END, E'\\n' ORDER BY a.attname) FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND (a.attidentity <> '' OR d.adbin IS NOT NULL))")
 FACT(constraints, "(SELECT string_agg(l.line, E'\\n' ORDER BY l.line) FROM (SELECT concat('column \"', a.attname, '\" is NOT NULL') AS line FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull AND NOT a.attisdropped UNION ALL SELECT pg_get_constraintdef(k.oid) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x')) l)")
 
+FACT(names, "(SELECT CASE WHEN NOT bool_or(strpos(a.attname, E'\\n') > 0) THEN string_agg(a.attname, E'\\n' ORDER BY a.attnum) END FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped)")
+
 /* the server */
 FACT(encoding, "getdatabaseencoding()")
 FACT(locale, "(SELECT concat_ws(' ', d.datcollate, d.datctype, to_jsonb(d)->>'datlocprovider', to_jsonb(d)->>'daticulocale', to_jsonb(d)->>'datlocale', to_jsonb(d)->>'datcollversion') FROM pg_database d WHERE d.datname = current_database())")

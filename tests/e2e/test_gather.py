@@ -2,6 +2,7 @@
 """SELECTs answered by all shards at once: the same rows as from one table."""
 
 import os
+import re
 import sys
 import threading
 import time
@@ -16,11 +17,22 @@ sys.path.insert(0, os.path.join(TOP, "contrib", "lab", "events"))
 from events import Events  # noqa: E402
 
 
+class Discovered(Events):
+    """Where the shards are stands in the catalogs only."""
+
+    @staticmethod
+    def table_block(use):
+        return re.sub(r'shard_relation = ".*"\s*shards = {.*?}', "",
+                      Events.table_block(use))
+
+
 class Scene:
     def __init__(self, lab):
-        self.ev = Events(lab, per_month=40, tenants=20, months=4,
+        self.ev = Discovered(lab, per_month=40, tenants=20, months=4,
                          shared_buffers="16MB").start()
         self.ev.start_pgsluice(binary())
+        with self.through("pgsluice") as console:
+            console.execute("CHECK LAYOUTS")
 
     def through(self, dbname="sharded", **kw):
         kw.setdefault("autocommit", True)
@@ -124,9 +136,20 @@ STATEMENTS = [
      1, 1),
     ("SELECT payload->>'n', count(*) FROM app.events GROUP BY payload->>'n'",
      0, 1),
-    ("SELECT payload, count(*) FROM app.events GROUP BY payload", 0, 0),
-    ("SELECT payload->>'n' FROM app.events ORDER BY payload->>'n', id", 1, 0),
-    ("SELECT max(payload->>'n') FROM app.events", 1, 0),
+    ("SELECT payload, count(*) FROM app.events GROUP BY payload", 0, 1),
+    ("SELECT payload, count(*) FROM app.events GROUP BY 1 ORDER BY 1", 1, 0),
+    ("SELECT payload->>'n' FROM app.events ORDER BY payload->>'n', id", 1, 1),
+    ("SELECT max(payload->>'n'), min(upper(id::text)) FROM app.events", 1, 0),
+    ("SELECT max(payload->>'n') FROM app.events", 1, 1),
+    ("SELECT payload->>'n' AS n FROM app.events ORDER BY 1 DESC, id LIMIT 9",
+     1, 1),
+    ("SELECT payload->>'n' AS n FROM app.events ORDER BY (payload->>'n') "
+     "COLLATE \"C\", id", 1, 0),
+    ("SELECT min(payload->>'n' COLLATE \"C\") FROM app.events", 1, 0),
+    ("SELECT payload->>'n' AS n, count(*) FROM app.events GROUP BY n "
+     "ORDER BY n LIMIT 5", 1, 1),
+    ("SELECT date_trunc('month', occurred_at) AS month, count(*) "
+     "FROM app.events GROUP BY month ORDER BY month", 1, 1),
     ("SELECT count(DISTINCT tenant_id) FROM app.events", 1, None),
     ("SELECT sum((payload->>'n')::float8) FROM app.events", 1, 0),
     ("SELECT date_trunc('month', occurred_at) AS occurred_at, count(*) "

@@ -30,6 +30,7 @@ def databases(shared_pg):
 def test_generated_statements(databases, pgsluice, seed, cached):
     sluice = pgsluice(schema.configuration(databases.port, cached,
                                            'max_gather_bytes = "64kB"'))
+    sluice.console("CHECK LAYOUTS")
     played = game.Game(databases, sluice.port, game.SIDES, seed, stop=5,
                        flush=cached and (lambda: sluice.console(
                            "FLUSH CACHE")))
@@ -112,6 +113,7 @@ def test_a_failing_statement_is_made_smaller():
 def test_copy_of_keys_that_the_column_may_change(databases, pgsluice):
     """By the coordinator: scale and precision are the server's to apply."""
     sluice = pgsluice(schema.configuration(databases.port))
+    sluice.console("CHECK LAYOUTS")
     played = game.Game(databases, sluice.port, ["sharded"], 1)
     before = sluice.count("spreads")
     for sql, data in (
@@ -131,6 +133,7 @@ def test_copy_of_keys_that_the_column_may_change(databases, pgsluice):
 def test_the_refusal_of_another_key(databases, pgsluice):
     """PostgreSQL would leave the row on the shard of its old key."""
     sluice = pgsluice(schema.configuration(databases.port))
+    sluice.console("CHECK LAYOUTS")
     with rawpg.RawConn("127.0.0.1", sluice.port, "app", "sharded") as c:
         for sql in ("UPDATE app.ev SET tenant = tenant WHERE id = 1",
                     "UPDATE app.ev SET tenant = tenant FROM app.kind",

@@ -48,7 +48,9 @@ def start(lab, cached=False):
         lab, harness.binary(),
         harness.fill(schema.configuration(pg.port, cached), holes),
         holes["PORT"], holes["HTTP"], "sqldiff-pgsluice")
-    return pg, sluice.start()
+    sluice.start()
+    sluice.console("CHECK LAYOUTS")
+    return pg, sluice
 
 
 def main():

@@ -233,6 +233,49 @@ knows_columns_of_no_rows(void **state PG_UNUSED)
 	put_back(&t);
 }
 
+/* What the catalogs say of the table: its columns, and that text is sorted alike
+ * everywhere. */
+static void
+relies_on_the_layout(void **state PG_UNUSED)
+{
+	static const struct {
+		const char *sql, *final; /* NULL: refused */
+	} known[] = {
+		{ "SELECT s FROM app.events ORDER BY s",
+		    "SELECT p.c1 FROM (VALUES ($1)) AS p(c1) ORDER BY 1 " },
+		{ "SELECT s FROM app.events ORDER BY s COLLATE \"C\"", NULL },
+		{ "SELECT s COLLATE \"C\" FROM app.events ORDER BY 1", NULL },
+		{ "SELECT max(s) FROM app.events",
+		    "SELECT max(p.c1) FROM (VALUES ($1)) AS p(c1)" },
+		{ "SELECT max(lower(s::citext)) FROM app.events", NULL },
+		{ "SELECT upper(s) AS m FROM app.events GROUP BY m",
+		    "SELECT p.c1 FROM (VALUES ($1)) AS p(c1) GROUP BY p.c1" },
+		/* a column of this name is there */
+		{ "SELECT upper(s) AS at FROM app.events GROUP BY at", NULL },
+	};
+	const struct gather_column c[] = { { SLICE_LIT("a"), 25 },
+		{ SLICE_LIT("b"), 25 } };
+	struct taken t;
+	size_t visible, n;
+
+	u.ev[V_SHARDED].columns = "ctid\ntenant_id\nat\ns";
+	u.ev[V_SHARDED].sorts_text = true;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		take(&t, known[i].sql);
+		print_message("%s\n", known[i].sql);
+		n = known[i].final != NULL ? 1 : 2;
+		if (t.g == NULL || gather_final(t.g, c, n, 1, &visible,
+			&t.b) != GATHER_QUERY)
+			assert_null(known[i].final);
+		else
+			same_text(&t.b, known[i].final != NULL ?
+			    known[i].final : "");
+		put_back(&t);
+	}
+	u.ev[V_SHARDED].columns = NULL;
+	u.ev[V_SHARDED].sorts_text = false;
+}
+
 /* A name of the result that only the server knew. */
 static void
 hears_of_names_too_late(void **state PG_UNUSED)
@@ -260,6 +303,7 @@ main(void)
 		cmocka_unit_test(takes_apart),
 		cmocka_unit_test(leaves_alone),
 		cmocka_unit_test(knows_columns_of_no_rows),
+		cmocka_unit_test(relies_on_the_layout),
 		cmocka_unit_test(hears_of_names_too_late),
 	};
 
