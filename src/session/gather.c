@@ -301,45 +301,6 @@ gather_fail(struct gathering *g, const char *sqlstate, const char *message)
 	gather_stop(g);
 }
 
-/* The statement was ended from outside, or the server is not well: the
- * coordinator would not know better. */
-static bool
-gather_is_outside(struct slice sqlstate)
-{
-	static const char *const classes[] = { "08", "53", "57", "58", "XX" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(classes) && sqlstate.n == 5; i++)
-		if (memcmp(sqlstate.p, classes[i], 2) == 0)
-			return true;
-	return false;
-}
-
-/* The same words as an error of the statement, without a position, which would
- * be one in another text. */
-static void
-gather_take_error(struct gathering *g, const char *body, size_t n)
-{
-	const char *at = body, *end = body + n, *value;
-	struct msgwrite w;
-
-	msgwrite_init(&w, &g->error);
-	msgwrite_begin(&w, 'E');
-	for (; at < end && *at != '\0'; at = value + strlen(value) + 1) {
-		value = at + 1;
-		if (*at == 'P')
-			continue;
-		msgwrite_u8(&w, (uint8_t)*at);
-		msgwrite_str(&w, *at == 'S' || *at == 'V' ? "ERROR" : value);
-	}
-	msgwrite_u8(&w, 0);
-	msgwrite_end(&w);
-	if (!w.failed)
-		return;
-	buf_reset(&g->error);
-	gather_fail(g, "54000", "a shard's error is too long");
-}
-
 static void
 gather_on_error(struct part *p, const char *body, size_t n)
 {
@@ -352,10 +313,11 @@ gather_on_error(struct part *p, const char *body, size_t n)
 		gather_fail(g, "XX000", "a shard sent a malformed error");
 		return;
 	}
-	if (!g->told && !gather_is_outside(e.sqlstate))
+	/* The coordinator may know better. */
+	if (!g->told && !part_error_is_outside(e.sqlstate))
 		g->refused = true;
-	else
-		gather_take_error(g, body, n);
+	else if (!part_copy_error(&g->error, body, n, NULL, NULL))
+		gather_fail(g, "54000", "a shard's error is too long");
 	gather_stop(g);
 }
 
@@ -395,19 +357,6 @@ static const struct part_owner gather_owner = {
 
 /* ---- from the session ---------------------------------------------------------------------- */
 
-/* Nothing ties the session to a server, and no transaction to a snapshot. */
-static bool
-gather_is_free(struct session *s)
-{
-	const struct scope *scope = settings_scope(s);
-
-	return s->server == NULL && s->tx == 'I' && s->held_begin == NULL &&
-	    !s->open_unit && !s->granted && !s->no_gather &&
-	    !session_is_pinned(s) && s->hidden == 0 &&
-	    s->db->pool_mode == POOL_MODE_TRANSACTION && scope != NULL &&
-	    scope->read_committed;
-}
-
 bool
 gather_begin(struct session *s, const struct unit *u, const struct query *q,
     enum unit_result *r)
@@ -415,8 +364,9 @@ gather_begin(struct session *s, const struct unit *u, const struct query *q,
 	struct gathering *g;
 	struct gather *how;
 
-	if (!gather_is_free(s) || u->rest > 0 || (u->first != 'Q' &&
-	    !u->canonical))
+	/* Shards have no snapshot in common. */
+	if (!parts_are_possible(s) || !settings_scope(s)->read_committed ||
+	    u->rest > 0 || (u->first != 'Q' && !u->canonical))
 		return false;
 	if (q->plan->gather_pause > 0) {
 		q->plan->gather_pause--;

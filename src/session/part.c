@@ -220,6 +220,58 @@ part_drop(struct part *p, struct server_orphan *orphan)
 		orphan->settled(orphan, p->s->sw->w);
 }
 
+/* ---- questions and errors of all owners -------------------------------------- */
+
+bool
+parts_are_possible(struct session *s)
+{
+	return s->server == NULL && s->tx == 'I' && s->held_begin == NULL &&
+	    !s->open_unit && !s->granted && !s->no_gather &&
+	    !session_is_pinned(s) && s->hidden == 0 &&
+	    s->db->pool_mode == POOL_MODE_TRANSACTION &&
+	    settings_scope(s) != NULL;
+}
+
+bool
+part_error_is_outside(struct slice sqlstate)
+{
+	static const char *const classes[] = { "08", "53", "57", "58", "XX" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(classes) && sqlstate.n == 5; i++)
+		if (memcmp(sqlstate.p, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
+bool
+part_copy_error(struct buf *out, const char *body, size_t n,
+    void (*context)(void *arg, struct msgwrite *w, const char *text),
+    void *arg)
+{
+	const char *at = body, *end = body + n, *value;
+	struct msgwrite w;
+
+	msgwrite_init(&w, out);
+	msgwrite_begin(&w, 'E');
+	for (; at < end && *at != '\0'; at = value + strlen(value) + 1) {
+		value = at + 1;
+		if (*at == 'P')
+			continue;
+		msgwrite_u8(&w, (uint8_t)*at);
+		if (*at == 'W' && context != NULL)
+			context(arg, &w, value);
+		else
+			msgwrite_str(&w, *at == 'S' || *at == 'V' ? "ERROR" :
+			    value);
+	}
+	msgwrite_u8(&w, 0);
+	msgwrite_end(&w);
+	if (w.failed)
+		buf_reset(out);
+	return !w.failed;
+}
+
 /* ---- server_ops ----------------------------------------------------------------- */
 
 static void

@@ -69,6 +69,18 @@ part_waits(const struct part *p)
 	return p->pool != NULL;
 }
 
+/* Nothing ties the session to a server: a statement of its may have several. */
+bool parts_are_possible(struct session *s);
+/* An error of this SQLSTATE ends the statement from outside, or says that the server
+ * is not well: another one would not know better. */
+bool part_error_is_outside(struct slice sqlstate);
+/* A server's ErrorResponse again, as an error of the statement, into an empty buffer.
+ * Without a position, which would be one in another text; its context is written by
+ * context, with arg, or (NULL) as it is. false: no room, and nothing was written. */
+bool part_copy_error(struct buf *out, const char *body, size_t n,
+    void (*context)(void *arg, struct msgwrite *w, const char *text),
+    void *arg) PG_MUST_CHECK;
+
 /* What pools tell those that wait: false, if this is none of ours. */
 bool part_granted(struct worker *w, uint64_t id, struct server *srv);
 bool part_lease_failed(struct worker *w, uint64_t id,

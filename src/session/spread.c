@@ -352,13 +352,7 @@ spread_fail(struct spread *x, const char *sqlstate, const char *message,
 static bool
 spread_may_refuse(const struct spread *x, struct slice sqlstate)
 {
-	static const char *const classes[] = { "08", "53", "57", "58", "XX" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(classes) && sqlstate.n == 5; i++)
-		if (memcmp(sqlstate.p, classes[i], 2) == 0)
-			return false;
-	return x->phase <= SPREAD_OPENING;
+	return x->phase <= SPREAD_OPENING && !part_error_is_outside(sqlstate);
 }
 
 /* ---- part_owner ------------------------------------------------------------------------- */
@@ -484,17 +478,14 @@ static const struct part_owner spread_owner = {
 
 /* ---- from the session ---------------------------------------------------------------------- */
 
-/* Bytes of its data mean the same everywhere, and nothing ties it to a server. */
+/* Bytes of its data mean the same everywhere. */
 static bool
-spread_is_free(struct session *s)
+spread_is_possible(struct session *s)
 {
 	const struct scope *scope = settings_scope(s);
 
-	return s->server == NULL && s->tx == 'I' && s->held_begin == NULL &&
-	    !s->open_unit && !s->granted && !s->no_gather &&
-	    !session_is_pinned(s) && s->hidden == 0 &&
-	    s->db->pool_mode == POOL_MODE_TRANSACTION && scope != NULL &&
-	    !scope->recoded && !scope->ascii_tails && !s->other_encoding;
+	return parts_are_possible(s) && !scope->recoded &&
+	    !scope->ascii_tails && !s->other_encoding;
 }
 
 /* The key alone says where a row belongs, and every shard takes it as the whole
@@ -591,7 +582,7 @@ spread_begin(struct session *s, const struct unit *u, const struct query *q,
 	struct spread *x;
 
 	if ((u->first != 'Q' && !u->canonical) || u->rest > 0 ||
-	    !spread_is_free(s))
+	    !spread_is_possible(s))
 		return false;
 	x = q->where.splits ? spread_new_insert(s, q) :
 	    spread_new_copy(s, q);

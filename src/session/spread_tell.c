@@ -134,9 +134,9 @@ spread_line_in(const char *text)
 
 /* With the client's line. */
 static void
-spread_put_context(const struct spread_part *p, struct msgwrite *w,
-    const char *text)
+spread_put_context(void *arg, struct msgwrite *w, const char *text)
 {
+	const struct spread_part *p = arg;
 	const char *at = spread_line_in(text);
 	char number[24], *end = NULL;
 	uint64_t here = 0;
@@ -153,34 +153,14 @@ spread_put_context(const struct spread_part *p, struct msgwrite *w,
 	msgwrite_str(w, end);
 }
 
-/* The server's words, as an error of the statement; positions would be those of
- * another text. */
 void
 spread_take_error(struct spread_part *p, const char *body, size_t n)
 {
 	struct spread *x = p->base.of;
-	const char *at = body, *end = body + n, *value;
-	struct msgwrite w;
 
-	msgwrite_init(&w, &x->error);
-	msgwrite_begin(&w, 'E');
-	for (; at < end && *at != '\0'; at = value + strlen(value) + 1) {
-		value = at + 1;
-		if (*at == 'P')
-			continue;
-		msgwrite_u8(&w, (uint8_t)*at);
-		if (*at == 'W')
-			spread_put_context(p, &w, value);
-		else
-			msgwrite_str(&w, *at == 'S' || *at == 'V' ? "ERROR" :
-			    value);
-	}
-	msgwrite_u8(&w, 0);
-	msgwrite_end(&w);
-	if (!w.failed)
-		return;
-	buf_reset(&x->error);
-	spread_write_error(x, "54000", "a shard's error is too long", 0);
+	if (!part_copy_error(&x->error, body, n, spread_put_context, p))
+		spread_write_error(x, "54000", "a shard's error is too long",
+		    0);
 }
 
 /* ---- the answer ---------------------------------------------------------------------- */
