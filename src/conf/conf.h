@@ -151,6 +151,8 @@ struct conf_table {
 	                          partition key */
 	size_t n_keys;
 	char *time_column; /* or NULL */
+	bool stays;        /* transactions run on the coordinator */
+	bool approximate_floats;
 	bool split_inserts;
 	struct conf_variant *variants;
 	size_t n_variants;

@@ -10,7 +10,7 @@
 
 #include "conf/conf_priv.h"
 
-#define SCHEMA_NAMES_MAX 128
+#define SCHEMA_NAMES_MAX 256
 
 static const struct {
 	const char *name;

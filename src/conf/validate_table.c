@@ -282,11 +282,16 @@ static void
 table_take(struct conf_parse *p, const struct conf_sec *s,
     struct conf_table *t)
 {
+	int transactions = 0;
+
 	table_take_name(p, s, t);
 	conf_check_sec(p, s);
 	t->databases = conf_take_databases_of(p, s, &t->n_databases);
 	table_take_keys(p, s, t);
 	conf_take_str(p, s, "time_column", &t->time_column);
+	conf_take_word(p, s, "transactions", &transactions);
+	t->stays = transactions == 1;
+	conf_take_bool(p, s, "approximate_floats", &t->approximate_floats);
 	conf_take_bool(p, s, "split_inserts", &t->split_inserts);
 	table_take_variants(p, s, t);
 	table_check_columns(p, s, t);

@@ -13,6 +13,8 @@
 
 #define OID_INT8 20u
 #define OID_JSON 114u
+#define OID_FLOAT4 700u
+#define OID_FLOAT8 701u
 #define OID_MONEY 790u
 #define OID_INTERVAL 1186u
 #define OID_NUMERIC 1700u
@@ -138,6 +140,15 @@ final_call(struct final *f, const char *function, size_t column)
 	final_put(f, ")");
 }
 
+/* Sums of floats depend on their order. */
+static bool
+final_is_float(const struct final *f, size_t column)
+{
+	return (f->c[column].oid == OID_FLOAT4 ||
+	    f->c[column].oid == OID_FLOAT8) &&
+	    f->g->p->table->approximate_floats;
+}
+
 static void
 final_sum(struct final *f, size_t column)
 {
@@ -151,8 +162,9 @@ final_sum(struct final *f, size_t column)
 	case OID_INTERVAL:
 		final_call(f, "sum", column);
 		break;
-	default: /* sums of floats depend on their order */
-		f->failed = true;
+	default:
+		f->failed |= !final_is_float(f, column);
+		final_call(f, "sum", column);
 	}
 }
 
@@ -161,14 +173,15 @@ static void
 final_avg(struct final *f, size_t column)
 {
 	uint32_t oid = f->c[column].oid;
+	bool divides = oid == OID_INTERVAL || final_is_float(f, column);
 
-	if (oid != OID_INT8 && oid != OID_NUMERIC && oid != OID_INTERVAL)
+	if (oid != OID_INT8 && oid != OID_NUMERIC && !divides)
 		f->failed = true;
 	final_put(f, "(");
 	final_call(f, "sum", column);
 	final_put(f, " / nullif(");
 	final_call(f, "sum", column + 1);
-	final_put(f, oid == OID_INTERVAL ? ", 0)::float8)" : ", 0))");
+	final_put(f, divides ? ", 0)::float8)" : ", 0))");
 }
 
 static void

@@ -36,6 +36,7 @@ struct choice {
 	const struct conf_backend *wide;    /* variant backends agree */
 	bool differ, wide_differ, any;
 	const char *err_sqlstate, *err_message, *err_hint;
+	bool stays;         /* a transaction begins that belongs on wide */
 	bool open;          /* a name is used whose fate is not known yet */
 };
 
@@ -60,6 +61,8 @@ choice_add(struct choice *c, const struct session *s, const struct query *q)
 		return; /* runs anywhere */
 	if (q->where.variant != NULL)
 		w = q->where.variant->backend;
+	c->stays |= (s->sw->unit_flags & AN_TX_BEGIN) != 0 &&
+	    q->plan->table != NULL && q->plan->table->stays;
 	c->differ |= c->backend != NULL && c->backend != b;
 	c->wide_differ |= c->wide != NULL && c->wide != w;
 	c->backend = b;
@@ -293,6 +296,8 @@ choice_backend(const struct session *s, const struct choice *c)
 		return s->backend;
 	if (c->backend == NULL)
 		return s->db->backend;
+	if (c->stays && !c->wide_differ)
+		return c->wide;
 	if (!c->differ)
 		return c->backend;
 	return c->wide_differ ? NULL : c->wide;

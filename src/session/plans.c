@@ -102,6 +102,18 @@ query_is_utc(const struct session *s)
 	return false;
 }
 
+/* Within a transaction, on the backend that has all shards. */
+static void
+query_stay(struct query *q)
+{
+	if (q->where.shard == NULL)
+		return;
+	q->where.backend = q->where.variant->backend;
+	q->where.form = FORM_RELATION;
+	q->where.shard = NULL;
+	q->where.why = "the coordinator: transactions of this table run there";
+}
+
 void
 query_prepare(struct session *s, struct query *q, struct slice sql,
     struct statement *stmt, const struct wire_bind *bind)
@@ -135,6 +147,9 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 	}
 	q->values.other_encoding = scope != NULL && scope->recoded;
 	route_decide(q->plan, q->shape, &q->values, &q->where);
+	if (unlikely(s->tx != 'I') && q->plan->table != NULL &&
+	    q->plan->table->stays)
+		query_stay(q);
 }
 
 static const char *const outcome_names[OUT_COUNT] = {

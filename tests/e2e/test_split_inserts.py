@@ -21,8 +21,8 @@ from events import Events  # noqa: E402
 
 
 class Scene:
-    def __init__(self, lab):
-        self.ev = Events(lab, per_month=10, tenants=20, months=2,
+    def __init__(self, lab, events=Events):
+        self.ev = events(lab, per_month=10, tenants=20, months=2,
                          shared_buffers="16MB").start()
         self.ev.start_pgsluice(binary())
         tenants = [str(t) for (t,) in self.ev.pg["plain"].connect(
@@ -194,3 +194,69 @@ def test_a_shard_is_killed_meanwhile(scene):
             assert conn.execute("SELECT count(*) > 0 FROM app.events"
                                 ).fetchone() == (True,)
     assert scene.held(rows) == [0, 0]
+
+
+class Staying(Events):
+    """Transactions of the table run on the coordinator."""
+
+    @staticmethod
+    def table_block(use):
+        return Events.table_block(use).replace(
+            "split_inserts = true", 'transactions = "coordinator"')
+
+
+@pytest.fixture(scope="module")
+def staying():
+    os.environ.update(sanitizer_options())
+    with lablib.Lab() as lab:
+        yield Scene(lab, Staying)
+
+
+def backend_of(conn):
+    """Of the server the session has: shards and coordinator differ in port."""
+    return int(conn.execute("SELECT inet_server_port()").fetchone()[0])
+
+
+def test_transactions_over_tenants(staying):
+    rows = staying.rows(6)
+    port = staying.ev.pg["coordinator"].port
+    with staying.through() as conn:
+        with conn.transaction():
+            for r in rows:
+                conn.execute(text([r]))
+            assert backend_of(conn) == port
+            assert conn.execute(
+                "SELECT count(*) FROM app.events WHERE id = ANY(%s)",
+                ([r[0] for r in rows],)).fetchone() == (6,)
+        assert staying.held(rows) == [3, 3]
+        more = staying.rows(2)
+        with pytest.raises(ZeroDivisionError):
+            with conn.transaction():
+                conn.execute(text(more[:1]))
+                conn.execute(text(more[1:]))
+                raise ZeroDivisionError
+        assert staying.held(more) == [0, 0]
+
+
+def test_transactions_that_begin_in_a_group(staying):
+    """As JDBC begins them: BEGIN and the statement before one Sync."""
+    rows = staying.rows(2)
+    with staying.through(autocommit=False) as conn:
+        with conn.pipeline():
+            conn.execute(text(rows[:1]))
+            conn.execute(text(rows[1:]))
+        assert backend_of(conn) == staying.ev.pg["coordinator"].port
+        conn.commit()
+    assert staying.held(rows) == [1, 1]
+
+
+def test_without_a_transaction_the_shard_has_it(staying):
+    with staying.through() as conn:
+        found = [r[0] for r in conn.execute(
+            "EXPLAIN (ROUTE) " + text(staying.rows(1)))]
+        assert any(line.strip() == "backend: shard0" for line in found)
+        with conn.transaction():
+            found = [r[0] for r in conn.execute(
+                "EXPLAIN (ROUTE) " + text(staying.rows(1)))]
+            assert any(line.strip() == "backend: coordinator"
+                       for line in found)

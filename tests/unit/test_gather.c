@@ -276,6 +276,30 @@ relies_on_the_layout(void **state PG_UNUSED)
 	u.ev[V_SHARDED].sorts_text = false;
 }
 
+/* Where the table says that its sums may differ in their last digits. */
+static void
+adds_floats(void **state PG_UNUSED)
+{
+	const struct gather_column c[] = { { SLICE_LIT("a"), 701 },
+		{ SLICE_LIT("b"), 701 }, { SLICE_LIT("c"), 700 },
+		{ SLICE_LIT("d"), 20 } };
+	struct taken t;
+	size_t visible;
+
+	take(&t, "SELECT sum(x), avg(y) FROM app.events");
+	assert_int_equal(gather_final(t.g, c, 4, 2, &visible, &t.b),
+	    GATHER_REFUSED);
+	buf_reset(&t.b);
+	u.events.approximate_floats = true;
+	assert_int_equal(gather_final(t.g, c, 4, 1, &visible, &t.b),
+	    GATHER_QUERY);
+	same_text(&t.b, "SELECT sum(p.c1), (sum(p.c3) / nullif(sum(p.c4), "
+	    "0)::float8) FROM (VALUES ($1, $2, $3, $4)) AS p(c1, c2, c3, "
+	    "c4)");
+	u.events.approximate_floats = false;
+	put_back(&t);
+}
+
 /* A name of the result that only the server knew. */
 static void
 hears_of_names_too_late(void **state PG_UNUSED)
@@ -303,6 +327,7 @@ main(void)
 		cmocka_unit_test(takes_apart),
 		cmocka_unit_test(leaves_alone),
 		cmocka_unit_test(knows_columns_of_no_rows),
+		cmocka_unit_test(adds_floats),
 		cmocka_unit_test(relies_on_the_layout),
 		cmocka_unit_test(hears_of_names_too_late),
 	};
