@@ -327,6 +327,12 @@ gather_on_broken(struct part *p, const char *sqlstate, const char *message)
 	gather_fail(p->of, sqlstate, message);
 }
 
+static void
+gather_on_unlike(struct part *p)
+{
+	gather_refuse(p->of);
+}
+
 static bool
 gather_on_failing(const struct part *p)
 {
@@ -347,6 +353,7 @@ gather_on_step(struct part *p)
 
 static const struct part_owner gather_owner = {
 	.compose = gather_compose,
+	.unlike = gather_on_unlike,
 	.input = gather_input,
 	.failed = gather_on_error,
 	.broken = gather_on_broken,
@@ -356,6 +363,27 @@ static const struct part_owner gather_owner = {
 };
 
 /* ---- from the session ---------------------------------------------------------------------- */
+
+/* The first servers could not be had. false: the coordinator's may. */
+static bool
+gather_failed_at_once(struct gathering *g, enum unit_result *r)
+{
+	struct session *s = g->s;
+	bool refused = g->refused;
+
+	*r = UNIT_CLOSED;
+	if (!refused) {
+		fill_drop(s);
+		gather_tell_error(g);
+	}
+	if (s->state == SESSION_CLOSED)
+		return true;
+	gather_end(s);
+	session_enter(s, SESSION_IDLE);
+	s->no_gather = refused;
+	*r = UNIT_DONE;
+	return !refused;
+}
 
 bool
 gather_begin(struct session *s, const struct unit *u, const struct query *q,
@@ -389,18 +417,8 @@ gather_begin(struct session *s, const struct unit *u, const struct query *q,
 	gather_step(g);
 	g->unit = NULL;
 	*r = UNIT_WAIT;
-	if (!gather_failing(g) || !gather_is_quiet(g))
-		return true;
-	/* The first server could not be had. */
-	fill_drop(s);
-	gather_tell_error(g);
-	*r = UNIT_CLOSED;
-	if (s->state == SESSION_CLOSED)
-		return true;
-	gather_end(s);
-	session_enter(s, SESSION_IDLE);
-	*r = UNIT_DONE;
-	return true;
+	return !gather_failing(g) || !gather_is_quiet(g) ||
+	    gather_failed_at_once(g, r);
 }
 
 void

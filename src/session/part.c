@@ -81,6 +81,18 @@ part_write(struct part *p)
 	return ok;
 }
 
+/* Its own settings, those of time and text, are those that the client was told at
+ * login: what differs is not what the session has set. */
+static bool
+part_is_alike(const struct part *p)
+{
+	const struct scope *home = pool_scope(p->s->home);
+	const struct scope *here = p->server->scope;
+
+	return home != NULL && here != NULL && !p->server->settings_changed &&
+	    hash_eq(home->settings, here->settings);
+}
+
 static void
 part_got(struct part *p, struct server *srv)
 {
@@ -88,6 +100,13 @@ part_got(struct part *p, struct server *srv)
 	part_forget(p);
 	p->server = srv;
 	server_lease(srv, &part_ops, p);
+	if (!part_is_alike(p)) {
+		p->server = NULL;
+		server_give_back(srv, false);
+		part_end(p);
+		p->owner->unlike(p);
+		return;
+	}
 	fill_server(p->s, srv);
 	if (part_write(p))
 		return;

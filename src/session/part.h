@@ -21,6 +21,9 @@ struct part_owner {
 	/* The server is leased and at the session's settings: write what it is
 	 * asked, and enter what it will owe. false: out of memory. */
 	bool (*compose)(struct part *p, struct msgwrite *w);
+	/* Values may be read and written there otherwise than where the session is at
+	 * home: it is not asked. */
+	void (*unlike)(struct part *p);
 	/* Whole messages, and rows in pieces. */
 	void (*input)(struct part *p, const char *data, size_t n);
 	/* The body of an ErrorResponse; or what went wrong here. */

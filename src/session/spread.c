@@ -382,6 +382,17 @@ spread_on_broken(struct part *p, const char *sqlstate, const char *message)
 	spread_fail(p->of, sqlstate, message, 0);
 }
 
+static void
+spread_on_unlike(struct part *p)
+{
+	struct spread *x = p->of;
+
+	if (spread_failing(x))
+		return;
+	x->refused = true;
+	spread_stop(x);
+}
+
 static bool
 spread_on_failing(const struct part *p)
 {
@@ -466,6 +477,7 @@ spread_on_drained(struct part *p)
 
 static const struct part_owner spread_owner = {
 	.compose = spread_compose,
+	.unlike = spread_on_unlike,
 	.input = spread_on_input,
 	.failed = spread_on_error,
 	.broken = spread_on_broken,
@@ -575,6 +587,26 @@ spread_new_insert(struct session *s, const struct query *q)
 	return x;
 }
 
+/* The first servers could not be had. false: the coordinator's may. */
+static bool
+spread_failed_at_once(struct spread *x, enum unit_result *r)
+{
+	struct session *s = x->s;
+	bool refused = x->refused;
+
+	memset(&s->writes, 0, sizeof(s->writes));
+	*r = UNIT_CLOSED;
+	if (!refused)
+		spread_tell_end(x);
+	if (s->state == SESSION_CLOSED)
+		return true;
+	spread_end(s);
+	session_enter(s, SESSION_IDLE);
+	s->no_gather = refused;
+	*r = UNIT_DONE;
+	return !refused;
+}
+
 bool
 spread_begin(struct session *s, const struct unit *u, const struct query *q,
     enum unit_result *r)
@@ -598,17 +630,8 @@ spread_begin(struct session *s, const struct unit *u, const struct query *q,
 	spread_step(x);
 	x->unit = NULL;
 	*r = UNIT_WAIT;
-	if (!spread_failing(x) || !spread_is_quiet(x))
-		return true;
-	memset(&s->writes, 0, sizeof(s->writes));
-	*r = UNIT_CLOSED;
-	spread_tell_end(x);
-	if (s->state == SESSION_CLOSED)
-		return true;
-	spread_end(s);
-	session_enter(s, SESSION_IDLE);
-	*r = UNIT_DONE;
-	return true;
+	return !spread_failing(x) || !spread_is_quiet(x) ||
+	    spread_failed_at_once(x, r);
 }
 
 bool

@@ -357,3 +357,33 @@ def test_a_shard_that_is_killed_in_the_middle(scene):
         kill.join()
         assert conn.execute("SELECT count(*) > 0 FROM app.events"
                             ).fetchone() == (True,)
+
+
+def test_a_shard_with_other_settings_is_not_asked(scene):
+    """Its days would be other days."""
+    sql = ("SELECT date_trunc('day', occurred_at) AS day, count(*) FROM "
+           "app.events GROUP BY 1 ORDER BY 1")
+    pg = scene.ev.pg["shard1"]
+
+    def reconnect():
+        with scene.through("pgsluice") as console:
+            console.execute("RECONNECT")
+
+    def days():
+        with scene.through() as conn:
+            return conn.execute(sql).fetchall()
+
+    want, before = days(), scene.count("gathers_refused")
+    pg.psql("ALTER DATABASE app SET timezone = 'Asia/Kathmandu'")
+    reconnect()
+    try:
+        assert days() == want
+        assert scene.count("gathers_refused") + scene.count(
+            "gathers") > before
+        assert days() == want
+    finally:
+        pg.psql("ALTER DATABASE app RESET timezone")
+        reconnect()
+    _, counts = scene.run("SELECT date_trunc('day', occurred_at), count(*), "
+                          "1 FROM app.events GROUP BY 1")
+    assert counts == (1, 0)
