@@ -138,9 +138,9 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 		q->values.n_oids = (unsigned)(stmt->types.n / 4);
 	}
 	q->values.now_wall = 0;
+	if (unlikely(s->hidden != 0) && q->plan->table != NULL)
+		q->plan = query_plan_hidden(s, q->shape); /* perhaps to none */
 	if (q->plan->table != NULL) {
-		if (unlikely(s->hidden != 0))
-			q->plan = query_plan_hidden(s, q->shape);
 		q->values.now_wall = clock_wall();
 		q->values.utc = q->plan->table->time_column != NULL &&
 		    query_is_utc(s);
