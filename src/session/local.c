@@ -217,6 +217,13 @@ session_local(struct session *s, struct unit *u, struct query *q)
 
 	if (s->state != SESSION_IDLE)
 		return false;
+	if (s->tx == 'E' && s->server == NULL && u->first == 'Q' &&
+	    q->shape->an->kind == STMT_EMPTY) {
+		/* It is no command, and so not refused where commands are. */
+		statements_drop_unnamed(&s->prepared, &s->sw->statements);
+		session_reply(s, u, SLICE_LIT("I\0\0\0\4"), s->tx);
+		return true;
+	}
 	if (s->tx == 'E' && s->server == NULL) {
 		if ((flags & (AN_TX_END | AN_SAVEPOINT)) && !plain)
 			return false;

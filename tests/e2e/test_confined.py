@@ -90,7 +90,9 @@ def databases(shared_pg):
 
 @pytest.fixture
 def scene(databases, pgsluice):
-    made = Scene(databases, pgsluice(schema.configuration(databases.port)).port)
+    sluice = pgsluice(schema.configuration(databases.port))
+    sluice.console("CHECK LAYOUTS")
+    made = Scene(databases, sluice.port)
     made.fill()
     yield made
     made.plain.close()

@@ -158,6 +158,11 @@ def test_own_error_fails_the_transaction(make, pg, db):
         m = exchange(c, parse("", "INSERT INTO log VALUES (1)") +
                      describe("S") + bind("", "") + execute() + sync())
         assert (sqlstates(m), c.status) == (["25P02"], "E")
+        # Nothing at all is no command, and is not refused.
+        assert [t for t, _ in c.ask(" ;")] == ["I", "Z"]
+        m = exchange(c, parse("", "") + bind("", "") + execute() + sync())
+        assert ([t for t, _ in m], sqlstates(m)) == (["1", "E", "Z"],
+                                                     ["25P02"])
         c.ask("COMMIT")
         assert c.status == "I"
     assert pg.psql("SELECT count(*) FROM log", db) == "0"

@@ -391,6 +391,8 @@ struct cond {
 	unsigned char truth[KEYS + 1][2]; /* by key and x */
 };
 
+static void put(struct cond *c, const char *fmt, ...) PG_PRINTF(2, 3);
+
 static void
 put(struct cond *c, const char *fmt, ...)
 {

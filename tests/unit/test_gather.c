@@ -194,8 +194,8 @@ static const char *const never[] = {
 	"SELECT x FROM app.events ORDER BY x FETCH FIRST 2 ROWS WITH TIES",
 	"SELECT x INTO y FROM app.events",
 	"TABLE app.events",
-	"SELECT upper(tenant_id) AS tenant_id, array_agg(x) FROM app.events "
-	"GROUP BY tenant_id",
+	("SELECT upper(tenant_id) AS tenant_id, array_agg(x) FROM app.events "
+	"GROUP BY tenant_id"),
 	"SELECT 1; SELECT x FROM app.events",
 	"SELECT x FROM app.events AS e (x, y)",
 	"UPDATE app.events SET x = 1",
