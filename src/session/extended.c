@@ -178,6 +178,7 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 
 	if (!msgread_parse(f->p, f->body, &parse))
 		return false;
+	c->open |= session_name_is_open(s, parse.name);
 	if (parse.name.n > 0 && pass_find(s, parse.name) != NULL) {
 		/* By this very message, the first time; or perhaps not any
 		 * more. */
@@ -188,7 +189,6 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 		if (!change_add(s->sw, parse.name, NULL))
 			return false;
 	}
-	c->open |= session_name_is_open(s, parse.name);
 	st = session_statement(s, &parse);
 	if (st == NULL)
 		return false;

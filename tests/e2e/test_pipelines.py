@@ -364,3 +364,16 @@ def test_bind_of_an_sql_prepared_write(make):
         assert b.ask_rows(NAME) == OLD
         assert rawpg.tags(exchange(a, bound("w"))) == ["UPDATE 1"]
         assert b.ask_rows(NAME) == NEW
+
+
+def test_a_name_is_free_behind_the_parse_that_failed(make):
+    """In the next group, sent before the first one is answered."""
+    with client(make()) as c:
+        for n in range(20):
+            m = exchange(c, parse("s", f"SELECT 'open {n}") + sync() +
+                         parse("s", f"SELECT {n}, 'closed'") + sync(), 2)
+            assert [t for t, _ in m] == ["E", "Z", "1", "Z"]
+            m = exchange(c, parse("s", f"SELECT {n}, 2") + sync() +
+                         parse("s", f"SELECT {n}, 3") + sync(), 2)
+            assert sqlstates(m) == ["42P05", "42P05"]
+            c.ask("DEALLOCATE s")
