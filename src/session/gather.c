@@ -129,14 +129,7 @@ gather_answered(struct gathering *g)
 	else
 		fill_finish(s, s->tx);
 	gather_end(s);
-	s->unit_len = 0;
-	s->granted = s->no_cache = s->no_gather = false;
-	session_enter(s, SESSION_IDLE);
-	buf_consume(&s->in, n);
-	if (s->sw->draining)
-		session_close(s, CLOSE_SHUTDOWN, NULL);
-	else
-		session_pump(s);
+	parts_answered(s, n);
 }
 
 /* The unit goes again, to the coordinator. */
@@ -147,9 +140,7 @@ gather_again(struct gathering *g)
 
 	stat_add(&session_metrics(s)->c.gathers_refused, 1);
 	gather_end(s);
-	s->no_gather = true;
-	session_enter(s, SESSION_IDLE);
-	session_pump(s);
+	parts_again(s);
 }
 
 /* ---- merging -------------------------------------------------------------------------- */

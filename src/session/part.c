@@ -251,6 +251,27 @@ parts_are_possible(struct session *s)
 	    settings_scope(s) != NULL;
 }
 
+void
+parts_answered(struct session *s, size_t n)
+{
+	s->unit_len = 0;
+	s->granted = s->no_cache = s->no_gather = false;
+	session_enter(s, SESSION_IDLE);
+	buf_consume(&s->in, n);
+	if (s->sw->draining)
+		session_close(s, CLOSE_SHUTDOWN, NULL);
+	else
+		session_pump(s);
+}
+
+void
+parts_again(struct session *s)
+{
+	s->no_gather = true;
+	session_enter(s, SESSION_IDLE);
+	session_pump(s);
+}
+
 bool
 part_error_is_outside(struct slice sqlstate)
 {

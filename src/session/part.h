@@ -74,6 +74,11 @@ part_waits(const struct part *p)
 
 /* Nothing ties the session to a server: a statement of its may have several. */
 bool parts_are_possible(struct session *s);
+/* The owner is gone and the client has its answer: go on behind the n bytes of the
+ * unit that waited at the head of the input. */
+void parts_answered(struct session *s, size_t n);
+/* The owner is gone without an answer: the unit goes again, to one server. */
+void parts_again(struct session *s);
 /* An error of this SQLSTATE ends the statement from outside, or says that the server
  * is not well: another one would not know better. */
 bool part_error_is_outside(struct slice sqlstate);

@@ -149,14 +149,7 @@ spread_answered(struct spread *x)
 	s->body_left = x->left;
 	s->body_drop = true;
 	spread_end(s);
-	s->unit_len = 0;
-	s->granted = s->no_cache = s->no_gather = false;
-	session_enter(s, SESSION_IDLE);
-	buf_consume(&s->in, n);
-	if (s->sw->draining)
-		session_close(s, CLOSE_SHUTDOWN, NULL);
-	else
-		session_pump(s);
+	parts_answered(s, n);
 }
 
 static void
@@ -165,9 +158,7 @@ spread_again(struct spread *x)
 	struct session *s = x->s;
 
 	spread_end(s);
-	s->no_gather = true;
-	session_enter(s, SESSION_IDLE);
-	session_pump(s);
+	parts_again(s);
 }
 
 static void
