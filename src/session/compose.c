@@ -302,10 +302,10 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 		form = FORM_ASIS;
 	if (!query_remember(s, st->sql, form))
 		return false;
-	if (p.name.n > 0) {
+	if (p.name.n > 0 || s->sw->promoted) {
 		if (!statement_physical(s, st, form, &sql, &hash))
 			return false;
-		if (s->native)
+		if (s->native && p.name.n > 0)
 			return native_parse(s, w, p.name, sql, &q);
 		if (prepared_need(s->server, hash, 0) != PREPARED_HELD)
 			flags = LEDGER_NAME;

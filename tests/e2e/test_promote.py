@@ -136,3 +136,24 @@ def test_writes_happen_once(sluice, direct):
             m = ask(c, "INSERT INTO w VALUES ($1)", [str(n)])
             assert rawpg.sqlstates(m) == ["23505"]
     assert direct.execute("SELECT count(*) FROM w").fetchone() == (30,)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_refused_parse_leaves_no_unnamed_statement(sluice, at_once):
+    """Whether it was run under a name, and whether it has been answered yet."""
+    refused = unit("SELECT $3")
+    lost = rawpg.bind("", "") + rawpg.execute() + rawpg.sync()
+    with raw(sluice) as c:
+        for _ in range(12):
+            ask(c, "SELECT 1")
+            if at_once:
+                c.send(refused + lost)
+                m = c.read_until_ready() + c.read_until_ready()
+            else:
+                c.send(refused)
+                m = c.read_until_ready()
+                c.send(lost)
+                m += c.read_until_ready()
+            assert rawpg.sqlstates(m) == ["42P18", "26000"]
+            assert rawpg.types(m) == "EZEZ"
+    assert sluice.count("prepared_promoted") > 0
