@@ -118,6 +118,22 @@ bool route_confine_rows(const struct route_plan *p, const struct shape *s,
 bool route_confine_all(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, struct route_shards *out) PG_MUST_CHECK;
 
+/* times.c */
+
+/* How sure a range has to be. */
+enum route_sure {
+	ROUTE_SURE_LOOSE,       /* for the life of a cached result */
+	ROUTE_SURE_ANY_COLUMN,  /* no row is outside, whatever the column's type:
+	                           the session's zone may convert the value to
+	                           it */
+	ROUTE_SURE_TIMESTAMPTZ  /* the same; this is the column's type */
+};
+/* Times of all rows of a relation of the statement, by this column of it;
+ * false: they may have any. */
+bool route_times(const struct shape *s, const struct route_values *v,
+    unsigned an_table, const char *column, enum route_sure how,
+    struct month_range *all) PG_MUST_CHECK;
+
 /* gap.c: the blanks and comments between tokens of the client's text. */
 
 /* First byte at or after pos that is neither. */

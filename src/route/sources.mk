@@ -27,5 +27,6 @@ libpgsluice_a_SOURCES += \
 	src/route/tenant.c \
 	src/route/tenant.h \
 	src/route/tenant_value.c \
+	src/route/times.c \
 	src/route/value.c \
 	src/route/verdict.c
