@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/lex \
 	tests/fuzz/corpus/msgread \
 	tests/fuzz/corpus/parse \
+	tests/fuzz/corpus/pgoutput \
 	tests/fuzz/corpus/scram \
 	tests/fuzz/corpus/startup \
 	tests/fuzz/corpus/unit \
@@ -28,6 +29,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_lex \
 	tests/fuzz/replay_msgread \
 	tests/fuzz/replay_parse \
+	tests/fuzz/replay_pgoutput \
 	tests/fuzz/replay_scram \
 	tests/fuzz/replay_startup \
 	tests/fuzz/replay_unit \
@@ -44,6 +46,7 @@ FUZZERS = \
 	tests/fuzz/fuzz_lex \
 	tests/fuzz/fuzz_msgread \
 	tests/fuzz/fuzz_parse \
+	tests/fuzz/fuzz_pgoutput \
 	tests/fuzz/fuzz_scram \
 	tests/fuzz/fuzz_startup \
 	tests/fuzz/fuzz_unit \
@@ -105,6 +108,11 @@ tests_fuzz_replay_parse_SOURCES = tests/fuzz/fuzz_parse.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_parse_SOURCES = tests/fuzz/fuzz_parse.c
 tests_fuzz_fuzz_parse_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_pgoutput_SOURCES = tests/fuzz/fuzz_pgoutput.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_pgoutput_SOURCES = tests/fuzz/fuzz_pgoutput.c
+tests_fuzz_fuzz_pgoutput_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_scram_SOURCES = tests/fuzz/fuzz_scram.c \
 	tests/fuzz/replay_main.c

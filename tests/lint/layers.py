@@ -19,10 +19,11 @@ LAYERS = {
     "net": 2, "pgwire": 2, "sql": 2,
     "auth": 3, "route": 3, "cache": 3, "backend": 3, "experiment": 3,
     "layout": 3,
-    "session": 4,
-    "admin": 5,
+    "feed": 4,
+    "session": 5,
+    "admin": 6,
 }
-TOP_LAYER = 6
+TOP_LAYER = 7
 TOP_FILES = {"main.c", "systemd.c", "systemd.h"}
 FREE = "tbl"
 FAMILY = 1
@@ -31,7 +32,7 @@ FAMILY = 1
 LIBRARIES = [
     ("pg_query", {"sql"}),
     ("protobuf-c/", {"sql"}),
-    ("libpq-fe.h", {"auth", "backend", "conf", "layout"}),
+    ("libpq-fe.h", {"auth", "backend", "conf", "feed", "layout"}),
     ("libpq/", {"backend"}),
     ("hiredis", {"cache"}),
     ("stringprep.h", {"auth"}),

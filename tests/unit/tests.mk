@@ -58,6 +58,7 @@ UNIT_TESTS = \
 	tests/unit/test_object \
 	tests/unit/test_options \
 	tests/unit/test_parse \
+	tests/unit/test_pgoutput \
 	tests/unit/test_plan \
 	tests/unit/test_pools \
 	tests/unit/test_portion \
@@ -288,6 +289,10 @@ tests_unit_test_options_LDADD = $(UNIT_LDADD)
 tests_unit_test_parse_SOURCES = tests/unit/test_parse.c
 tests_unit_test_parse_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_parse_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_pgoutput_SOURCES = tests/unit/test_pgoutput.c
+tests_unit_test_pgoutput_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_pgoutput_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_plan_SOURCES = tests/unit/test_plan.c
 tests_unit_test_plan_CPPFLAGS = $(UNIT_CPPFLAGS)
