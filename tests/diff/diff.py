@@ -28,6 +28,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 import harness  # noqa: E402
 import scripts  # noqa: E402
 from generate import KINDS, SCHEMA, Generator, prologue  # noqa: E402
+import peers  # noqa: E402
 from peers import (TAIL, WAIT, Exceptions, Peer, at_end, compare,  # noqa: E402
                    normal, play, randomness, show)
 
@@ -48,11 +49,14 @@ SHRUNK_MAX = 4  # differences a lane makes smaller
 # ------------------------------------------------------------------ servers
 
 def databases(pg):
-    """Two with the same content down to the OIDs."""
+    """Two with the same content down to the OIDs; later ones are each its
+    own."""
     pg.psql("CREATE DATABASE origin OWNER app")
     pg.psql(SCHEMA, "origin")
     for name in ("direct", "proxied"):
         pg.psql(f"CREATE DATABASE {name} OWNER app TEMPLATE origin")
+    peers.OLDER = 1 + int(pg.psql("SELECT max(oid::bigint) FROM pg_class",
+                                  "origin"))
 
 
 def configuration(pool="transaction", cache=False, size=2):

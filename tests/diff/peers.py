@@ -5,7 +5,8 @@ that are sent the same bytes, what each answers, and in what they differ.
 A trace is the list of (type, body) of every message received, and ("closed",
 b"") if the peer closed the connection.  How messages were cut into segments is
 not part of it, nor is time.  normal() takes out what may differ: keys, process
-ids, and the places in PostgreSQL's source that an error came from."""
+ids, OIDs of tables made meanwhile, and the places in PostgreSQL's source that
+an error came from."""
 
 import os
 import random
@@ -147,11 +148,27 @@ def at_end(trace):
 # ------------------------------------------------------------- comparison
 
 HIDDEN_FIELDS = "FLR"  # file, line and routine of PostgreSQL's source
+OLDER = 1 << 32  # OIDs below it are of tables that both have
 NAME_OF_OURS = re.compile(r'"pgsluice_[0-9a-f]{32}"')
+
+
+def without_new_oids(description):
+    """A RowDescription in which tables made since OLDER was set have none."""
+    out, at = description[:2], 2
+    while at < len(description):
+        name = description.index(b"\0", at) + 1
+        table = struct.unpack_from("!I", description, name)[0]
+        out += description[at:name]
+        out += struct.pack("!I", table if table < OLDER else 0xffffffff)
+        out += description[name + 4:name + 18]
+        at = name + 18
+    return out
 
 
 def normal(message):
     kind, body = message
+    if kind == "T":
+        return kind, without_new_oids(body)
     if kind in "EN" and len(kind) == 1:
         fields = rawpg.error_fields(body)
         return kind, tuple(sorted((k, v) for k, v in fields.items()
