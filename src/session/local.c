@@ -225,7 +225,10 @@ session_local(struct session *s, struct unit *u, struct query *q)
 		return true;
 	}
 	if (s->tx == 'E' && s->server == NULL) {
-		if ((flags & (AN_TX_END | AN_SAVEPOINT)) && !plain)
+		/* What is wrong with a text counts before what is wrong with
+		 * the transaction. */
+		if (((flags & (AN_TX_END | AN_SAVEPOINT)) && !plain) ||
+		    q->shape->an->kind == STMT_UNPARSED)
 			return false;
 		if (flags & AN_TX_END)
 			local_end(s, u, q);

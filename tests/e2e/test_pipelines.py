@@ -168,6 +168,22 @@ def test_own_error_fails_the_transaction(make, pg, db):
     assert pg.psql("SELECT count(*) FROM log", db) == "0"
 
 
+def test_broken_text_in_a_transaction_that_failed_here(make):
+    """What is wrong with the text counts before the transaction's state; no
+    server has seen that yet."""
+    with client(make()) as c:
+        for broken in ("SELECT 'open", "SELEC 1", "SELECT 1 FROM"):
+            c.ask("BEGIN")
+            assert sqlstates(c.ask("EXECUTE nothing")) == ["26000"]
+            m = c.ask(broken)
+            assert (sqlstates(m), c.status) == (["42601"], "E")
+            m = exchange(c, parse("", broken) + sync())
+            assert (sqlstates(m), c.status) == (["42601"], "E")
+            assert sqlstates(c.ask("SELECT 1")) == ["25P02"]
+            c.ask("ROLLBACK")
+            assert c.status == "I"
+
+
 # -- names --------------------------------------------------------------------
 
 def test_known_statement_is_described(make):
