@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "pgwire/msgwrite.h"
+#include "session/explain.h"
 #include "session/session_priv.h"
 
 static const struct hash128 no_hash;
@@ -280,6 +281,15 @@ native_parse(struct session *s, struct msgwrite *w, struct slice name,
 	    LEDGER_NAME);
 }
 
+/* The client's name stands for a statement that is known by another one there; else it
+ * is the server's unnamed statement: what EXPLAIN (ROUTE, ANALYZE) runs is not what
+ * the name means. */
+static bool
+compose_is_named(const struct session *s, struct slice name)
+{
+	return (name.n > 0 && !explain_runs(s)) || s->sw->promoted;
+}
+
 static bool
 extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
     struct statement *st)
@@ -302,20 +312,20 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 		form = FORM_ASIS;
 	if (!query_remember(s, st->sql, form))
 		return false;
-	if (p.name.n > 0 || s->sw->promoted) {
+	if (compose_is_named(s, p.name)) {
 		if (!statement_physical(s, st, form, &sql, &hash))
 			return false;
 		if (s->native && p.name.n > 0)
 			return native_parse(s, w, p.name, sql, &q);
 		if (prepared_need(s->server, hash, 0) != PREPARED_HELD)
 			flags = LEDGER_NAME;
-	} else if (!s->server->parse_safe) {
+	} else if (!s->server->parse_safe || p.name.n > 0) {
 		flags = LEDGER_NAME;
 	}
 	if (flags != 0)
 		session_naming(s, p.name);
-	if (!ensure_prepared(s, w, st, p.name.n == 0 && !s->sw->promoted,
-	    form, flags, name, &sent))
+	if (!ensure_prepared(s, w, st, !compose_is_named(s, p.name), form,
+	    flags, name, &sent))
 		return false;
 	if (!sent)
 		return server_owe_synth(s->server, "1\0\0\0\4", 5);
@@ -387,6 +397,18 @@ write_misfit(struct session *s, struct msgwrite *w, const struct wire_bind *b,
 	return server_owe_named(s->server, OWED_BIND, b->statement);
 }
 
+static bool
+extended_explained(struct session *s, const struct query *q, unsigned form)
+{
+	struct hash128 hash;
+	struct slice sql;
+
+	if (!statement_physical(s, q->stmt, form, &sql, &hash))
+		return false;
+	explain_asked(s, NULL, s->backend, q->where.shard, "", sql);
+	return true;
+}
+
 /* b: f taken apart. */
 static bool
 extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
@@ -422,14 +444,16 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 		form = FORM_ASIS;
 	if (!query_remember(s, st->sql, form))
 		return false;
-	native = s->native && b->statement.n > 0;
+	native = s->native && b->statement.n > 0 && !explain_runs(s);
 	/* An unnamed one that was sent last may be refused. */
 	if (!native && !s->server->parse_safe && f->type == 'B' &&
 	    (b->statement.n > 0 || !s->server->has_unnamed) &&
 	    s->sw->instead.n == 0 && bind_misfits(b, &q, &n))
 		return write_misfit(s, w, b, n);
-	if (!native && !ensure_prepared(s, w, st, b->statement.n == 0 &&
-	    !s->sw->promoted, form, LEDGER_HIDE, name, &sent))
+	if (!native && !ensure_prepared(s, w, st, !compose_is_named(s,
+	    b->statement), form, LEDGER_HIDE, name, &sent))
+		return false;
+	if (unlikely(explain_runs(s)) && !extended_explained(s, &q, form))
 		return false;
 	query_note_settings(s, &q);
 	session_app_name_bound(s, &q, b->portal);
@@ -602,7 +626,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	    u->last == 'S' && !s->repeating;
 	s->sw->relied = s->sw->fixed = false;
 	s->sw->promoted = alone && q != NULL && u->has_parse &&
-	    u->bind.statement.n == 0 && compose_promotes(s, q);
+	    u->bind.statement.n == 0 && !explain_runs(s) &&
+	    compose_promotes(s, q);
 	buf_consume(b, buf_len(b));
 	s->server->parse_safe = ledger_empty(&s->server->owed) &&
 	    s->server->tx != 'E';

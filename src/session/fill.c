@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "session/explain.h"
+
 enum fill_phase { FILL_P_WAITING, FILL_P_LEADING };
 
 struct fill {
@@ -67,6 +69,9 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 	*why = BYPASS_DISABLED;
 	if (!s->db->cache || s->db->n_rules == 0 ||
 	    session_layer_l1() == NULL)
+		return false;
+	*why = BYPASS_EXPLAINED;
+	if (explain_runs(s))
 		return false;
 	*why = BYPASS_PROTOCOL;
 	if (stmt != NULL && !u->canonical)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "pgwire/msgread.h"
+#include "session/explain.h"
 #include "session/fill.h"
 #include "session/gather_priv.h"
 
@@ -139,6 +140,8 @@ gather_again(struct gathering *g)
 	struct session *s = g->s;
 
 	stat_add(&session_metrics(s)->c.gathers_refused, 1);
+	explain_note(s, "the coordinator was asked, since the shards' answers "
+	    "could not be put together");
 	gather_end(s);
 	parts_again(s);
 }

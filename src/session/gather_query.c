@@ -9,6 +9,7 @@
  * worker.
  */
 #include "pgwire/frame.h"
+#include "session/explain.h"
 #include "session/gather_priv.h"
 
 static const struct hash128 no_hash;
@@ -94,16 +95,18 @@ shard_values(const struct gathering *g, const struct wire_bind *b,
 }
 
 static bool
-shard_query(struct part *p, const struct gather_view *v, unsigned form,
-    struct msgwrite *w)
+shard_query(struct part *p, const struct gather_view *v,
+    const struct conf_shard *shard, struct msgwrite *w)
 {
 	const struct gathering *g = p->of;
 	const struct statement *st = g->stmt;
 	struct buf *t = &p->s->sw->text;
 
 	buf_consume(t, buf_len(t));
-	if (!gather_partial(v->how, form, t))
+	if (!gather_partial(v->how, FORM_OF(shard->relation), t))
 		return false;
+	explain_asked(p->s, p, p->backend, shard, "",
+	    slice_make(buf_head(t), buf_len(t)));
 	query_open(w, slice_make(buf_head(t), buf_len(t)));
 	msgwrite_u16(w, st != NULL ? (uint16_t)(st->types.n / 4) : 0);
 	if (st != NULL)
@@ -128,8 +131,7 @@ shard_queries(struct part *p, struct msgwrite *w)
 	for (i = 0; i < to->n_shards && ok; i++)
 		if (route_shards_has(&v.q.where.shards, (unsigned)i) &&
 		    to->shards[i].backend == p->backend)
-			ok = shard_query(p, &v,
-			    FORM_OF(to->shards[i].relation), w);
+			ok = shard_query(p, &v, &to->shards[i], w);
 	gather_free(&v.how);
 	return ok;
 }
@@ -163,6 +165,8 @@ final_query(struct part *p, struct msgwrite *w)
 	uint64_t row;
 	size_t i;
 
+	explain_asked(p->s, p, p->backend, NULL, ", final step",
+	    slice_make(buf_head(&g->final), buf_len(&g->final)));
 	query_open(w, slice_make(buf_head(&g->final), buf_len(&g->final)));
 	msgwrite_u16(w, n);
 	for (row = 0; row < g->partial; row++)

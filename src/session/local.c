@@ -2,7 +2,8 @@
  *
  * Statements that need no server: a BEGIN that is held back until the first
  * routed statement, the end of a transaction that never reached a server, a
- * transaction that failed before it reached one, and EXPLAIN (ROUTE).
+ * transaction that failed before it reached one, and (explain.c) EXPLAIN
+ * (ROUTE).
  *
  * Runs on the session's worker.
  */
@@ -11,7 +12,7 @@
 #include <string.h>
 
 #include "pgwire/msgwrite.h"
-#include "session/fill.h"
+#include "session/explain.h"
 #include "session/session_priv.h"
 
 void
@@ -136,75 +137,6 @@ session_ends_failed(const struct session *s, const struct query *q)
 	return false;
 }
 
-/* ---- EXPLAIN (ROUTE) ------------------------------------------------------------------ */
-
-static void
-explain_line(void *arg, const char *line)
-{
-	struct msgwrite *w = arg;
-
-	msgwrite_text_row(w, &line, 1);
-}
-
-static void
-explain_cache_state(struct session *s, const struct unit *u,
-    const struct query *q, struct msgwrite *w)
-{
-	struct slice sql = analysis_explain_inner(q->sql);
-	struct unit inner = *u;
-	enum bypass_reason why;
-	struct cache_key k;
-	struct object *o;
-	char line[160];
-
-	if (q->plan->bypass != BYPASS_NONE)
-		return;
-	while (sql.n > 0 && strchr(" \t\r\n", *sql.p) != NULL) {
-		sql.p++;
-		sql.n--;
-	}
-	if (!fill_key(s, &inner, sql, NULL, &k, &why)) {
-		snprintf(line, sizeof(line), "cache now: bypass, %s",
-		    bypass_reason_name(why));
-		explain_line(w, line);
-		return;
-	}
-	o = l1_get(session_layer_l1(), &k, s->started);
-	if (o == NULL) {
-		explain_line(w, "cache now: not in L1 (simple protocol)");
-		return;
-	}
-	snprintf(line, sizeof(line), "cache now: in L1 (simple protocol), "
-	    "age %.3f s, %zu bytes%s", (double)(s->started -
-	    o->fetched_mono) / 1e9, o->size, o->from_l2 ? ", from L2" : "");
-	explain_line(w, line);
-	object_unref(&o);
-}
-
-static void
-local_explain(struct session *s, const struct unit *u, const struct query *q)
-{
-	static const char *const column[] = { "QUERY PLAN" };
-	struct msgwrite w;
-	struct buf b;
-
-	buf_init(&b, 1024 * 1024);
-	msgwrite_init(&w, &b);
-	if (!u->has_bind || u->described)
-		msgwrite_text_desc(&w, column, 1);
-	route_explain(q->plan, q->shape, &q->values, &q->where, explain_line,
-	    &w);
-	explain_cache_state(s, u, q, &w);
-	msgwrite_complete(&w, "EXPLAIN");
-	if (w.failed)
-		session_unit_error(s, u, "54000", "EXPLAIN (ROUTE) is too "
-		    "long", NULL, NULL);
-	else
-		session_reply(s, u, slice_make(buf_head(&b), buf_len(&b)),
-		    s->tx);
-	buf_reset(&b);
-}
-
 /* ---- deciding ------------------------------------------------------------------------------- */
 
 bool
@@ -238,14 +170,8 @@ session_local(struct session *s, struct unit *u, struct query *q)
 			    "end of transaction block", NULL, NULL);
 		return true;
 	}
-	if (flags & AN_EXPLAIN_ROUTE) {
-		if (flags & AN_EXPLAIN_UNSUPPORTED)
-			session_unit_error(s, u, "0A000", "EXPLAIN (ROUTE) "
-			    "takes no other options", NULL, NULL);
-		else
-			local_explain(s, u, q);
-		return true;
-	}
+	if (flags & AN_EXPLAIN_ROUTE)
+		return explain_unit(s, u, q);
 	if (s->server != NULL || !plain)
 		return false;
 	if (s->tx == 'I' && (flags & AN_TX_BEGIN)) {

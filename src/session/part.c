@@ -13,6 +13,7 @@
 
 #include "layout/job.h"
 #include "pgwire/msgread.h"
+#include "session/explain.h"
 #include "session/fill.h"
 #include "session/part.h"
 
@@ -319,6 +320,8 @@ part_forward(void *lessee, const char *data, size_t n)
 {
 	struct part *p = lessee;
 
+	if (unlikely(explain_runs(p->s)))
+		explain_answered(p->s, p, data, n);
 	p->owner->input(p, data, n);
 }
 

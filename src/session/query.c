@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "pgwire/msgwrite.h"
+#include "session/explain.h"
 #include "session/fill.h"
 #include "session/gather.h"
 #include "session/spread.h"
@@ -33,9 +34,7 @@ query_remember(struct session *s, struct slice sql, unsigned form)
 	return form == FORM_ASIS || s->rewritten != NULL;
 }
 
-/* Inside a transaction (or pinned) the statement should run where the server
- * is, if that can be right. */
-static void
+void
 query_adapt(struct session *s, struct query *q)
 {
 	const struct conf_variant *v = q->where.variant;
@@ -75,6 +74,7 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 {
 	bool native = session_needs_native(s, q->shape->an);
 	struct buf *b = &s->sw->compose;
+	struct slice sent = q->sql;
 	struct iovec iov[2];
 	struct msgwrite w;
 	unsigned flags = 0;
@@ -99,11 +99,14 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 		if (!route_rewrite(q->plan, q->shape, &q->values,
 		    q->where.form, t))
 			goto fail;
+		sent = slice_make(buf_head(t), buf_len(t));
 		msgwrite_init(&w, b);
-		msgwrite_query(&w, slice_make(buf_head(t), buf_len(t)));
+		msgwrite_query(&w, sent);
 		if (w.failed)
 			goto fail;
 	}
+	if (unlikely(explain_runs(s)))
+		explain_asked(s, NULL, s->backend, q->where.shard, "", sent);
 	if (!server_owe(s->server, u->first == 'F' ? OWED_FUNCTION :
 	    OWED_QUERY, flags, no_hash))
 		goto fail;
@@ -209,7 +212,7 @@ session_unit_done(struct session *s, const struct unit *u,
 		statements_drop_unnamed(&s->prepared, t);
 	else if (u->has_parse)
 		statements_set(&s->prepared, t, u->parse.name,
-		    statement_ref(st));
+		    statement_ref(explain_prepared(s, st)));
 	metrics_time(session_metrics(s), s->series, took);
 	stat_add(&s->stats->query_time, took);
 	stat_add(&s->stats->transactions, 1);
@@ -288,6 +291,10 @@ unit_query(struct session *s, struct unit *u)
 		return r;
 	if (session_local(s, u, &q))
 		return unit_after(s, UNIT_DONE);
+	if (q.shape->an->flags & AN_EXPLAIN_ROUTE) {
+		explain_blank(u);
+		return unit_query(s, u);
+	}
 	if (q.shape->an->n_channels > 0 && session_listen(s, u, &q, &r))
 		return r;
 	if (session_sql_prepared(s, u, &q, &r))
@@ -334,6 +341,23 @@ unit_function(struct session *s, struct unit *u)
 	return query_send(s, u, &q, OUT_BYPASS);
 }
 
+static enum unit_result unit_statement(struct session *s, struct unit *u,
+    struct statement *st);
+
+/* EXPLAIN (ROUTE, ANALYZE) runs what stands behind it. */
+static enum unit_result
+unit_explained(struct session *s, struct unit *u, struct statement *st)
+{
+	struct statement *inner = explain_statement(s, st);
+	enum unit_result r;
+
+	if (inner == NULL)
+		return UNIT_CLOSED;
+	r = unit_statement(s, u, inner);
+	statement_unref(&s->sw->statements, &inner);
+	return r;
+}
+
 /* The canonical unit of a statement that is found or made. */
 static enum unit_result
 unit_statement(struct session *s, struct unit *u, struct statement *st)
@@ -351,6 +375,8 @@ unit_statement(struct session *s, struct unit *u, struct statement *st)
 		return r;
 	if (session_local(s, u, &q))
 		return unit_after(s, UNIT_DONE);
+	if (q.shape->an->flags & AN_EXPLAIN_ROUTE)
+		return unit_explained(s, u, st);
 	if (q.shape->an->n_channels > 0 && session_listen(s, u, &q, &r))
 		return r;
 	if (session_sql_prepared(s, u, &q, &r))
@@ -408,7 +434,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	struct query q;
 
 	if (s->server->owed.count > PIPELINE_MAX || s->again ||
-	    session_terms(s) != NULL ||
+	    session_terms(s) != NULL || explain_runs(s) ||
 	    /* What a name means is known when it has been answered. */
 	    ((s->over & OVER_ASKED) && s->server->owed.count > 0) ||
 	    /* A cancel under way is for what has been sent already. */
@@ -482,6 +508,8 @@ session_unit(struct session *s, struct unit *u)
 		}
 		return unit_after(s, UNIT_DONE);
 	}
+	if (s->explaining != NULL && !explain_runs(s))
+		explain_drop(s);
 	if (s->unit_len == 0) {
 		s->queries += u->executes + (u->first == 'Q');
 		stat_add(&session_metrics(s)->c.queries, u->executes +

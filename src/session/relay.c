@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "layout/job.h"
 #include "pgwire/msgwrite.h"
+#include "session/explain.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
 
@@ -105,6 +106,8 @@ relay_forward(void *lessee, const char *p, size_t n)
 		fill_record(s, p, n);
 	if (s->repeat != NULL)
 		session_said(s);
+	if (unlikely(explain_runs(s)))
+		explain_answered(s, NULL, p, n);
 	session_send(s, p, n);
 	if (s->state != SESSION_CLOSED && s->server != NULL &&
 	    stream_backlog(&s->st) > STREAM_HIGH_WATER)

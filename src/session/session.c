@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "net/tcp.h"
 #include "pgwire/msgwrite.h"
+#include "session/explain.h"
 #include "session/farewell.h"
 #include "session/fill.h"
 #include "session/gather.h"
@@ -177,6 +178,11 @@ session_sendv(struct session *s, const struct iovec *iov, int n)
 
 	if (s->state == SESSION_CLOSED)
 		return;
+	if (unlikely(explain_runs(s))) {
+		for (i = 0; i < n; i++)
+			session_send(s, iov[i].iov_base, iov[i].iov_len);
+		return;
+	}
 	for (i = 0; i < n; i++)
 		total += iov[i].iov_len;
 	session_sends(s, total);
@@ -185,13 +191,22 @@ session_sendv(struct session *s, const struct iovec *iov, int n)
 }
 
 void
-session_send(struct session *s, const void *p, size_t n)
+session_pass(struct session *s, const void *p, size_t n)
 {
 	if (s->state == SESSION_CLOSED)
 		return;
 	session_sends(s, n);
 	if (!stream_send(&s->st, p, n))
 		session_send_failed(s);
+}
+
+void
+session_send(struct session *s, const void *p, size_t n)
+{
+	if (unlikely(explain_runs(s)))
+		explain_output(s, p, n);
+	else
+		session_pass(s, p, n);
 }
 
 /* ---- the end ---------------------------------------------------------------- */
@@ -313,6 +328,7 @@ session_close_as(struct session *s, enum close_reason why,
 	session_forget_unit(s);
 	session_timed(s, 0);
 	fill_drop(s);
+	explain_drop(s);
 	session_listen_end(s);
 	session_login_free(s);
 	if (s->cancel_pid != 0)

@@ -46,6 +46,7 @@ struct fill;  /* fill.h */
 struct repeat; /* repeat.c */
 struct gathering; /* gather_priv.h */
 struct spread; /* spread_priv.h */
+struct explaining; /* explain.c */
 struct listening; /* listen.c */
 struct msgwrite; /* pgwire/msgwrite.h */
 
@@ -178,6 +179,8 @@ struct session {
 	struct gathering *gathering; /* in state GATHER, or NULL */
 	struct spread *spread; /* in states SPREAD_WAIT and SPREAD_COPY, or NULL */
 	bool no_gather;     /* this unit goes to one server */
+	struct explaining *explaining; /* the unit is run by EXPLAIN (ROUTE,
+	                       ANALYZE), or the one before was; or NULL */
 	struct repeat *repeat; /* the unit that was sent last, or NULL */
 	bool again;         /* it is sent again when its server is ready */
 	bool repeating;     /* ... which is happening now */
@@ -260,9 +263,12 @@ void session_close(struct session *s, enum close_reason why,
  * the detail alone. */
 void session_close_as(struct session *s, enum close_reason why,
     const char *sqlstate, const char *detail);
-/* Bytes for the client; on failure the session closes. */
+/* Bytes for the client, unless EXPLAIN (ROUTE, ANALYZE) keeps them; on failure the
+ * session closes. */
 void session_send(struct session *s, const void *p, size_t n);
 void session_sendv(struct session *s, const struct iovec *iov, int n);
+/* ... whatever is under way. */
+void session_pass(struct session *s, const void *p, size_t n);
 /* application_name as told to the client last. As PostgreSQL keeps it: at most 63 bytes, anything but printable ASCII is
  * replaced. (It is sent to servers in statements of our own.) */
 void session_set_app_name(struct session *s, const char *value);
@@ -383,6 +389,9 @@ void session_unit_done(struct session *s, const struct unit *u,
     struct statement *st);
 /* Drop what was kept of a statement that waited for a server. */
 void query_forget(struct session *s);
+/* Inside a transaction (or pinned) the statement should run where the server
+ * is, if that can be right. */
+void query_adapt(struct session *s, struct query *q);
 /* A unit of sql_prepared.c again. false: it is none any more. */
 bool session_sql_again(struct session *s, struct unit *u) PG_MUST_CHECK;
 /* Remember the text of a statement about to be sent in another form.

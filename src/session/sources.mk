@@ -12,6 +12,8 @@ libpgsluice_a_SOURCES += \
 	src/session/dbstate.c \
 	src/session/dbstate.h \
 	src/session/effects.c \
+	src/session/explain.c \
+	src/session/explain.h \
 	src/session/extended.c \
 	src/session/farewell.c \
 	src/session/farewell.h \
@@ -32,6 +34,8 @@ libpgsluice_a_SOURCES += \
 	src/session/local.c \
 	src/session/login.c \
 	src/session/login.h \
+	src/session/measure.c \
+	src/session/measure.h \
 	src/session/notify.c \
 	src/session/overview.c \
 	src/session/part.c \

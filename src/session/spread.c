@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "pgwire/msgread.h"
+#include "session/explain.h"
 #include "session/fill.h"
 #include "session/spread_priv.h"
 
@@ -157,6 +158,8 @@ spread_again(struct spread *x)
 {
 	struct session *s = x->s;
 
+	explain_note(s, "the coordinator was asked, since the shards did not "
+	    "take their rows");
 	spread_end(s);
 	parts_again(s);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "route/portion.h"
+#include "session/explain.h"
 #include "session/spread_priv.h"
 
 static const struct hash128 no_hash;
@@ -113,6 +114,10 @@ spread_write_portion(struct spread_part *p, struct msgwrite *w)
 	ok = of != NULL && po != NULL &&
 	    portions_write(po, p->shard, t, of, &n) &&
 	    insert_write(p, &u, slice_make(buf_head(t), buf_len(t)), of, n, w);
+	if (ok)
+		explain_asked(s, p, p->base.backend,
+		    &q.plan->variant->shards[p->shard], "",
+		    slice_make(buf_head(t), buf_len(t)));
 	portions_free(&po);
 	free(of);
 	return ok;

@@ -55,8 +55,9 @@ enum {
 	AN_SAVEPOINT = 1u << 20,   /* SAVEPOINT, RELEASE, ROLLBACK TO */
 	AN_RENAMES = 1u << 22,     /* gives a relation another name */
 	AN_TX_CHAIN = 1u << 23,    /* COMMIT or ROLLBACK AND CHAIN */
-	AN_DDL = 1u << 24          /* several statements, one of them STMT_DDL, whatever kind
+	AN_DDL = 1u << 24,         /* several statements, one of them STMT_DDL, whatever kind
 	                              says */
+	AN_EXPLAIN_ANALYZE = 1u << 25 /* with AN_EXPLAIN_ROUTE: and ANALYZE */
 };
 
 /* Why a statement ties its session to the server it ran on. */
@@ -231,8 +232,13 @@ void analysis_mark_repeated(struct analysis *a, struct slice shape);
 /* Text of the inner statement of EXPLAIN (ROUTE) stmt; p == NULL when it is
  * no such statement. */
 struct slice analysis_explain_inner(struct slice sql);
-/* The same, and whether there are other options or a value given to ROUTE. */
-struct slice analysis_explain_options(struct slice sql, bool *unsupported);
+struct explain_options {
+	bool analyze;     /* and not ANALYZE false */
+	bool unsupported; /* there are others, or values that are not theirs */
+};
+/* The same, and what stands beside ROUTE. */
+struct slice analysis_explain_options(struct slice sql,
+    struct explain_options *o);
 
 /* Decode a literal cut into plain text (quotes removed, doubled quotes
  * undone). false for kinds whose value needs escape processing. out is

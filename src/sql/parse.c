@@ -143,12 +143,14 @@ analysis_new(struct slice sql, const struct lexer *lx,
 	struct parse p = { .sql = sql, .lx = lx, .fns = fns };
 	struct slice inner;
 	uint32_t explain = 0;
-	bool unsupported, ok;
+	struct explain_options with;
+	bool ok;
 	char *text;
 
-	inner = analysis_explain_options(sql, &unsupported);
+	inner = analysis_explain_options(sql, &with);
 	if (inner.p != NULL)
-		explain = AN_EXPLAIN_ROUTE;
+		explain = AN_EXPLAIN_ROUTE | (with.analyze ?
+		    AN_EXPLAIN_ANALYZE : 0);
 	text = parse_copy(sql, inner.p == NULL ? 0 :
 	    (size_t)(inner.p - sql.p));
 	p.an = x_calloc(1, sizeof(*p.an));
@@ -165,7 +167,7 @@ analysis_new(struct slice sql, const struct lexer *lx,
 		analysis_free(&p.an);
 		p.an = analysis_unparsed();
 	}
-	if (explain != 0 && (unsupported || (p.an->flags & AN_MULTI) ||
+	if (explain != 0 && (with.unsupported || (p.an->flags & AN_MULTI) ||
 	    p.an->kind == STMT_EMPTY))
 		explain |= AN_EXPLAIN_UNSUPPORTED;
 	p.an->flags |= explain;

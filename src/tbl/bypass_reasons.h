@@ -19,6 +19,7 @@ BYPASS_REASON(PROTOCOL, "protocol", "message sequence that is not one complete s
 BYPASS_REASON(LONG, "long", "has a Bind message longer than 256 KB")
 BYPASS_REASON(TOO_LARGE, "too_large", "result over cache_max_object, or no memory")
 BYPASS_REASON(NOTICE, "notice", "the reply held a notice, warning or parameter change")
+BYPASS_REASON(EXPLAINED, "explained", "is run by EXPLAIN (ROUTE, ANALYZE)")
 BYPASS_REASON(FAILED, "error", "the statement failed")
 BYPASS_REASON(FILL_WAIT, "fill_wait", "waited too long for another session's fill")
 BYPASS_REASON(INVALIDATED, "invalidated", "a table it depends on was written during the fill")

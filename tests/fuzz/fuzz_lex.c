@@ -39,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static bool ready;
 	char scratch[16];
 	struct slice sql, out;
-	bool unsupported;
+	struct explain_options with;
 	uint32_t pos;
 	size_t i;
 
@@ -51,7 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	sql = slice_make(data + 1, size - 1);
-	out = analysis_explain_options(sql, &unsupported);
+	out = analysis_explain_options(sql, &with);
 	CHECK(out.p == NULL || out.p + out.n == sql.p + sql.n);
 	(void)analysis_literal_is_special(sql);
 	if (lex_statement(&lx, sql, !(data[0] & 1), data[0] & 2 ? 64 :

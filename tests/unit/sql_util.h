@@ -24,7 +24,8 @@ sql_put_flags(FILE *f, uint32_t flags)
 	    "TX_END", "TX_PLAIN", "MULTI", "PARAMS", "EXPLAIN_ROUTE",
 	    "DISCARD_ALL", "SUBLINK", "SET_ISOLATION", "SET_LOCAL",
 	    "TABLESAMPLE", "DATETIME_LITERAL", "EXPLAIN_UNSUPPORTED",
-	    "SAVEPOINT", "RESET_ALL", "RENAMES", "TX_CHAIN", "DDL" };
+	    "SAVEPOINT", "RESET_ALL", "RENAMES", "TX_CHAIN", "DDL",
+	    "EXPLAIN_ANALYZE" };
 	unsigned i;
 
 	for (i = 0; i < 32; i++)

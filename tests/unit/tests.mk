@@ -51,6 +51,7 @@ UNIT_TESTS = \
 	tests/unit/test_literal \
 	tests/unit/test_log \
 	tests/unit/test_lookup \
+	tests/unit/test_measure \
 	tests/unit/test_metrics \
 	tests/unit/test_month \
 	tests/unit/test_msgread \
@@ -261,6 +262,10 @@ tests_unit_test_log_LDADD = $(UNIT_LDADD)
 tests_unit_test_lookup_SOURCES = tests/unit/test_lookup.c
 tests_unit_test_lookup_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_lookup_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_measure_SOURCES = tests/unit/test_measure.c
+tests_unit_test_measure_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_measure_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CPPFLAGS = $(UNIT_CPPFLAGS)
