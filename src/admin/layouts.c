@@ -113,10 +113,35 @@ layouts_is_news(const struct layout *l, const struct conf_table *by_hand)
 	    (l->time_column != NULL && by_hand->time_column == NULL);
 }
 
+/* Those that the catalogs vouch for, or did when they could be asked last. */
+static void
+layouts_collect_tag_keys(const struct layout_job *j, const struct conf *now,
+    struct conf_layouts *l)
+{
+	const struct layout_tag_result *r;
+	const struct layout_tag_key *old;
+	struct layout_tag_key key;
+	size_t i;
+
+	for (i = 0; i < j->conf->n_tag_keys; i++) {
+		r = &j->tag_results[i];
+		key.origin = conf_tag_key_origin(j->conf,
+		    &j->conf->tag_keys[i]);
+		key.type = r->type;
+		old = r->not_asked ? conf_tag_key_vouched(
+		    conf_layouts_of(now), key.origin) : NULL;
+		if (old != NULL)
+			key = *old;
+		if (r->good || old != NULL)
+			l->tag_keys[l->n_tag_keys++] = key;
+	}
+}
+
 static struct conf_layouts *
 layouts_collect(const struct layout_job *j, const struct conf *now)
 {
-	struct conf_layouts *l = conf_layouts_new(j->n_results);
+	struct conf_layouts *l = conf_layouts_new(j->n_results,
+	    j->conf->n_tag_keys);
 	const struct layout *from;
 	size_t i, n = 0;
 
@@ -127,6 +152,7 @@ layouts_collect(const struct layout_job *j, const struct conf *now)
 			layout_copy(&l->v[n++], from);
 	}
 	l->n = n;
+	layouts_collect_tag_keys(j, now, l);
 	return l;
 }
 
@@ -315,7 +341,7 @@ layouts_are_wanted(void)
 		for (k = 0; k < c->tables[i].n_variants; k++)
 			if (c->tables[i].variants[k].kind != VARIANT_PLAIN)
 				return true;
-	return false;
+	return c->n_tag_keys > 0;
 }
 
 void

@@ -44,6 +44,36 @@ layouts_log_result(const struct layout_result *r)
 		    log_escs(r->s.notes.v[i]));
 }
 
+static bool
+layouts_add_tag_keys(struct buf *b, const struct layout_job *j)
+{
+	bool ok = true;
+	const char *why;
+	size_t i;
+
+	for (i = 0; i < j->conf->n_tag_keys; i++) {
+		why = j->tag_results[i].why;
+		ok = ok && (why == NULL || (buf_append(b, "\n", 1) &&
+		    buf_append(b, why, strlen(why))));
+	}
+	return ok;
+}
+
+static void
+layouts_log_tag_keys(const struct layout_job *j)
+{
+	const struct conf_tag_key *key = j->conf->tag_keys;
+	const struct layout_tag_result *r = j->tag_results;
+	size_t i;
+
+	for (i = 0; i < j->conf->n_tag_keys; i++)
+		if (r[i].why != NULL)
+			log_warn("layout", "msg=\"values of this column do "
+			    "not tell cached results apart\" table=%s "
+			    "column=%s why=%s", log_escs(key[i].rel),
+			    log_escs(key[i].column), log_escs(r[i].why));
+}
+
 void
 layouts_log(const struct layout_job *j, char **said)
 {
@@ -57,12 +87,15 @@ layouts_log(const struct layout_job *j, char **said)
 		ok = ok && layouts_add_texts(&b, &j->results[i],
 		    &j->results[i].s.errors) && layouts_add_texts(&b,
 		    &j->results[i], &j->results[i].s.notes);
+	ok = ok && layouts_add_tag_keys(&b, j);
 	text = buf_len(&b) > 0 ? x_strndup(buf_head(&b), buf_len(&b)) :
 	    x_strdup("");
 	buf_reset(&b);
-	if (!ok || *said == NULL || strcmp(text, *said) != 0)
+	if (!ok || *said == NULL || strcmp(text, *said) != 0) {
 		for (i = 0; i < j->n_results; i++)
 			layouts_log_result(&j->results[i]);
+		layouts_log_tag_keys(j);
+	}
 	free(*said);
 	*said = text;
 }

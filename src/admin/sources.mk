@@ -41,6 +41,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/setup.c \
 	src/admin/setup.h \
 	src/admin/show.c \
+	src/admin/show_cache_keys.c \
 	src/admin/show_conf.c \
 	src/admin/show_layout.c \
 	src/admin/show_pools.c \

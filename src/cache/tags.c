@@ -2,7 +2,7 @@
  *
  * Tags and their generations.
  *
- * Knows names of tables and counters, nothing of objects.  Any thread, no
+ * Knows names, values and counters, nothing of objects.  Any thread, no
  * lock.  Invariants: a name maps to the same slot in every process and never
  * to slot 0; two spellings that PostgreSQL could take for the same table map
  * to the same slot, whatever the client's encoding; generations only grow.
@@ -22,14 +22,20 @@
 
 static _Atomic uint64_t tag_counters[TAG_SLOTS];
 
-tag_t
-tag_of_table(const char *bare_name)
+static tag_t
+tag_slot(uint64_t hash)
+{
+	return 1 + (tag_t)(hash % (TAG_SLOTS - 1));
+}
+
+static uint64_t
+tag_hash_name(const char *name)
 {
 	char folded[TAG_NAME_MAX];
 	size_t n;
 
-	for (n = 0; n < TAG_NAME_MAX && bare_name[n] != '\0'; n++) {
-		unsigned char c = (unsigned char)bare_name[n];
+	for (n = 0; n < TAG_NAME_MAX && name[n] != '\0'; n++) {
+		unsigned char c = (unsigned char)name[n];
 
 		/* Case folding, cutting and the bytes themselves depend on
 		 * encodings here: all such names share one slot. */
@@ -39,7 +45,38 @@ tag_of_table(const char *bare_name)
 		}
 		folded[n] = (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
 	}
-	return 1 + (tag_t)(XXH3_64bits(folded, n) % (TAG_SLOTS - 1));
+	return XXH3_64bits(folded, n);
+}
+
+tag_t
+tag_of_table(const char *bare_name)
+{
+	return tag_slot(tag_hash_name(bare_name));
+}
+
+static uint64_t
+tag_hash_column(const char *bare_name, const char *column)
+{
+	return XXH3_64bits_withSeed(column, strlen(column),
+	    tag_hash_name(bare_name));
+}
+
+tag_t
+tag_of_column(const char *bare_name, const char *column)
+{
+	return tag_slot(tag_hash_column(bare_name, column));
+}
+
+tag_t
+tag_of_value(const char *bare_name, const char *column, uint64_t value)
+{
+	char bytes[8];
+
+	/* The same on machines of another byte order. */
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (char)(value >> (8 * i));
+	return tag_slot(XXH3_64bits_withSeed(bytes, sizeof(bytes),
+	    tag_hash_column(bare_name, column)));
 }
 
 uint64_t

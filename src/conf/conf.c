@@ -78,6 +78,7 @@ conf_free(struct conf *c)
 		free(c->rules[i].name);
 		free(c->rules[i].databases);
 		conf_strings_fini(&c->rules[i].tables);
+		conf_strings_fini(&c->rules[i].keys);
 	}
 	for (i = 0; i < c->n_user_map; i++) {
 		free(c->user_map[i].from);
@@ -87,6 +88,11 @@ conf_free(struct conf *c)
 	free(c->databases);
 	free(c->tables);
 	free(c->rules);
+	for (i = 0; i < c->n_tag_keys; i++) {
+		free(c->tag_keys[i].rel);
+		free(c->tag_keys[i].column);
+	}
+	free(c->tag_keys);
 	for (i = 0; i < c->n_users; i++)
 		free(c->users[i].name);
 	free(c->users);

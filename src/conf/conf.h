@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/slice.h"
 
 enum conf_pool_mode { POOL_MODE_TRANSACTION, POOL_MODE_SESSION };
 enum conf_auth {
@@ -160,12 +161,23 @@ struct conf_table {
 	unsigned id;
 };
 
+/* A column by whose values results and writes are told apart: what keys of
+ * cache rules say, each once. */
+struct conf_tag_key {
+	char *rel;    /* bare name of its table, of ASCII */
+	char *column;
+	bool month;   /* by the calendar month (UTC) of a timestamptz */
+	bool known;   /* the catalogs vouch for it; else nothing is told apart */
+	enum conf_key_type type; /* if known, and not a month */
+};
+
 /* A cache rule. */
 struct conf_rule {
 	char *name;
 	struct conf_database **databases; /* rule applies to these */
 	size_t n_databases;
 	struct conf_strings tables; /* a statement may read only these */
+	struct conf_strings keys;   /* as written, see conf_tag_key */
 	nsec_t ttl;        /* L2, and L1 unless l1_ttl is given */
 	nsec_t l1_ttl;     /* 0: not kept in L1 */
 	nsec_t grace;
@@ -233,12 +245,28 @@ struct conf {
 	size_t n_tables;
 	struct conf_rule *rules;
 	size_t n_rules;
+	struct conf_tag_key *tag_keys;
+	size_t n_tag_keys;
 	struct conf_user *users;
 	size_t n_users;
 	struct conf_user everyone; /* who has no block of their own */
 	struct conf_user_map *user_map;
 	size_t n_user_map;
 };
+
+/* What one of a rule's keys says. */
+struct conf_tag_place {
+	struct slice table; /* as the rule names it, */
+	struct slice rel;   /* without its schema */
+	struct slice column;
+	bool month;
+};
+/* Borrows from text. false: it is not of that form. */
+bool conf_tag_key_read(const char *text, struct conf_tag_place *out)
+    PG_MUST_CHECK;
+/* NULL: none. */
+struct conf_tag_key *conf_tag_key_find(const struct conf *c,
+    const struct conf_tag_place *at);
 
 #define CONF_DIAG_MAX 32
 struct conf_diag {

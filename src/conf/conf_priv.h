@@ -153,6 +153,10 @@ void conf_take_backends(struct conf_parse *p);
 void conf_take_databases(struct conf_parse *p);
 void conf_take_tables(struct conf_parse *p);
 void conf_take_rules(struct conf_parse *p);
+/* tag_key.c */
+void conf_take_tag_keys(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_rule *r);
+void conf_collect_tag_keys(struct conf *c);
 void conf_take_users(struct conf_parse *p);
 void conf_take_user_map(struct conf_parse *p);
 

@@ -119,6 +119,32 @@ ident_part_is(const struct ident_part *part, const char *name)
 	return *name == '\0';
 }
 
+static char *
+ident_part_text(const struct ident_part *part)
+{
+	char *out = x_strndup(part->raw.p, part->raw.n);
+	size_t i, n = 0;
+
+	for (i = 0; part->quoted && i < part->raw.n; i++) {
+		out[n++] = part->raw.p[i];
+		if (part->raw.p[i] == '"') /* doubled */
+			i++;
+	}
+	if (part->quoted)
+		out[n] = '\0';
+	return out;
+}
+
+void
+ident_parts(const char *text, char **schema, char **name)
+{
+	struct ident_part s, n;
+	bool two = ident_split(text, &s, &n);
+
+	*schema = two ? ident_part_text(&s) : NULL;
+	*name = ident_part_text(&n);
+}
+
 bool
 ident_bare_is(const char *text, const char *name)
 {

@@ -20,6 +20,8 @@ bool ident_bare_is(const char *text, const char *name);
 /* text means the table schema.name; a schema missing on either side fits. */
 bool ident_is_table(const char *text, const char *schema, const char *name);
 bool ident_has_schema(const char *text);
+/* Schema, or NULL, and bare name as they stand in catalogs; malloc'ed. */
+void ident_parts(const char *text, char **schema, char **name);
 /* Append as SQL, quoted where needed. */
 bool ident_append_qualified(struct buf *b, const char *text) PG_MUST_CHECK;
 bool ident_append_name(struct buf *b, struct slice name) PG_MUST_CHECK;

@@ -95,12 +95,13 @@ layout_copy(struct layout *to, const struct layout *from)
 }
 
 struct conf_layouts *
-conf_layouts_new(size_t n)
+conf_layouts_new(size_t n, size_t n_tag_keys)
 {
 	struct conf_layouts *l = x_calloc(1, sizeof(*l) + n * sizeof(l->v[0]));
 
 	atomic_init(&l->refs, 1);
 	l->n = n;
+	l->tag_keys = x_calloc(n_tag_keys, sizeof(*l->tag_keys));
 	return l;
 }
 
@@ -123,6 +124,7 @@ conf_layouts_unref(struct conf_layouts **lp)
 		return;
 	for (i = 0; i < l->n; i++)
 		layout_fini(&l->v[i]);
+	free(l->tag_keys);
 	free(l);
 }
 
@@ -200,12 +202,26 @@ layout_eq(const struct layout *a, const struct layout *b)
 	return true;
 }
 
+static bool
+layout_tag_keys_eq(const struct conf_layouts *a, const struct conf_layouts *b)
+{
+	size_t i, n = a != NULL ? a->n_tag_keys : 0;
+
+	if (n != (b != NULL ? b->n_tag_keys : 0))
+		return false;
+	for (i = 0; i < n; i++)
+		if (!hash_eq(a->tag_keys[i].origin, b->tag_keys[i].origin) ||
+		    a->tag_keys[i].type != b->tag_keys[i].type)
+			return false;
+	return true;
+}
+
 bool
 conf_layouts_eq(const struct conf_layouts *a, const struct conf_layouts *b)
 {
 	size_t i, n = a != NULL ? a->n : 0;
 
-	if (n != (b != NULL ? b->n : 0))
+	if (n != (b != NULL ? b->n : 0) || !layout_tag_keys_eq(a, b))
 		return false;
 	for (i = 0; i < n; i++)
 		if (!layout_eq(&a->v[i], &b->v[i]))
@@ -365,6 +381,21 @@ layout_take_backends(struct conf *c)
 	}
 }
 
+static void
+layout_use_tag_keys(struct conf *c)
+{
+	const struct layout_tag_key *found;
+	struct conf_tag_key *k;
+
+	for (k = c->tag_keys; k < c->tag_keys + c->n_tag_keys; k++) {
+		found = conf_tag_key_vouched(c->layouts,
+		    conf_tag_key_origin(c, k));
+		k->known = found != NULL;
+		if (found != NULL)
+			k->type = found->type;
+	}
+}
+
 void
 conf_use_layouts(struct conf *c)
 {
@@ -376,6 +407,7 @@ conf_use_layouts(struct conf *c)
 	if (c->layouts == NULL)
 		return;
 	layout_take_backends(c);
+	layout_use_tag_keys(c);
 	for (i = 0; i < c->n_tables; i++) {
 		t = &c->tables[i];
 		/* The one in use first: its key and time column count. */

@@ -52,14 +52,24 @@ struct layout {
 	size_t n_backends;
 };
 
+/* A column that the catalogs vouch for: equal values of it have equal hashes,
+ * and a row has the value that its statement gives it. */
+struct layout_tag_key {
+	struct hash128 origin;
+	enum conf_key_type type;
+};
+
 struct conf_layouts {
 	atomic_uint refs;
+	struct layout_tag_key *tag_keys;
+	size_t n_tag_keys;
 	size_t n;
 	struct layout v[];
 };
 
-/* n empty ones, one reference. */
-struct conf_layouts *conf_layouts_new(size_t n) PG_MUST_CHECK;
+/* n empty layouts, none of n_tag_keys columns yet, one reference. */
+struct conf_layouts *conf_layouts_new(size_t n, size_t n_tag_keys)
+    PG_MUST_CHECK;
 void conf_layouts_ref(struct conf_layouts *l);
 void conf_layouts_unref(struct conf_layouts **l);
 /* Both may be NULL: none. */
@@ -74,6 +84,16 @@ const struct layout *conf_layout_find(const struct conf_layouts *l,
     struct hash128 origin);
 struct hash128 conf_layout_origin(const struct conf_table *t,
     const struct conf_variant *v);
+
+/* Each relation whose catalogs must vouch for the key: those its rules name, in
+ * all databases of theirs. table: as a configuration spells it. */
+void conf_tag_key_each(const struct conf *c, const struct conf_tag_key *key,
+    void (*fn)(void *arg, const struct conf_backend *b, struct slice table),
+    void *arg);
+struct hash128 conf_tag_key_origin(const struct conf *c,
+    const struct conf_tag_key *key);
+const struct layout_tag_key *conf_tag_key_vouched(
+    const struct conf_layouts *l, struct hash128 origin);
 
 /* The layouts in force in c; NULL: none. Borrowed. */
 struct conf_layouts *conf_layouts_of(const struct conf *c);

@@ -308,18 +308,26 @@ rows_table(struct rows *r, const struct conf_table *t)
 }
 
 static void
+rows_option_list(struct rows *r, const char *name,
+    const struct conf_strings *list)
+{
+	char *text = rows_join(list->v, list->n);
+
+	rows_option(r, name, text);
+	free(text);
+}
+
+static void
 rows_rule(struct rows *r, const struct conf_rule *rule)
 {
 	unsigned nth = 0, i;
-	char *tables;
 
 	for (i = 0; i < rule->id; i++)
 		nth += strcmp(r->c->rules[i].name, rule->name) == 0;
 	rows_block(r, BLOCK_CACHE, "", rule->name, nth);
 	rows_databases(r, rule->databases, rule->n_databases);
-	tables = rows_join(rule->tables.v, rule->tables.n);
-	rows_option(r, "tables", tables);
-	free(tables);
+	rows_option_list(r, "tables", &rule->tables);
+	rows_option_list(r, "keys", &rule->keys);
 	rows_option_time(r, "ttl", rule->ttl);
 	rows_option_time(r, "l1_ttl", rule->l1_ttl);
 	rows_option_time(r, "grace", rule->grace);

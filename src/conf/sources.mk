@@ -20,6 +20,7 @@ libpgsluice_a_SOURCES += \
 	src/conf/rows.c \
 	src/conf/schema.c \
 	src/conf/secret.c \
+	src/conf/tag_key.c \
 	src/conf/units.c \
 	src/conf/units.h \
 	src/conf/validate_backend.c \

@@ -37,6 +37,7 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_check_sec(p, s);
 	r->databases = conf_take_databases_of(p, s, &r->n_databases);
 	rule_take_tables(p, s, r);
+	conf_take_tag_keys(p, s, r);
 	conf_take_time(p, s, "ttl", &r->ttl);
 	r->l1_ttl = r->ttl;
 	conf_take_time(p, s, "l1_ttl", &r->l1_ttl);
@@ -81,4 +82,5 @@ conf_take_rules(struct conf_parse *p)
 		for (i = 0; i < r->n_databases; i++)
 			rule_give(p, s, r->databases[i], r);
 	}
+	conf_collect_tag_keys(c);
 }

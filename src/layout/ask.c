@@ -192,3 +192,28 @@ ask_number(struct ask *a, const char *sql, int64_t *out)
 	PQclear(r);
 	return ok;
 }
+
+bool
+ask_row(struct ask *a, const char *sql, const char *const *params,
+    int n_params, char **cells, int n)
+{
+	PGresult *r;
+	bool ok;
+	int i;
+
+	if (PQsendQueryParams(a->conn, sql, n_params, NULL, params, NULL,
+	    NULL, 0) != 1)
+		return ask_fail(a, PQerrorMessage(a->conn));
+	r = ask_result(a);
+	if (r == NULL)
+		return false;
+	ok = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1 &&
+	    PQnfields(r) == n;
+	for (i = 0; ok && i < n; i++)
+		cells[i] = PQgetisnull(r, 0, i) ? NULL :
+		    x_strdup(PQgetvalue(r, 0, i));
+	if (!ok)
+		(void)ask_fail(a, "expected one row");
+	PQclear(r);
+	return ok;
+}

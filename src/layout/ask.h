@@ -32,4 +32,9 @@ bool ask_facts(struct ask *a, const char *relation, struct facts *out)
 /* Statements without parameters, of which the last gives one number. */
 bool ask_number(struct ask *a, const char *sql, int64_t *out) PG_MUST_CHECK;
 
+/* A statement with parameters of text that gives one row of n texts, NULL for
+ * nulls; malloc'ed, valid only on true. */
+bool ask_row(struct ask *a, const char *sql, const char *const *params,
+    int n_params, char **cells, int n) PG_MUST_CHECK;
+
 #endif

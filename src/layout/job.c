@@ -12,6 +12,7 @@
 #include "conf/ident.h"
 #include "layout/call.h"
 #include "layout/job.h"
+#include "layout/tag_key.h"
 
 #define DOUBT_EVERY NSEC_PER_SEC
 #define CHECK_TIME (3600 * NSEC_PER_SEC) /* for the rows of one shard */
@@ -169,6 +170,9 @@ job_run(struct layout_job *j)
 			    &t->variants[i]);
 			job_survey(&all, &j->results[j->n_results++]);
 		}
+	j->tag_results = x_calloc(c->n_tag_keys, sizeof(*j->tag_results));
+	for (i = 0; i < c->n_tag_keys; i++)
+		tag_key_ask(&all, &c->tag_keys[i], &j->tag_results[i]);
 	calls_close(&all);
 	j->done(j);
 }
@@ -182,6 +186,10 @@ layout_results_free(struct layout_job *j)
 		survey_fini(&j->results[i].s);
 		free(j->results[i].misplaced);
 	}
+	for (i = 0; j->tag_results != NULL && i < j->conf->n_tag_keys; i++)
+		free(j->tag_results[i].why);
+	free(j->tag_results);
+	j->tag_results = NULL;
 	free(j->results);
 	j->results = NULL;
 	j->n_results = 0;

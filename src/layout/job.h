@@ -29,6 +29,8 @@ struct layout_job {
 	/* results, one for each variant that is not plain */
 	struct layout_result *results;
 	size_t n_results;
+	/* ... and one for each of conf->tag_keys */
+	struct layout_tag_result *tag_results;
 
 	STAILQ_ENTRY(layout_job) next; /* private to job.c */
 };
@@ -38,6 +40,13 @@ struct layout_result {
 	bool good;         /* no errors: s.layout counts */
 	bool not_asked;    /* nobody to log in as */
 	int64_t *misplaced; /* by place, with check_rows; -1: not known */
+};
+
+struct layout_tag_result {
+	bool good;       /* the catalogs vouch for it */
+	bool not_asked;  /* a server could not be asked */
+	enum conf_key_type type; /* if good */
+	char *why;       /* what else, in words; NULL: good */
 };
 
 /* Once; the thread sleeps until there is a job. */

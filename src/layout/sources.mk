@@ -17,4 +17,6 @@ libpgsluice_a_SOURCES += \
 	src/layout/survey_address.c \
 	src/layout/survey_effect.c \
 	src/layout/survey_key.c \
-	src/layout/survey_shards.c
+	src/layout/survey_shards.c \
+	src/layout/tag_key.c \
+	src/layout/tag_key.h

@@ -10,6 +10,7 @@
 #include "route/portion.h"
 #include "route/month.h"
 #include "route/route_priv.h"
+#include "route/touch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -376,6 +377,19 @@ explain_time(struct explain *x, const char *name, nsec_t t)
 }
 
 static void
+explain_dependency(struct explain *x, size_t i)
+{
+	struct route_touch t;
+
+	explain_add(x, "%s%s", i > 0 ? ", " : "", x->p->reads[i]);
+	route_touch_read(x->p, x->s, x->v, i, &t);
+	if (t.key != NULL)
+		explain_add(x, " (%u %s%s of %s)", t.n,
+		    t.key->month ? "month" : "value", t.n == 1 ? "" : "s",
+		    t.key->column);
+}
+
+static void
 explain_cache(struct explain *x)
 {
 	enum bypass_reason r = x->p->bypass;
@@ -396,7 +410,7 @@ explain_cache(struct explain *x)
 	explain_end(x);
 	explain_add(x, "depends on: ");
 	for (size_t i = 0; i < x->p->n_reads; i++)
-		explain_add(x, "%s%s", i > 0 ? ", " : "", x->p->reads[i]);
+		explain_dependency(x, i);
 	explain_end(x);
 }
 

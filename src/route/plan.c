@@ -499,6 +499,8 @@ route_plan_hidden(const struct conf *c, const struct conf_database *db,
 	struct plan_tables pt = { .n_routed = 0 };
 
 	p->generation = c->generation;
+	p->tag_keys = c->tag_keys;
+	p->n_tag_keys = c->n_tag_keys;
 	p->db = db;
 	p->hidden = hidden;
 	p->home = p->backend = home;

@@ -89,6 +89,8 @@ struct route_plan {
 	const char *writes[ROUTE_MAX_DEPS];
 	size_t n_writes;
 	bool writes_all;
+	const struct conf_tag_key *tag_keys; /* of the configuration */
+	size_t n_tag_keys;
 	bool relaxed;   /* touches no routed table: inside a transaction it may run
 	                   on whatever backend the transaction is on */
 	/* Set when the statement cannot run: several routed tables without a

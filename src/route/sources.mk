@@ -28,5 +28,7 @@ libpgsluice_a_SOURCES += \
 	src/route/tenant.h \
 	src/route/tenant_value.c \
 	src/route/times.c \
+	src/route/touch.c \
+	src/route/touch.h \
 	src/route/value.c \
 	src/route/verdict.c

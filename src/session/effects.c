@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "route/touch.h"
 #include "session/session_priv.h"
 
 static void
@@ -23,6 +24,29 @@ write_set_add(struct write_set *w, tag_t tag)
 		w->all = true;
 	else
 		w->tag[w->n++] = tag;
+}
+
+/* By each column that tells results apart: the rows' values, or any. */
+static void
+query_note_values(struct write_set *w, const struct query *q, size_t i)
+{
+	const struct route_plan *p = q->plan;
+	const struct conf_tag_key *key;
+	struct route_touch t;
+	unsigned n;
+
+	for (key = p->tag_keys; key < p->tag_keys + p->n_tag_keys; key++) {
+		if (strcmp(key->rel, p->writes[i]) != 0)
+			continue;
+		if (!route_touch_write(p, q->shape, &q->values, i, key, &t) ||
+		    w->n + t.n > WRITES_MAX / 2) {
+			write_set_add(w, tag_of_column(key->rel, key->column));
+			continue;
+		}
+		for (n = 0; n < t.n; n++)
+			write_set_add(w, tag_of_value(key->rel, key->column,
+			    t.value[n]));
+	}
 }
 
 static void
@@ -44,8 +68,10 @@ query_note_writes(struct session *s, const struct query *q)
 		if (q->shape->an->flags & AN_RENAMES)
 			session_note_rename(s);
 	}
-	for (i = 0; i < p->n_writes && !w->all; i++)
+	for (i = 0; i < p->n_writes && !w->all; i++) {
 		write_set_add(w, tag_of_table(p->writes[i]));
+		query_note_values(w, q, i);
+	}
 }
 
 static bool

@@ -15,6 +15,8 @@
  */
 #include "session/fill.h"
 
+#include "route/touch.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,13 +198,37 @@ fill_shared_scope(const struct session *s, const struct scope *scope)
 	return text;
 }
 
+/* What the result depends on: of each table all rows, or those with certain
+ * values as far as there is room for their tags. */
+static void
+fill_tags(struct tagset *tags, const struct query *q)
+{
+	const struct route_plan *p = q->plan;
+	struct route_touch t;
+	unsigned n;
+	size_t i;
+
+	tagset_init(tags);
+	for (i = 0; i < p->n_reads; i++) {
+		route_touch_read(p, q->shape, &q->values, i, &t);
+		if (t.key == NULL || tags->n + 1 + t.n + (p->n_reads - i - 1) >
+		    TAGSET_MAX) {
+			tagset_add(tags, tag_of_table(p->reads[i]));
+			continue;
+		}
+		tagset_add(tags, tag_of_column(t.key->rel, t.key->column));
+		for (n = 0; n < t.n; n++)
+			tagset_add(tags, tag_of_value(t.key->rel,
+			    t.key->column, t.value[n]));
+	}
+}
+
 static struct fill *
 fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 {
 	size_t n = k->sql.n + k->types.n + k->bind.n;
 	struct fill *f = calloc(1, sizeof(*f) + n);
 	char *p;
-	size_t i;
 
 	if (f == NULL)
 		return NULL;
@@ -232,9 +258,7 @@ fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 	f->series_l1 = query_series(s, q, q->where.backend, OUT_L1);
 	f->series_l2 = query_series(s, q, q->where.backend, OUT_L2);
 	buf_init(&f->rec, (size_t)s->conf->cache_max_object);
-	tagset_init(&f->tags);
-	for (i = 0; i < q->plan->n_reads; i++)
-		tagset_add(&f->tags, tag_of_table(q->plan->reads[i]));
+	fill_tags(&f->tags, q);
 	return f;
 }
 

@@ -37,7 +37,7 @@ enum close_reason {
 /* How a statement was answered: the "outcome" label. */
 enum outcome { OUT_BYPASS, OUT_MISS, OUT_L1, OUT_L2, OUT_LOCAL, OUT_COUNT };
 
-#define WRITES_MAX 16
+#define WRITES_MAX 24
 #define CANCEL_SECRET_MAX 32 /* bytes, from protocol 3.2 on; 4 before */
 
 struct login; /* login.h */

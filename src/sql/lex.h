@@ -67,6 +67,7 @@ struct lexer {
 	size_t shape_len, shape_size;
 	struct hash128 hash;   /* of the shape */
 	size_t n_statements;   /* non-empty, separated by ';' outside brackets */
+	struct slice of;       /* the text that the cuts are of, for shape_get() */
 };
 
 void lexer_init(struct lexer *lx);

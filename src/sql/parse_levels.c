@@ -172,7 +172,8 @@ levels_insert_query(struct parse *p, const PgQuery__InsertStmt *s,
 	size_t i;
 
 	parse_level(p, s->select_stmt, NULL, &outs);
-	if (outs.star || outs.gaps || outs.n != s->n_cols)
+	if (outs.star || outs.gaps || outs.n != s->n_cols ||
+	    parse_insert_ignores(s))
 		return;
 	for (i = 0; i < outs.n && !p->failed; i++) {
 		const struct parse_out *out = &p->outs[outs.start + i];

@@ -160,7 +160,7 @@ preds_rows_known(const PgQuery__InsertStmt *s)
 	size_t i;
 
 	if (s->n_cols == 0 || v->limit_count != NULL ||
-	    v->limit_offset != NULL)
+	    v->limit_offset != NULL || parse_insert_ignores(s))
 		return false;
 	for (i = 0; i < v->n_values_lists; i++)
 		if (!NODE_IS(v->values_lists[i], LIST) ||

@@ -218,6 +218,13 @@ void parse_pred_column(struct parse *p, unsigned table, const char *column,
 /* One of the values that a column of VALUES has. */
 void parse_pred_members(struct parse *p, unsigned table, const char *column,
     const struct parse_out *out);
+/* OVERRIDING USER VALUE: an identity column does not get what is given. */
+static inline bool
+parse_insert_ignores(const PgQuery__InsertStmt *s)
+{
+	return s->override ==
+	    PG_QUERY__OVERRIDING_KIND__OVERRIDING_USER_VALUE;
+}
 /* A group begins; all that is noted until its end belongs to it. */
 size_t parse_group_begin(struct parse *p, enum an_op op);
 void parse_group_end(struct parse *p, size_t group);

@@ -216,6 +216,7 @@ shape_get(struct shape_table *t, struct lexer *lx, struct slice sql, bool scs,
 	    sql.n <= UINT32_MAX;
 	struct shape *s;
 
+	lx->of = sql;
 	if (may_recall && (s = shape_recall(t, lx, sql, scs)) != NULL)
 		return shape_hit(t, s);
 	s = NULL;

@@ -56,6 +56,7 @@ BLOCK_OPTION(SPAN, until, MONTH, MAY, "", "", "First month that is no longer in 
 BLOCK(CACHE, "cache", ROOT, "A cache rule. A SELECT is cached by the first rule whose tables contain every table it reads.")
 BLOCK_OPTION(CACHE, databases, LIST, MAY, "", "", "Databases it applies to; default: all. A title may occur again as long as no database is named by two of its blocks.")
 BLOCK_OPTION(CACHE, tables, LIST, MUST, "", "", "The tables a statement may read to be cached by this rule.")
+BLOCK_OPTION(CACHE, keys, LIST, MAY, "", "", "Columns by whose values answers are told apart, table.column, or month(table.column) for a timestamptz: an answer confined to some values lives on when rows with others are written.")
 BLOCK_OPTION(CACHE, ttl, TIME, MUST, "", "1ms..30d", "Life of an answer.")
 BLOCK_OPTION(CACHE, l1_ttl, TIME, MAY, "", "0..30d", "Life in this process's memory; default: ttl; 0: not kept there.")
 BLOCK_OPTION(CACHE, grace, TIME, MAY, "0", "0..30d", "How long after its life an answer may be served while one session fetches a new one.")

@@ -161,7 +161,7 @@ says(const struct survey_texts *t, const char *what)
 static void
 test_a_layout(void **state PG_UNUSED)
 {
-	struct conf_layouts *l = conf_layouts_new(1);
+	struct conf_layouts *l = conf_layouts_new(1, 0);
 	const struct conf_variant *v;
 	struct conf_diag d;
 	struct conf *with;
@@ -198,7 +198,7 @@ test_a_layout(void **state PG_UNUSED)
 static void
 test_servers_that_are_not_configured(void **state PG_UNUSED)
 {
-	struct conf_layouts *l = conf_layouts_new(1);
+	struct conf_layouts *l = conf_layouts_new(1, 0);
 	const struct conf_backend *b;
 	struct conf_diag d;
 	struct conf *with;
@@ -654,7 +654,7 @@ months_of_hash(void)
 static void
 test_months_of_hash(void **state PG_UNUSED)
 {
-	struct conf_layouts *l = conf_layouts_new(1);
+	struct conf_layouts *l = conf_layouts_new(1, 0);
 	const struct conf_variant *v;
 	struct conf_diag d;
 	struct conf *with;

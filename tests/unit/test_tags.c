@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/check.h"
 #include "cache/tags.h"
 
 static void
@@ -28,8 +29,25 @@ slots_are_the_same_in_every_process(void **state)
 {
 	(void)state;
 	/* Unkeyed XXH3: these are constants of the format. */
-	assert_int_equal(tag_of_table("events"), 12243);
-	assert_int_equal(tag_of_table("t"), 40548);
+	assert_int_equal(tag_of_table("events"), 11754);
+	assert_int_equal(tag_of_table("t"), 174873);
+	assert_int_equal(tag_of_column("events", "tenant_id"), 144495);
+	assert_int_equal(tag_of_value("events", "tenant_id", 7), 52087);
+}
+
+static void
+columns_and_values_are_told_apart(void **state)
+{
+	tag_t t[] = { tag_of_table("a"), tag_of_column("a", "k"),
+		tag_of_column("b", "k"), tag_of_column("a", "l"),
+		tag_of_value("a", "k", 0), tag_of_value("a", "k", 1),
+		tag_of_value("b", "k", 1), tag_of_value("a", "l", 1) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
+		for (size_t k = 0; k < i; k++)
+			assert_int_not_equal(t[i], t[k]);
+	assert_int_equal(tag_of_value("A", "k", 1), tag_of_value("a", "k", 1));
 }
 
 static void
@@ -135,6 +153,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_folded),
 		cmocka_unit_test(slots_are_the_same_in_every_process),
+		cmocka_unit_test(columns_and_values_are_told_apart),
 		cmocka_unit_test(cut_names_share_a_slot),
 		cmocka_unit_test(encodings_share_a_slot),
 		cmocka_unit_test(no_table_is_slot_zero),

@@ -84,6 +84,7 @@ UNIT_TESTS = \
 	tests/unit/test_survey \
 	tests/unit/test_tags \
 	tests/unit/test_tenant \
+	tests/unit/test_touch \
 	tests/unit/test_unit \
 	tests/unit/test_units \
 	tests/unit/test_userdb \
@@ -394,6 +395,10 @@ tests_unit_test_tags_LDADD = $(UNIT_LDADD)
 tests_unit_test_tenant_SOURCES = tests/unit/test_tenant.c
 tests_unit_test_tenant_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tenant_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_touch_SOURCES = tests/unit/test_touch.c
+tests_unit_test_touch_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_touch_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_unit_SOURCES = tests/unit/test_unit.c
 tests_unit_test_unit_CPPFLAGS = $(UNIT_CPPFLAGS)

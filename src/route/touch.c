@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Values of the rows that a statement is about.
+ *
+ * A condition that every row satisfies leaves its values; of several the one
+ * that leaves the fewest counts.  Whether the conditions hold for all that a
+ * statement does is the analysis' to say, see struct an_pred.
+ */
+#include "route/month.h"
+#include "route/route_priv.h"
+#include "route/tenant.h"
+#include "route/touch.h"
+
+#include <string.h>
+
+struct touch {
+	const struct analysis *a;
+	struct route_reader reader;
+	const struct conf_tag_key *key;
+	unsigned an_table;
+};
+
+/* ------------------------------------------------------------------ values */
+
+/* false: no room. */
+static bool
+touch_add(struct route_touch *t, uint64_t value)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		if (t->value[i] == value)
+			return true;
+	}
+	if (t->n == ROUTE_TOUCH_MAX)
+		return false;
+	t->value[t->n++] = value;
+	return true;
+}
+
+static bool
+touch_join(struct route_touch *t, const struct route_touch *other)
+{
+	for (unsigned i = 0; i < other->n; i++) {
+		if (!touch_add(t, other->value[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool
+touch_pred_values(struct touch *t, const struct an_pred *d,
+    struct route_touch *out)
+{
+	for (size_t i = 0; i < d->n_values; i++) {
+		uint64_t hash;
+
+		/* NULL, which a comparison never finds, may be told to mean
+		 * IS NULL; a row may be given one. */
+		if (route_key_hash(t->key->type, &t->reader, &d->values[i],
+			d->op == AN_ROWS, &hash) != ROUTE_KEY_HASH ||
+		    !touch_add(out, hash))
+			return false;
+	}
+	return d->n_values > 0;
+}
+
+static bool
+touch_pred_array(struct touch *t, const struct an_pred *d,
+    struct route_touch *out)
+{
+	struct route_array array;
+	struct route_value rv;
+	uint64_t hash;
+
+	if (!route_array_open(&array, &t->reader, &d->values[0], t->key->type))
+		return false;
+	while (route_array_next(&array, &rv)) {
+		if (rv.kind == ROUTE_VALUE_NULL)
+			continue; /* equals nothing */
+		if (!route_key_hash_value(t->key->type, t->reader.v, &rv,
+			d->values[0].cast, false, &hash) ||
+		    !touch_add(out, hash))
+			return false;
+	}
+	return !array.broken;
+}
+
+static bool
+touch_pred(struct touch *t, const struct an_pred *d, struct route_touch *out)
+{
+	if (d->table != t->an_table || strcmp(d->column, t->key->column) != 0)
+		return false;
+	switch (d->op) {
+	case AN_EQ:
+	case AN_IN:
+	case AN_ROWS:
+		return touch_pred_values(t, d, out);
+	case AN_IN_ARRAY:
+		return touch_pred_array(t, d, out);
+	default:
+		return false;
+	}
+}
+
+static bool touch_all(struct touch *t, size_t i, size_t end,
+    struct route_touch *out);
+
+/* What any of preds [i, end) leaves. */
+static bool
+touch_any(struct touch *t, size_t i, size_t end, struct route_touch *out)
+{
+	const struct an_pred *preds = t->a->preds;
+	struct route_touch one;
+	size_t next;
+
+	for (; i < end; i = next) {
+		next = an_pred_next(preds, i);
+		if (!touch_all(t, i + (preds[i].op == AN_ALL_OF), next, &one) ||
+		    !touch_join(out, &one))
+			return false;
+	}
+	return true;
+}
+
+/* What all of preds [i, end) leave; false: any value. */
+static bool
+touch_all(struct touch *t, size_t i, size_t end, struct route_touch *out)
+{
+	const struct an_pred *preds = t->a->preds;
+	struct route_touch one;
+	bool found = false, ok;
+
+	out->n = 0;
+	for (; i < end; i = an_pred_next(preds, i)) {
+		one.n = 0;
+		if (preds[i].op == AN_ANY_OF)
+			ok = touch_any(t, i + 1, an_pred_next(preds, i), &one);
+		else
+			ok = preds[i].op != AN_ALL_OF &&
+			    touch_pred(t, &preds[i], &one);
+		if (!ok || (found && one.n >= out->n))
+			continue;
+		out->n = one.n;
+		memcpy(out->value, one.value, one.n * sizeof(one.value[0]));
+		found = true;
+	}
+	return found;
+}
+
+static bool
+touch_months(struct touch *t, const struct shape *s, struct route_touch *out)
+{
+	struct month_range r;
+	int64_t month, last;
+
+	if (!route_times(s, t->reader.v, t->an_table, t->key->column,
+		ROUTE_SURE_TIMESTAMPTZ, &r) ||
+	    r.lo == INT64_MIN || r.hi == INT64_MAX)
+		return false;
+	last = month_of(r.hi);
+	for (month = month_of(r.lo); month <= last; month++) {
+		if (!touch_add(out, (uint64_t)month))
+			return false;
+	}
+	return true;
+}
+
+/* One relation of the statement. */
+static bool
+touch_relation(const struct route_values *v, const struct shape *s,
+    unsigned an_table, const struct conf_tag_key *key, struct route_touch *out)
+{
+	struct touch t = { .a = s->an, .key = key, .an_table = an_table };
+
+	/* The lexer may have gone on to another text. */
+	if (!key->known || (s->an->flags & AN_MULTI) ||
+	    v->lx->of.p != v->sql.p || v->lx->of.n != v->sql.n)
+		return false;
+	route_reader_init(&t.reader, v);
+	out->n = 0;
+	out->key = key;
+	return key->month ? touch_months(&t, s, out) :
+	                    touch_all(&t, 0, s->an->n_preds, out);
+}
+
+/* -------------------------------------------------------------- statements */
+
+/* A result depends on every relation of that name that it reads. */
+static bool
+touch_reads(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, const char *name,
+    const struct conf_tag_key *key, struct route_touch *out)
+{
+	struct route_touch one;
+	bool any = false;
+
+	*out = (struct route_touch){ .key = key };
+	for (unsigned k = 0; k < s->an->n_tables; k++) {
+		const struct an_table *t = &s->an->tables[k];
+
+		if (!t->read || strcmp(route_table_dep(p->db, t), name) != 0)
+			continue;
+		if (!touch_relation(v, s, k, key, &one) ||
+		    !touch_join(out, &one))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+void
+route_touch_read(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, size_t i, struct route_touch *out)
+{
+	struct route_touch one;
+
+	out->key = NULL;
+	for (size_t k = 0; k < p->n_tag_keys; k++) {
+		if (strcmp(p->tag_keys[k].rel, p->reads[i]) != 0 ||
+		    !touch_reads(p, s, v, p->reads[i], &p->tag_keys[k], &one))
+			continue;
+		if (out->key == NULL || one.n < out->n)
+			*out = one;
+	}
+}
+
+static bool
+touch_assigns(const struct analysis *a, const char *column)
+{
+	for (size_t i = 0; i < a->n_assigned; i++) {
+		if (strcmp(a->assigned[i], column) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The conditions are those of the rows it touches, which keep the column's
+ * value or are new. */
+static bool
+touch_is_plain(const struct analysis *a, const char *column)
+{
+	if (a->flags & AN_SUBLINK)
+		return false;
+	switch ((int)a->kind) {
+	case STMT_INSERT: /* a conflict may be with any row */
+		return a->n_assigned == 0;
+	case STMT_UPDATE:
+		return !touch_assigns(a, column);
+	case STMT_DELETE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool
+route_touch_write(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, size_t i, const struct conf_tag_key *key,
+    struct route_touch *out)
+{
+	const struct analysis *a = s->an;
+
+	return a->n_tables == 1 && a->tables[0].written &&
+	    strcmp(route_table_dep(p->db, &a->tables[0]), p->writes[i]) == 0 &&
+	    touch_is_plain(a, key->column) &&
+	    touch_relation(v, s, 0, key, out);
+}

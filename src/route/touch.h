@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Which values of a declared column the rows have that a statement reads or
+ * changes.
+ *
+ * The answer is never too small: what is not proven is "any".  So a result
+ * that was read for some values is not changed by a write that touches
+ * others.  Values are told apart by their hashes, months by their numbers.
+ * Pure; runs for every fill and every write, so it allocates nothing.
+ */
+#ifndef PGSLUICE_ROUTE_TOUCH_H
+#define PGSLUICE_ROUTE_TOUCH_H
+
+#include "route/route.h"
+
+#define ROUTE_TOUCH_MAX 8 /* values; more are any */
+
+struct route_touch {
+	const struct conf_tag_key *key; /* NULL: any row of the table */
+	unsigned n;
+	uint64_t value[ROUTE_TOUCH_MAX];
+};
+
+/* plan.reads[i]: by the column that leaves the fewest values. */
+void route_touch_read(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, size_t i, struct route_touch *out);
+/* plan.writes[i], by one column of it: of the rows as they were and as they
+ * become. false: any. */
+bool route_touch_write(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, size_t i, const struct conf_tag_key *key,
+    struct route_touch *out) PG_MUST_CHECK;
+
+#endif
