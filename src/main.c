@@ -17,6 +17,7 @@
 
 #include "admin/admin.h"
 #include "admin/ending.h"
+#include "admin/feeds.h"
 #include "admin/http.h"
 #include "admin/options.h"
 #include "admin/setup.h"
@@ -26,6 +27,7 @@
 #include "backend/pool.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "feed/feed.h"
 #include "layout/job.h"
 #include "sql/lex.h"
 #include "systemd.h"
@@ -230,6 +232,8 @@ main_start(struct program *p, const char *path)
 	auth_work_start(AUTH_THREADS);
 	lookup_start(LOOKUP_THREADS);
 	layout_start();
+	feed_start();
+	feeds_use(&own);
 	p->control = control_new(path, &own, p->workers, p->n_workers, &hooks);
 	admin_init(p->control, p->http);
 	for (i = 0; i < p->n_workers; i++)
@@ -247,6 +251,7 @@ main_stop(struct program *p)
 	session_layer_fini();
 	server_fini();
 	l1_free(&p->l1);
+	feed_fini();
 	admin_fini();
 	control_free(&p->control);
 	main_free_workers(p);

@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "admin/feeds.h"
 #include "admin/layouts.h"
 #include "admin/setup.h"
 #include "backend/pool.h"
@@ -101,6 +102,7 @@ control_apply(struct control *c, struct session_setup *fresh,
 	pool_configure(fresh->conf);
 	l1_set_limits(session_layer_l1(), (size_t)conf->cache_memory,
 	    (size_t)conf->cache_max_object);
+	feeds_use(fresh);
 	session_layer_reload(fresh);
 	c->setup = *fresh;
 	setup_release(&old);

@@ -17,6 +17,7 @@
 #include "backend/connector.h"
 #include "backend/pool.h"
 #include "base/log.h"
+#include "feed/feed.h"
 #include "layout/job.h"
 #include "session/layer.h"
 
@@ -103,6 +104,7 @@ ending_run(struct worker *const *workers, unsigned n)
 	auth_work_stop();
 	lookup_stop();
 	layout_stop();
+	feed_stop();
 	ending_tell(workers, n, ending_stop_worker);
 	for (i = 0; i < n; i++)
 		worker_join(workers[i]);

@@ -395,6 +395,7 @@ exposition_write(struct control *c, struct buf *out)
 	exposition_pools(&p, c->setup.conf);
 	exposition_cache(&p, c);
 	exposition_layouts(&p);
+	exposition_feeds(&p);
 	exposition_process(&p);
 	return !p.failed;
 }

@@ -24,5 +24,7 @@ void exposition_family(struct prom *p, enum family f);
 /* exposition_layout.c: what the catalogs said last; nothing before they have
  * been read. */
 void exposition_layouts(struct prom *p);
+/* exposition_feed.c */
+void exposition_feeds(struct prom *p);
 
 #endif

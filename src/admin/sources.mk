@@ -19,8 +19,11 @@ libpgsluice_a_SOURCES += \
 	src/admin/ending.h \
 	src/admin/exposition.c \
 	src/admin/exposition.h \
+	src/admin/exposition_feed.c \
 	src/admin/exposition_layout.c \
 	src/admin/exposition_priv.h \
+	src/admin/feeds.c \
+	src/admin/feeds.h \
 	src/admin/http.c \
 	src/admin/http.h \
 	src/admin/layouts.c \
@@ -43,6 +46,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/show.c \
 	src/admin/show_cache_keys.c \
 	src/admin/show_conf.c \
+	src/admin/show_feed.c \
 	src/admin/show_layout.c \
 	src/admin/show_pools.c \
 	src/admin/show_sockets.c \

@@ -117,6 +117,9 @@ l1_entry_state(struct l1_stripe *s, const struct l1_entry *e, nsec_t now)
 		s->stale++;
 		return L1_DEAD;
 	}
+	/* It may be again: nothing has been missed. */
+	if (unlikely(!live_now(e->obj->live, now)))
+		return L1_ABSENT;
 	if (likely(now < e->obj->l1_until))
 		return L1_FRESH;
 	if (now < e->obj->grace_until)

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/slice.h"
 #include "cache/key.h"
+#include "cache/live.h"
 #include "cache/tags.h"
 
 struct object {
@@ -27,6 +28,7 @@ struct object {
 	struct slice frames;  /* description, then data */
 	size_t desc_len;      /* first part of frames */
 	struct tagset tags;   /* as they were before the query was sent */
+	const struct live_set *live; /* who must vouch for it; NULL: nobody */
 	nsec_t fetched_mono;  /* before the query was sent */
 	nsec_t fetched_wall;
 	nsec_t ttl;           /* L2 life */

@@ -16,6 +16,7 @@ libpgsluice_a_SOURCES += \
 	src/cache/l2_name.c \
 	src/cache/l2_pending.c \
 	src/cache/l2_priv.h \
+	src/cache/live.h \
 	src/cache/object.c \
 	src/cache/object.h \
 	src/cache/tags.c \

@@ -66,6 +66,7 @@ struct conf_backend {
 	int64_t pool_size; /* servers per (backend, user); 0: conf.pool_size */
 	int64_t reserve_pool_size; /* more of them, if waits are long */
 	int64_t max_db_connections; /* servers of all users; 0: no maximum */
+	bool feed;         /* follow what is written there */
 };
 
 struct conf_month_span { /* part of a monthly variant over several backends */
@@ -184,6 +185,7 @@ struct conf_rule {
 	nsec_t ttl_closed_month; /* 0: not special */
 	bool allow_stable; /* now() and the like may be cached */
 	bool l2;           /* may go to Redis */
+	bool strong;       /* only while feeds vouch for it */
 	unsigned id;
 };
 
@@ -330,6 +332,18 @@ conf_shard_of(const struct conf_variant *v, size_t period, uint64_t hash)
 }
 /* May statements of this database run on this backend? */
 bool conf_database_reaches(const struct conf_database *d, const char *backend);
+/* A place where rows of a rule's table may be. */
+struct conf_place {
+	const struct conf_backend *backend;
+	const char *relation;           /* there, as configured */
+	const char *named;              /* in the rule */
+	const struct conf_table *table; /* the routed table it is; or NULL */
+	bool maybe;                     /* there need not be any of that name */
+};
+/* All of them, as far as the configuration knows; the same may come again. */
+void conf_rule_places(const struct conf_database *d,
+    const struct conf_rule *r,
+    void (*fn)(void *arg, const struct conf_place *p), void *arg);
 /* The backend user for a client user: the backend's forced user, else the
  * mapped name, else the client's own. */
 const char *conf_backend_user(const struct conf *c,

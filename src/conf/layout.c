@@ -300,6 +300,20 @@ layout_forget_shards(struct conf_variant *v)
 	v->modulus = 0;
 }
 
+/* Backends of layouts stand behind the configured ones. */
+static bool
+layout_by_hand(const struct conf *c, const struct conf_backend *b)
+{
+	size_t i, k;
+
+	for (i = 0; i < c->layouts->n; i++)
+		for (k = 0; k < c->layouts->v[i].n_backends; k++)
+			if (strcmp(c->layouts->v[i].backends[k].name,
+			    b->name) == 0)
+				return false;
+	return true;
+}
+
 static void
 layout_use_shards(const struct conf *c, struct conf_variant *v,
     const struct layout *l)
@@ -316,6 +330,10 @@ layout_use_shards(const struct conf *c, struct conf_variant *v,
 			conf_variant_relation(v, s->relation), s->modulus,
 			s->remainder, s->period, s->no_read, s->no_write };
 	}
+	/* Backends that the catalogs named are like the one that named them. */
+	for (i = 0; i < v->n_shards; i++)
+		v->shards[i].backend->feed |= v->backend->feed &&
+		    !layout_by_hand(c, v->shards[i].backend);
 	v->periods = layout_copy_periods(l->periods, l->n_periods);
 	v->n_periods = l->n_periods;
 	if (!conf_variant_place(v))

@@ -211,6 +211,7 @@ rows_backend(struct rows *r, const struct conf_backend *b)
 	rows_option_int(r, "pool_size", b->pool_size);
 	rows_option_int(r, "reserve_pool_size", b->reserve_pool_size);
 	rows_option_int(r, "max_db_connections", b->max_db_connections);
+	rows_option_bool(r, "feed", b->feed);
 	free(shown);
 }
 
@@ -330,6 +331,7 @@ rows_rule(struct rows *r, const struct conf_rule *rule)
 	rows_option_list(r, "keys", &rule->keys);
 	rows_option_time(r, "ttl", rule->ttl);
 	rows_option_time(r, "l1_ttl", rule->l1_ttl);
+	rows_option_word(r, "consistency", rule->strong);
 	rows_option_time(r, "grace", rule->grace);
 	rows_option_time(r, "ttl_closed_month", rule->ttl_closed_month);
 	rows_option_bool(r, "allow_stable", rule->allow_stable);

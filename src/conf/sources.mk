@@ -17,6 +17,7 @@ libpgsluice_a_SOURCES += \
 	src/conf/parse_scan.c \
 	src/conf/parse_tree.c \
 	src/conf/parse_value.c \
+	src/conf/places.c \
 	src/conf/rows.c \
 	src/conf/schema.c \
 	src/conf/secret.c \

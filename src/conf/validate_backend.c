@@ -67,6 +67,34 @@ backend_take_conninfo(struct conf_parse *p, const struct conf_sec *s,
 	PQfreemem(why);
 }
 
+/* What a pool fetches from another server than the feed follows, nothing would
+ * end. */
+static void
+backend_check_feed(struct conf_parse *p, const struct conf_sec *s,
+    const struct conf_backend *b)
+{
+	static const char *const lists[] = { "host", "hostaddr" };
+	char *attrs, *hosts;
+	bool several = false;
+	size_t i;
+
+	if (!b->feed || b->conninfo == NULL)
+		return;
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		hosts = conf_backend_option(b, lists[i]);
+		several |= hosts != NULL && strchr(hosts, ',') != NULL;
+		free(hosts);
+	}
+	attrs = conf_backend_option(b, "target_session_attrs");
+	if (several && (attrs == NULL || (strcmp(attrs, "primary") != 0 &&
+	    strcmp(attrs, "read-write") != 0)))
+		conf_complain(p, conf_sec_opt(s, "feed")->line, "feed: the "
+		    "conninfo names several hosts, expected "
+		    "target_session_attrs=primary or read-write in it, so "
+		    "that pools and feed are on the same");
+	free(attrs);
+}
+
 void
 conf_take_backends(struct conf_parse *p)
 {
@@ -94,6 +122,8 @@ conf_take_backends(struct conf_parse *p)
 		b->max_db_connections = p->conf->max_db_connections;
 		conf_take_int(p, s, "max_db_connections",
 		    &b->max_db_connections);
+		conf_take_bool(p, s, "feed", &b->feed);
+		backend_check_feed(p, s, b);
 	}
 }
 

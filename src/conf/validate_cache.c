@@ -30,9 +30,63 @@ rule_take_tables(struct conf_parse *p, const struct conf_sec *s,
 	}
 }
 
+/* ------------------------------------------------------------ strong rules */
+
+struct rule_check {
+	struct conf_parse *p;
+	int line;
+	const struct conf_database *db;
+	const struct conf_backend *told[8]; /* the last, each once */
+	size_t n_told;
+};
+
+static void
+rule_check_place(void *arg, const struct conf_place *place)
+{
+	struct rule_check *c = arg;
+	size_t i;
+
+	if (place->backend->feed)
+		return;
+	for (i = 0; i < c->n_told; i++)
+		if (c->told[i] == place->backend)
+			return;
+	if (c->n_told < ARRAY_SIZE(c->told))
+		c->told[c->n_told++] = place->backend;
+	conf_complain(c->p, c->line, "consistency: '%.64s' of database \"%s\" "
+	    "may be on backend \"%s\", which nobody follows, expected "
+	    "feed = true there", place->named, c->db->name,
+	    place->backend->name);
+}
+
+/* What a strong rule cannot have, and what it needs. */
+static void
+rule_check_strong(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_rule *r)
+{
+	const struct conf_opt *o = conf_sec_opt(s, "consistency");
+	struct rule_check c = { .p = p, .line = o->line };
+	size_t i;
+
+	o = conf_sec_opt(s, "grace");
+	if (r->grace > 0)
+		conf_complain(p, o->line, "grace: a strong rule serves "
+		    "nothing whose time is over, expected no grace");
+	o = conf_sec_opt(s, "l2");
+	if (r->l2)
+		conf_complain(p, o->line, "l2: a strong rule's answers cannot "
+		    "be kept in Redis, expected l2 = false or nothing");
+	for (i = 0; i < r->n_databases; i++) {
+		c.db = r->databases[i];
+		conf_rule_places(c.db, r, rule_check_place, &c);
+	}
+}
+
 static void
 rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 {
+	int strong = 0;
+
 	r->name = x_strdup(s->title);
 	conf_check_sec(p, s);
 	r->databases = conf_take_databases_of(p, s, &r->n_databases);
@@ -44,7 +98,12 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_take_time(p, s, "grace", &r->grace);
 	conf_take_time(p, s, "ttl_closed_month", &r->ttl_closed_month);
 	conf_take_bool(p, s, "allow_stable", &r->allow_stable);
+	conf_take_word(p, s, "consistency", &strong);
+	r->strong = strong != 0;
+	r->l2 = !r->strong;
 	conf_take_bool(p, s, "l2", &r->l2);
+	if (r->strong)
+		rule_check_strong(p, s, r);
 }
 
 static void

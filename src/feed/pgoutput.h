@@ -74,7 +74,8 @@ struct pgo_message {
 	bool first;          /* STREAM_START: of this transaction */
 	lsn_t commit, end;   /* COMMIT, STREAM_COMMIT; commit: BEGIN too */
 	uint32_t relation;   /* RELATION, INSERT, UPDATE, DELETE: its oid */
-	struct slice schema, name; /* RELATION, without quotes; "" is pg_catalog */
+	/* RELATION, without quotes; an empty schema is pg_catalog. */
+	struct slice schema, name;
 	char identity;       /* RELATION: as in pg_class.relreplident */
 	struct pgo_columns columns; /* RELATION */
 	/* DELETE, maybe UPDATE: the row before. old_is_key: of it only the key,

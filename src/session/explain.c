@@ -95,6 +95,7 @@ explain_cache(struct session *s, const struct unit *u, const struct query *q,
 	enum bypass_reason why = q->plan->bypass;
 	struct slice sql = analysis_explain_inner(q->sql);
 	struct unit inner = *u;
+	const struct live_set *live;
 	struct cache_key k;
 	struct object *o = NULL;
 
@@ -107,6 +108,10 @@ explain_cache(struct session *s, const struct unit *u, const struct query *q,
 	}
 	if (why == BYPASS_NONE && !fill_key(s, &inner, sql, NULL, &k, &why))
 		snprintf(now, now_size, "bypass, %s", bypass_reason_name(why));
+	else if (why == BYPASS_NONE && (why = fill_vouched(s,
+	    q->plan->rule, &live)) != BYPASS_NONE)
+		snprintf(now, now_size, "bypass, %s - %s",
+		    bypass_reason_name(why), bypass_reason_doc(why));
 	else if (why == BYPASS_NONE)
 		o = l1_get(session_layer_l1(), &k, s->started);
 	if (why != BYPASS_NONE)

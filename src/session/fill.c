@@ -15,6 +15,7 @@
  */
 #include "session/fill.h"
 
+#include "feed/feed.h"
 #include "route/touch.h"
 
 #include <stdlib.h>
@@ -33,6 +34,7 @@ struct fill {
 	nsec_t mono, wall;       /* before anything was asked */
 	nsec_t ttl, l1_ttl, grace;
 	const struct conf_rule *rule; /* inside the session's conf */
+	const struct live_set *live; /* of a strong rule */
 	const char *db;
 	bool use_l2, asked_l2;
 	struct l2_request *request;
@@ -315,6 +317,7 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 	/* However long L1 may keep it, it is never older than the TTL. */
 	o->l1_until = mono + (f->l1_ttl < f->ttl ? f->l1_ttl : f->ttl);
 	o->grace_until = o->l1_until + f->grace;
+	o->live = f->live;
 	o->rule = f->rule->id;
 	o->series = f->series_l1;
 }
@@ -374,6 +377,21 @@ fill_ask_l2(struct session *s, struct fill *f)
 
 /* ---- claiming -------------------------------------------------------------------------- */
 
+enum bypass_reason
+fill_vouched(const struct session *s, const struct conf_rule *r,
+    const struct live_set **live)
+{
+	*live = NULL;
+	if (!r->strong)
+		return BYPASS_NONE;
+	*live = feed_set(s->conf, s->db, r);
+	if (*live == NULL)
+		return BYPASS_FEED_STALE;
+	if (live_now(*live, clock_mono()))
+		return BYPASS_NONE;
+	return feed_is_unable(*live) ? BYPASS_FEED_UNABLE : BYPASS_FEED_STALE;
+}
+
 enum fill_result
 fill_begin(struct session *s, const struct unit *u, const struct query *q,
     const struct cache_key *k)
@@ -381,13 +399,22 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 	struct l1_waiter w = { s->sw->w->id, s->id, ++s->sw->next_ticket };
 	struct object *o = NULL;
 	struct fill *f = s->fill;
+	enum bypass_reason why;
 
 	if (f != NULL)
 		return FILL_RUN; /* leading, and L2 had nothing */
 	f = fill_new(s, q, k);
 	if (f == NULL)
 		return FILL_RUN;
+	/* In this order: a feed that begins anew bumps before it vouches. */
 	tagset_record(&f->tags);
+	why = fill_vouched(s, f->rule, &f->live);
+	if (why != BYPASS_NONE) {
+		stat_add(&session_metrics(s)->bypass[why], 1);
+		s->fill = f;
+		fill_free(s);
+		return FILL_RUN;
+	}
 	f->mono = s->started;
 	f->wall = clock_wall();
 	s->fill = f;
@@ -569,6 +596,10 @@ fill_finish(struct session *s, char status)
 	}
 	if (!tagset_current(&f->tags)) {
 		fill_spoil(s, BYPASS_INVALIDATED);
+		return;
+	}
+	if (!live_now(f->live, clock_mono())) {
+		fill_spoil(s, BYPASS_FEED_STALE);
 		return;
 	}
 	o = object_new(&f->key, desc, data, &f->tags);

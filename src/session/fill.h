@@ -6,6 +6,7 @@
 #ifndef PGSLUICE_SESSION_FILL_H
 #define PGSLUICE_SESSION_FILL_H
 
+#include "cache/live.h"
 #include "session/session_priv.h"
 
 /* A key for q in the unit u; false: nothing to look up here and now. *why says
@@ -16,6 +17,10 @@ bool fill_key(struct session *s, const struct unit *u, struct slice sql,
 /* Exact-bytes lookup; true: answered. */
 bool fill_hit(struct session *s, const struct unit *u,
     const struct cache_key *k) PG_MUST_CHECK;
+
+/* Does somebody vouch for what this rule stores? live: who, of a strong one. */
+enum bypass_reason fill_vouched(const struct session *s,
+    const struct conf_rule *r, const struct live_set **live);
 
 enum fill_result {
 	FILL_ANSWERED, /* the client has its reply */

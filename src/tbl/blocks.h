@@ -23,6 +23,7 @@ BLOCK_OPTION(BACKEND, conninfo, STR, MUST, "", "", "libpq connection string, key
 BLOCK_OPTION(BACKEND, pool_size, INT, MAY, "0", "0..10000", "Servers per user of this backend, process-wide; 0: the setting pool_size.")
 BLOCK_OPTION(BACKEND, reserve_pool_size, INT, MAY, "", "0..10000", "More servers per user for statements that have waited long; default: the setting of this name.")
 BLOCK_OPTION(BACKEND, max_db_connections, INT, MAY, "", "0..1000000", "Servers of all users of this backend; 0: no maximum; default: the setting of this name.")
+BLOCK_OPTION(BACKEND, feed, BOOL, MAY, "false", "", "true: follow what is written there, by whomever, through logical replication: a temporary slot, and the publication named by feed_publication. Needed by strong cache rules.")
 
 BLOCK(DATABASE, "database", ROOT, "A database that clients can connect to. The name pgsluice is taken by the console.")
 BLOCK_OPTION(DATABASE, backend, STR, MUST, "", "", "Backend for statements that are not routed elsewhere.")
@@ -59,10 +60,11 @@ BLOCK_OPTION(CACHE, tables, LIST, MUST, "", "", "The tables a statement may read
 BLOCK_OPTION(CACHE, keys, LIST, MAY, "", "", "Columns by whose values answers are told apart, table.column, or month(table.column) for a timestamptz: an answer confined to some values lives on when rows with others are written.")
 BLOCK_OPTION(CACHE, ttl, TIME, MUST, "", "1ms..30d", "Life of an answer.")
 BLOCK_OPTION(CACHE, l1_ttl, TIME, MAY, "", "0..30d", "Life in this process's memory; default: ttl; 0: not kept there.")
+BLOCK_OPTION(CACHE, consistency, WORD, MAY, "eventual", "eventual|strong", "strong: answers are stored and served only while the feeds of all backends that hold the tables are live; then they are never older than max_feed_lag, whoever writes. Without grace and Redis.")
 BLOCK_OPTION(CACHE, grace, TIME, MAY, "0", "0..30d", "How long after its life an answer may be served while one session fetches a new one.")
 BLOCK_OPTION(CACHE, ttl_closed_month, TIME, MAY, "0", "0..30d", "Life of answers confined to months that are over; 0: ttl.")
 BLOCK_OPTION(CACHE, allow_stable, BOOL, MAY, "false", "", "true: statements that call now() and other stable functions may be cached.")
-BLOCK_OPTION(CACHE, l2, BOOL, MAY, "true", "", "false: answers are not put into Redis.")
+BLOCK_OPTION(CACHE, l2, BOOL, MAY, "", "", "false: answers are not put into Redis; default: true unless the rule is strong.")
 
 BLOCK(USER, "user", ROOT, "Limits of one user, in place of the settings of the same names.")
 BLOCK_OPTION(USER, max_user_client_connections, INT, MAY, "", "0..1000000", "Client connections; 0: no limit of its own.")

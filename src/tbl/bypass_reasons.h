@@ -23,4 +23,6 @@ BYPASS_REASON(EXPLAINED, "explained", "is run by EXPLAIN (ROUTE, ANALYZE)")
 BYPASS_REASON(FAILED, "error", "the statement failed")
 BYPASS_REASON(FILL_WAIT, "fill_wait", "waited too long for another session's fill")
 BYPASS_REASON(INVALIDATED, "invalidated", "a table it depends on was written during the fill")
+BYPASS_REASON(FEED_STALE, "feed_stale", "its rule is strong, and the feed of a backend is not live")
+BYPASS_REASON(FEED_UNABLE, "feed_unable", "its rule is strong, and a table of it cannot be followed, see CHECK CACHE")
 #undef BYPASS_REASON

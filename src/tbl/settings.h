@@ -130,6 +130,12 @@ SETTING_STR(redis_prefix, "pgsluice", false, "First part of every key.")
 SETTING_TIME(redis_timeout, 5 * NSEC_PER_MSEC, NSEC_PER_MSEC, 10 * S_, true, "Budget for one Redis answer; the connection is closed when it is overdue.")
 SETTING_TIME(redis_retry, S_, 100 * NSEC_PER_MSEC, 600 * S_, true, "Pause of the circuit breaker before Redis is tried again.")
 
+/* the feed: what servers write, from their log */
+SETTING_STR(feed_publication, "pgsluice", true, "Publication that feeds follow; it must hold all tables of cache rules and publish insert, update, delete and truncate. pgsluice does not create it.")
+SETTING_STR(feed_user, "", true, "Role that feeds log in as, on backends whose conninfo names no user; needs REPLICATION. Its password comes from users_file or a conninfo. Empty: layout_user, else auth_user.")
+SETTING_TIME(max_feed_lag, 5 * S_, 200 * NSEC_PER_MSEC, 3600 * S_, true, "What strong rules promise: when a feed has not proven for so long that it has seen everything, the cache is bypassed. Feeds beat, which is one small commit on the backend, five times in it, but at most every 40 ms and at least every second.")
+SETTING_SIZE(feed_max_backlog, GB_, MB_, 1024 * GB_, true, "When a feed is behind by so much of the server's log, it gives up its slot, which keeps that log, and begins anew.")
+
 #undef S_
 #undef KB_
 #undef MB_

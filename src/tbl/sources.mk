@@ -10,6 +10,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/console_roles.h \
 	src/tbl/counters.h \
 	src/tbl/dbstats.h \
+	src/tbl/feed_states.h \
 	src/tbl/function_effects.h \
 	src/tbl/functions.h \
 	src/tbl/gather_modes.h \

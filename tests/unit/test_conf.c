@@ -428,7 +428,8 @@ test_unknown(void **state)
 	    "f:1: unknown option 'listenn', expected 'listen' perhaps\n"
 	    "f:2: pool_size: '0' is out of range, expected 1 to 10000\n"
 	    "f:6: unknown option 'colour' in block backend, expected "
-	    "conninfo, pool_size, reserve_pool_size or max_db_connections\n"
+	    "conninfo, pool_size, reserve_pool_size, max_db_connections or "
+	    "feed\n"
 	    "f:8: unknown option 'backend2' in block database, expected "
 	    "'backend' perhaps\n"
 	    "f:9: unknown option 'zzz', expected a setting or a block\n");
@@ -755,6 +756,51 @@ test_rules_refused(void **state)
 	    "f:9: databases: unknown database 'nope', expected one of d\n"
 	    "f:11: cache \"c\" is defined twice for database \"d\", expected "
 	    "once\n");
+}
+
+static void
+test_strong_rules(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	refuse("auth = trust\n"
+	    "backend \"b\" { conninfo = \"host=h\" }\n"
+	    "backend \"s\" { conninfo = \"host=h\" feed = true }\n"
+	    "database \"d\" { backend = \"b\" }\n"
+	    "table \"app.e\" { variant \"v\" { kind = \"plain\"\n"
+	    "	backend = \"s\" relation = \"e1\" } }\n"
+	    "cache \"routed\" { tables = {\"app.e\"} ttl = 1s\n"
+	    "	consistency = \"strong\" }\n"
+	    "cache \"c\" { tables = {\"t\", \"u\"} ttl = 1s\n"
+	    "	consistency = \"strong\"\n"
+	    "	grace = 1s\n"
+	    "	l2 = true }\n"
+	    "cache \"w\" { tables = \"t\" ttl = 1s consistency = \"weak\" }\n",
+	    "f:10: consistency: 't' of database \"d\" may be on backend "
+	    "\"b\", which nobody follows, expected feed = true there\n"
+	    "f:11: grace: a strong rule serves nothing whose time is over, "
+	    "expected no grace\n"
+	    "f:12: l2: a strong rule's answers cannot be kept in Redis, "
+	    "expected l2 = false or nothing\n"
+	    "f:13: consistency: 'weak' is not known, expected one of "
+	    "eventual, strong\n");
+	refuse("backend \"b\" { conninfo = \"host=h,i\"\n feed = true }\n"
+	    "backend \"c\" { conninfo = \"host=h,i "
+	    "target_session_attrs=primary\" feed = true }\n"
+	    "database \"d\" { backend = \"b\" }\nauth = trust\n",
+	    "f:2: feed: the conninfo names several hosts, expected "
+	    "target_session_attrs=primary or read-write in it, so that pools "
+	    "and feed are on the same\n");
+	c = load("auth = trust\n"
+	    "backend \"b\" { conninfo = \"host=h\" feed = true }\n"
+	    "database \"d\" { backend = \"b\" }\n"
+	    "cache \"c\" { tables = t ttl = 1h consistency = strong }\n"
+	    "cache \"e\" { tables = t ttl = 1h }\n");
+	assert_true(c->backends[0].feed);
+	assert_true(c->rules[0].strong && !c->rules[0].l2);
+	assert_true(!c->rules[1].strong && c->rules[1].l2);
+	conf_unref(&c);
 }
 
 static void
@@ -1131,6 +1177,7 @@ main(void)
 		cmocka_unit_test(test_many_shards),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_rules_refused),
+		cmocka_unit_test(test_strong_rules),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_secrets_in_diagnostics),

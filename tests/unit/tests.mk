@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	tests/unit/test_binary \
 	tests/unit/test_bound \
 	tests/unit/test_buf \
+	tests/unit/test_change \
 	tests/unit/test_command \
 	tests/unit/test_conf \
 	tests/unit/test_confine \
@@ -67,12 +68,14 @@ UNIT_TESTS = \
 	tests/unit/test_prometheus \
 	tests/unit/test_promote \
 	tests/unit/test_quota \
+	tests/unit/test_relations \
 	tests/unit/test_rewrite \
 	tests/unit/test_route \
 	tests/unit/test_saslprep \
 	tests/unit/test_scope \
 	tests/unit/test_scram \
 	tests/unit/test_secret \
+	tests/unit/test_settle \
 	tests/unit/test_setup \
 	tests/unit/test_shape \
 	tests/unit/test_shape_match \
@@ -119,6 +122,10 @@ tests_unit_test_bound_LDADD = $(UNIT_LDADD)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_change_SOURCES = tests/unit/test_change.c
+tests_unit_test_change_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_change_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_command_SOURCES = tests/unit/test_command.c
 tests_unit_test_command_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -328,6 +335,10 @@ tests_unit_test_quota_SOURCES = tests/unit/test_quota.c
 tests_unit_test_quota_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_quota_LDADD = $(UNIT_LDADD)
 
+tests_unit_test_relations_SOURCES = tests/unit/test_relations.c
+tests_unit_test_relations_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_relations_LDADD = $(UNIT_LDADD)
+
 tests_unit_test_rewrite_SOURCES = tests/unit/test_rewrite.c
 tests_unit_test_rewrite_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_rewrite_LDADD = $(UNIT_LDADD)
@@ -351,6 +362,10 @@ tests_unit_test_scram_LDADD = $(UNIT_LDADD)
 tests_unit_test_secret_SOURCES = tests/unit/test_secret.c
 tests_unit_test_secret_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_secret_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_settle_SOURCES = tests/unit/test_settle.c
+tests_unit_test_settle_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_settle_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_setup_SOURCES = tests/unit/test_setup.c
 tests_unit_test_setup_CPPFLAGS = $(UNIT_CPPFLAGS)
