@@ -38,9 +38,9 @@ def test_generated_statements(databases, pgsluice, seed, cached):
     assert played.found == []
     assert played.statements >= 300 and played.checks >= 3
     assert played.states["ok"] > 200 and len(played.states) > 4
-    assert played.routes["sharded"]["one shard"] > 20
-    assert played.routes["sharded"]["several shards"] > 20
-    assert played.routes["monthly"]["archive"] > 1
+    assert played.places["sharded"]["one shard"] > 20
+    assert played.places["sharded"]["several shards"] > 20
+    assert played.places["monthly"]["archive"] > 1
     assert sluice.count("gathers") > sluice.count("gathers_refused") > 0
     assert (sluice.count("cache_hits_l1") > 200) == cached
     assert sluice.count("server_surprises") == 0

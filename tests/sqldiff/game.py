@@ -2,7 +2,8 @@
 """Plays generated statements on all sides, and counts what became of them.
 
 Statements come in episodes.  Each begins with the same rows and its own
-numbers, so that any of them can be played again alone.
+numbers, so that any of them can be played again alone.  Where one ran is read
+from the log of the servers.
 """
 
 import os
@@ -11,7 +12,7 @@ from collections import Counter
 
 from . import blocks, copies, faults, queries, schema, writes
 from .dice import Dice, shrink
-from .sides import Side, Statement, compare, rawpg
+from .sides import Log, Side, Statement, compare, rawpg
 from .values import Draft
 
 SIDES = ["sharded", "monthly"]
@@ -21,9 +22,10 @@ BEHIND = {"sharded": "straight", "monthly": "monthly"}
 HOME = {"sharded": "coordinator", "monthly": "monthly"}
 EPISODE = 50
 ZONES = ["UTC", "UTC", "America/New_York", "Asia/Kolkata"]
-FILES = {"plain": ["plain"], "sharded": [f"shard{n}"
+# The databases that answer for a side.
+SERVERS = {"sharded": ["coordinator"] + [f"shard{n}"
                                         for n in range(schema.SHARDS)],
-         "monthly": ["monthly"]}
+           "monthly": ["monthly", "archive"]}
 
 
 def create(pg):
@@ -31,6 +33,7 @@ def create(pg):
     for name in sorted(schemas, key=lambda n: not n.startswith(
             ("plain", "shard", "archive"))):
         pg.psql(f"CREATE DATABASE {name} OWNER app")
+        pg.psql(f"ALTER DATABASE {name} SET log_statement = 'all'")
         pg.psql(schemas[name], name)
 
 
@@ -50,7 +53,7 @@ class Exceptions:
         for who, name, first, second, pattern, reason in self.lines:
             if name == side and re.fullmatch(first, expected.state) and \
                     re.fullmatch(second, got.state) and \
-                    re.search(pattern, statement.sql, re.S):
+                    re.search(pattern, statement.query.sql, re.S):
                 return who, reason
         return None, None
 
@@ -90,7 +93,8 @@ class Game:
         self.sides = [Side(name, port, name) for name in sides]
         self.exceptions = Exceptions()
         self.found = []
-        self.routes = {name: Counter() for name in sides}
+        self.log = Log(pg.logfile)
+        self.places = {name: Counter() for name in sides}
         self.states = Counter()
         self.excepted = Counter()
         self.statements = self.checks = 0
@@ -221,7 +225,7 @@ class Game:
         for n, part in enumerate(kind(Draft(dice, False))):
             one = part if callable(part) else lambda d, q=part: q
             dice = Dice(f"{self.seed} {number} {n}")
-            made.append(draft(dice, number, one, MODES[:2] if
+            made.append(draft(dice, f"{number}.{n}", one, MODES[:2] if
                               kind is blocks.pipeline else MODES[:3]))
         if kind is blocks.pipeline:
             expected = self.plain.batch(made)
@@ -230,6 +234,7 @@ class Game:
             expected = [self.plain.run(s) for s in made]
             answers = {side: [side.run(s) for s in made]
                        for side in self.sides}
+        self.count(made)
         self.statements += len(made)
         self.states.update(a.state for a in expected)
         if expected[-1].tags == ["COMMIT"]:
@@ -241,7 +246,6 @@ class Game:
     def same_block(self, made, expected, answers):
         same = True
         for side, got in answers.items():
-            self.routes[side.name]["in blocks"] += len(made)
             found = [(n, compare(a, b, s)) for n, (a, b, s) in
                      enumerate(zip(expected, got, made)) if compare(a, b, s)]
             if not found:
@@ -284,8 +288,8 @@ class Game:
         self.states[expected.state] += 1
         for side in self.sides:
             route = routes[side.name]
-            self.routes[side.name][self.place(side, route)] += 1
             got = side.run(statement)
+            self.count([statement], [side])
             what = compare(expected, got, statement)
             if what is None and self.flush and not statement.writes:
                 got = side.run(statement.alone())
@@ -304,15 +308,31 @@ class Game:
             self.differs(side, statement, route, what, draws)
         return equal, expected.state
 
+    def count(self, statements, sides=None):
+        """Where they have just run, as the servers tell."""
+        ran = self.log.read()
+        for side in sides or self.sides:
+            for s in statements:
+                at = ran.get(s.mark, set()) & set(SERVERS[side.name])
+                self.places[side.name][self.place(side.name, at)] += 1
+
     @staticmethod
-    def place(side, route):
-        if "error" in route:
-            return "refused"
-        if ", " in route.get("backend", ""):
-            return "several shards"
-        if route.get("backend") == HOME[side.name]:
-            return "coordinator" if side.name == "sharded" else "home"
-        return "one shard" if side.name == "sharded" else "archive"
+    def place(name, at):
+        """Whoever had to ask the coordinator at last was answered there."""
+        if not at:
+            return "no server"
+        if HOME[name] in at:
+            return "coordinator" if name == "sharded" else "home"
+        if name == "monthly":
+            return "archive"
+        return "one shard" if len(at) == 1 else "several shards"
+
+    def share(self):
+        """Of the statements that reached the shards' side: how many did not
+        need the coordinator."""
+        places = self.places.get("sharded", Counter())
+        ran = places.total() - places["no server"]
+        return 1 - places["coordinator"] / ran if ran else None
 
     def is_the_servers_own(self, side, statement, got, written):
         """Does the server behind the side say the same, asked directly?"""
@@ -360,10 +380,13 @@ class Game:
         out = [f"{self.statements} statements, {self.checks} checks of whole "
                f"tables, {len(self.found)} differences"]
         total = max(1, self.statements)
-        for name, places in self.routes.items():
-            out.append(f"{name}: " + ", ".join(
-                f"{n} ({n * 100 // total}%) {place}"
+        for name, places in self.places.items():
+            out.append(f"{name} ran: " + ", ".join(
+                f"{n} ({n * 100 / total:.1f}%) {place}"
                 for place, n in places.most_common()))
+        if self.share() is not None:
+            out.append(f"not on the coordinator: {self.share() * 100:.1f}% "
+                       "of those that ran")
         out.append("answers: " + ", ".join(
             f"{n} {state}" for state, n in self.states.most_common(12)))
         out += [f"excepted on {side}, {n} times: {reason}"

@@ -25,7 +25,10 @@ class Statement:
     def __init__(self, number, query, params, mode, formats):
         self.number = number
         self.query = query
-        self.sql = query.sql
+        # A comment that tells it in the servers' logs.
+        self.mark = f"/*{number}*/"
+        self.sql = re.sub(r"\w+", lambda m: f"{m[0]} {self.mark}", query.sql,
+                          count=1)
         self.params = params
         self.mode = mode
         self.formats = formats
@@ -51,7 +54,8 @@ class Statement:
 
     @property
     def writes(self):
-        return not re.match(r"\s*(SELECT|WITH|COPY\s*\()", self.sql, re.I)
+        return not re.match(r"\s*(SELECT|WITH|COPY\s*\()", self.query.sql,
+                            re.I)
 
     def alone(self):
         """The same without a name that an earlier one has made."""
@@ -79,6 +83,28 @@ class Statement:
             return [self.parse() + self.bound() + describe("P") +
                     execute("", 1) + execute("", 7) + execute("") + sync()]
         return [self.parse() + describe("S", self.name) + sync(), run]
+
+
+class Log:
+    """Of the servers: in which databases a statement has been since the last
+    look, whether it ended well or not."""
+
+    LINE = re.compile(r"\d{4}-\d\d-\d\d .* \[\d+\] (?:\w+@(\w+) )?")
+
+    def __init__(self, path):
+        self.file = open(path, encoding="utf-8", errors="replace")
+        self.file.seek(0, os.SEEK_END)
+
+    def read(self):
+        """{mark: databases}"""
+        out, database = {}, None
+        for line in self.file:
+            head = self.LINE.match(line)
+            if head:
+                database = head[1]
+            for mark in re.findall(r"/\*[0-9.]+\*/", line):
+                out.setdefault(mark, set()).add(database)
+        return out
 
 
 class Answer:
