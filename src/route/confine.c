@@ -159,9 +159,8 @@ confine_array(struct confine *c, const struct an_pred *d,
 
 /* ----------------------------------------------------------------- columns */
 
-/* Values that are equal in the one hash alike in the other. */
-static bool
-confine_types_agree(enum conf_key_type a, enum conf_key_type b, bool stored)
+bool
+route_keys_agree(enum conf_key_type a, enum conf_key_type b, bool stored)
 {
 	if (stored && (a == KEY_TYPE_VARCHAR || a == KEY_TYPE_NUMERIC ||
 	    a == KEY_TYPE_TIMESTAMPTZ))
@@ -183,11 +182,11 @@ confine_by_other(struct confine *c, size_t i, size_t start, size_t end,
 
 	if (other == NULL || other->n_keys != t->n_keys ||
 	    strcmp(other->keys[0].column, d->other_column) != 0 ||
-	    !confine_types_agree(t->keys[0].type, other->keys[0].type, stored))
+	    !route_keys_agree(t->keys[0].type, other->keys[0].type, stored))
 		return false;
 	*out = c->sets[d->other];
 	while (++k < t->n_keys) {
-		if (!confine_types_agree(t->keys[k].type, other->keys[k].type,
+		if (!route_keys_agree(t->keys[k].type, other->keys[k].type,
 		    stored))
 			return false;
 		for (m = start; m < end; m = an_pred_next(preds, m)) {
@@ -340,9 +339,9 @@ route_confine_rows(const struct route_plan *p, const struct shape *s,
 
 /* What one relation takes from another may become less while those are looked
  * at; as many rounds as there are relations carry it to all of them. */
-bool
+void
 route_confine_all(const struct route_plan *p, const struct shape *s,
-    const struct route_values *v, struct route_shards *out)
+    const struct route_values *v, uint32_t tables, struct route_shards *out)
 {
 	size_t n = s->an->n_tables;
 	struct confine c;
@@ -366,7 +365,8 @@ route_confine_all(const struct route_plan *p, const struct shape *s,
 		}
 	}
 	*out = route_shards_all(0);
-	for (unsigned i = 0; i < n; i++)
-		route_shards_join(out, &c.sets[i]);
-	return route_shards_count(out) == 1;
+	for (unsigned i = 0; i < n; i++) {
+		if ((tables & 1u << i) != 0)
+			route_shards_join(out, &c.sets[i]);
+	}
 }

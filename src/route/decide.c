@@ -125,9 +125,13 @@ decide_shards(const struct route_plan *p, const struct shape *s,
 		d->why = "the coordinator: ONLY leaves the shards out";
 		return;
 	}
-	if (s->an->n_tables == 1) {
+	if (s->an->n_tables == 1)
 		route_confine(p, s, v, &d->shards);
-	} else if (!route_confine_all(p, s, v, &d->shards)) {
+	else
+		route_confine_all(p, s, v, p->gather != GATHER_NONE ?
+		    p->drivers : UINT32_MAX, &d->shards);
+	if (s->an->n_tables > 1 && p->gather == GATHER_NONE &&
+	    route_shards_count(&d->shards) != 1) {
 		d->shards = route_shards_all(0);
 		d->why = "the coordinator: no single shard is proven for all "
 			 "tables";

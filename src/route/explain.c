@@ -448,7 +448,8 @@ route_explain(const struct route_plan *p, const struct shape *s,
 	explain_text(&x, "why", d->gathers && x.gather == NULL ?
 	    "the coordinator: the parts could not be put together" :
 	    d->splits && !x.splits ?
-	    "the coordinator: not every row's shard is proven" : d->why);
+	    "the coordinator: not every row's shard is proven" :
+	    x.gather != NULL ? gather_mode_doc(gather_mode(x.gather)) : d->why);
 	if (d->refused != NULL)
 		explain_text(&x, "difference", d->refused);
 	gather_free(&x.gather);

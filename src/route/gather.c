@@ -2,10 +2,10 @@
  *
  * What each shard is asked for a SELECT that concerns several of them.
  *
- * Decides by shape and values whether the statement can be taken apart, and
- * where in the shards' rows the final query (gather_final.c) finds what it
- * groups and sorts by.  Expressions are compared as texts: two that are written
- * differently are different, which is at worst one column more.  Pure.
+ * Decides, for a mode (gather_mode.c), where in the shards' rows the final query
+ * (gather_final.c) finds what it groups and sorts by.  Expressions are compared
+ * as texts: two that are written differently are different, which is at worst
+ * one column more.  Pure.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,96 +16,6 @@
 #define GATHER_OID_INT2 21u
 #define GATHER_OID_INT4 23u
 
-static const char *const mode_docs[] = {
-#define GATHER_MODE(sym, name, doc) [GATHER_##sym] = doc,
-#include "tbl/gather_modes.h"
-};
-
-const char *
-gather_mode_doc(enum gather_mode m)
-{
-	return m == GATHER_NONE ? "" : mode_docs[m];
-}
-
-/* -------------------------------------------------------------------- mode */
-
-static bool
-gather_has_column(const struct an_item *items, size_t n, const char *column)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (items[i].column != NULL &&
-		    strcmp(items[i].column, column) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Called so in the result, without being the column of that name. */
-static bool
-gather_is_other(const struct an_item *target, const char *name)
-{
-	return target->name != NULL && strcmp(target->name, name) == 0 &&
-	    (target->column == NULL || strcmp(target->column, name) != 0);
-}
-
-/* No two shards can have rows of one group. A name in GROUP BY may mean another
- * one of the select list. */
-static bool
-gather_groups_by_key(const struct an_split *s, const struct conf_table *t)
-{
-	for (size_t k = 0; k < t->n_keys; k++) {
-		for (size_t i = 0; i < s->n_targets; i++) {
-			if (gather_is_other(&s->targets[i], t->keys[k].column))
-				return false;
-		}
-		if (!gather_has_column(s->groups, s->n_groups,
-			t->keys[k].column))
-			return false;
-	}
-	return t->n_keys > 0;
-}
-
-/* Rows of two shards are never alike. */
-static bool
-gather_shows_key(const struct an_split *s, const struct conf_table *t)
-{
-	for (size_t k = 0; k < t->n_keys; k++) {
-		if (!gather_has_column(s->targets, s->n_targets,
-			t->keys[k].column))
-			return false;
-	}
-	return t->n_keys > 0;
-}
-
-enum gather_mode
-gather_mode_of(const struct route_plan *p, const struct analysis *a)
-{
-	const uint32_t never = AN_MULTI | AN_UNKNOWN_FN | AN_WRITES |
-	    AN_WRITES_ALL | AN_CATALOG | AN_VOLATILE | AN_LOCKING |
-	    AN_TABLESAMPLE | AN_SUBLINK;
-	const struct an_split *s = a->split;
-	bool again;
-
-	if (p->variant->kind != VARIANT_SHARDED || p->variant->n_shards < 2 ||
-	    a->kind != STMT_SELECT || s == NULL ||
-	    a->n_tables != 1 || a->pins != 0 || (a->flags & never) != 0)
-		return GATHER_NONE;
-	again = s->n_orders > 0 || s->has_limit || s->has_offset;
-	/* HAVING alone makes one group of all rows, which no shard would see. */
-	if (s->has_having && s->n_groups == 0 && s->n_aggs == 0)
-		return GATHER_NONE;
-	if (s->aggregated) {
-		if (gather_groups_by_key(s, p->table))
-			return again || s->distinct ? GATHER_SORT :
-			    GATHER_ROWS;
-		return s->other_aggs || s->distinct ? GATHER_NONE :
-		    GATHER_GROUP;
-	}
-	if (s->distinct && !gather_shows_key(s, p->table))
-		return GATHER_SORT;
-	return again ? GATHER_SORT : GATHER_ROWS;
-}
-
 /* ------------------------------------------------------------------ values */
 
 struct slice
@@ -115,22 +25,6 @@ gather_text(const struct gather *g, const struct an_range *r)
 	uint32_t until = lex_pos(g->v->lx, r->until);
 
 	return slice_make(g->v->sql.p + from, until - from);
-}
-
-static bool
-gather_parse_count(struct slice s, int64_t *out)
-{
-	int64_t n = 0;
-
-	if (s.n == 0 || s.n > 18)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		n = n * 10 + (s.p[i] - '0');
-	}
-	*out = n;
-	return true;
 }
 
 /* In the wire's format; as wide as its type. */
@@ -189,17 +83,6 @@ gather_same(const struct gather *g, const struct an_range *a,
 	return slice_eq(gather_text(g, a), gather_text(g, b));
 }
 
-/* Columns of the result are counted only up to the first star. */
-static size_t
-gather_counted(const struct an_split *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_targets && !s->targets[i].star; i++)
-		;
-	return i;
-}
-
 static struct gather_ref
 gather_add(struct gather *g, const char *function,
     const struct an_range *text, const struct an_range *filter)
@@ -224,17 +107,13 @@ gather_expression(struct gather *g, const struct an_item *item)
 	return gather_add(g, NULL, &item->expr, &none);
 }
 
-/* The position that an integer in ORDER BY or GROUP BY names. */
 static struct gather_ref
 gather_ordinal(const struct gather *g, const struct an_item *item)
 {
-	const struct cut *c = &g->v->lx->cuts[item->cut];
-	int64_t n;
+	size_t at = gather_position(item, g->v);
 
-	if (!gather_parse_count(slice_make(g->v->sql.p + c->pos, c->len),
-	    &n) || n < 1 || n > 1600)
-		return (struct gather_ref){ REF_NONE, 0 };
-	return (struct gather_ref){ REF_VISIBLE, (size_t)n - 1 };
+	return at == SIZE_MAX ? (struct gather_ref){ REF_NONE, 0 } :
+	    (struct gather_ref){ REF_VISIBLE, at };
 }
 
 /* The targets that a name without table means as a name of the result. */
@@ -262,6 +141,9 @@ gather_sort_key(struct gather *g, const struct an_item *item)
 
 	if (item->ordinal)
 		return gather_ordinal(g, item);
+	if (s->united)
+		return (struct gather_ref){ item->column != NULL ? REF_NAME :
+		    REF_NONE, 0 };
 	if (item->column == NULL || item->qualified)
 		return gather_expression(g, item);
 	switch (gather_named(s, item->column, &i)) {
@@ -298,7 +180,7 @@ static struct gather_ref
 gather_group_key(struct gather *g, const struct an_item *item)
 {
 	const struct an_split *s = g->split;
-	const char *columns = g->p->variant->columns;
+	const char *columns = s->plain ? g->p->variant->columns : NULL;
 	bool other = false;
 	size_t i = 0;
 
@@ -331,6 +213,12 @@ gather_sort(struct gather *g)
 	return !s->distinct || g->n_extras == 0;
 }
 
+static bool
+gather_is_empty(const struct an_range *r)
+{
+	return r->from.cut == r->until.cut && r->from.off == r->until.off;
+}
+
 /* The column of an aggregate: the target that is nothing else, or one more. */
 static struct gather_ref
 gather_aggregate(struct gather *g, size_t agg)
@@ -340,6 +228,17 @@ gather_aggregate(struct gather *g, size_t agg)
 	struct an_range none = { a->call.until, a->call.until };
 	struct gather_ref r;
 
+	if (a->distinct) { /* one more key of the groups */
+		r = gather_add(g, NULL, &a->args, &none);
+		g->extras[r.n].groups = true;
+		if (!gather_is_empty(&a->filter)) {
+			struct gather_ref f = gather_add(g, NULL,
+			    &a->condition, &none);
+
+			g->extras[f.n].groups = true;
+		}
+		return r;
+	}
 	if (a->kind == AN_AGG_AVG) {
 		r = gather_add(g, "sum", &a->args, &a->filter);
 		(void)gather_add(g, "count", &a->args, &a->filter);
@@ -456,7 +355,7 @@ gather_new(const struct route_plan *p, const struct shape *s,
     const struct route_values *v)
 {
 	struct gather *g = calloc(1, sizeof(*g));
-	bool open;
+	uint32_t drivers;
 
 	if (g == NULL)
 		return NULL;
@@ -464,11 +363,17 @@ gather_new(const struct route_plan *p, const struct shape *s,
 	g->s = s;
 	g->v = v;
 	g->split = s->an->split;
-	g->mode = p->gather;
-	if (g->mode == GATHER_NONE || gap_is_only(v, lex_pos(v->lx,
-	    s->an->tables[p->an_table].pos), &open) || !gather_read(g))
+	g->mode = p->gather == GATHER_NONE ? GATHER_NONE :
+	    gather_mode_for(p, s->an, v, &drivers);
+	if (g->mode == GATHER_NONE || !gather_read(g))
 		gather_free(&g);
 	return g;
+}
+
+enum gather_mode
+gather_mode(const struct gather *g)
+{
+	return g->mode;
 }
 
 void
@@ -530,6 +435,25 @@ gather_put_limit(const struct gather *g, struct buf *out)
 	return gather_put(out, text);
 }
 
+/* Columns of which the groups shall be made, too. */
+static bool
+gather_put_groups(const struct gather *g, unsigned form, struct buf *out)
+{
+	bool any = g->split->n_groups > 0;
+
+	for (size_t i = 0; i < g->n_extras; i++) {
+		const struct gather_extra *e = &g->extras[i];
+
+		if (!e->groups)
+			continue;
+		if (!gather_put(out, any ? ", " : " GROUP BY ") ||
+		    !gather_copy(g, form, e->text.from, e->text.until, out))
+			return false;
+		any = true;
+	}
+	return true;
+}
+
 bool
 gather_partial(const struct gather *g, unsigned form, struct buf *out)
 {
@@ -544,7 +468,8 @@ gather_partial(const struct gather *g, unsigned form, struct buf *out)
 			return false;
 	}
 	if (g->mode == GATHER_GROUP)
-		return gather_copy(g, form, s->targets_end, s->body_end, out);
+		return gather_copy(g, form, s->targets_end, s->body_end, out) &&
+		    gather_put_groups(g, form, out);
 	return gather_copy(g, form, s->targets_end, s->having_end, out) &&
 	    gather_put(out, " ") &&
 	    gather_copy(g, form, s->order.from, s->order.until, out) &&

@@ -28,14 +28,17 @@ const char *gather_mode_doc(enum gather_mode m);
 
 struct gather;
 
-/* By the shape alone. p->table and p->variant are set. */
-enum gather_mode gather_mode_of(const struct route_plan *p,
+/* By the shape alone: how it may be, if it can be. p->table, p->variant and
+ * p->tables are set; sets p->drivers. */
+enum gather_mode gather_mode_of(struct route_plan *p,
     const struct analysis *a);
 
 /* For these values. NULL: it cannot be gathered (or there is no memory). */
 struct gather *gather_new(const struct route_plan *p, const struct shape *s,
     const struct route_values *v) PG_MUST_CHECK;
 void gather_free(struct gather **g);
+/* How it is. */
+enum gather_mode gather_mode(const struct gather *g);
 /* Append the text for a shard. */
 bool gather_partial(const struct gather *g, unsigned form,
     struct buf *out) PG_MUST_CHECK;

@@ -12,6 +12,8 @@
 #include "route/gather_priv.h"
 
 #define OID_INT8 20u
+#define OID_INT2 21u
+#define OID_INT4 23u
 #define OID_JSON 114u
 #define OID_FLOAT4 700u
 #define OID_FLOAT8 701u
@@ -60,8 +62,24 @@ final_is_text(uint32_t oid)
 static bool
 final_sorts(const struct final *f, size_t i, bool recollated)
 {
-	return final_is_ordered(f->c[i].oid) || (final_is_text(f->c[i].oid) &&
-	    !recollated && f->g->p->variant->sorts_text);
+	const struct route_plan *p = f->g->p;
+
+	if (final_is_ordered(f->c[i].oid))
+		return true;
+	for (size_t k = 0; k < f->g->s->an->n_tables; k++) {
+		if (!p->tables[k]->use->sorts_text)
+			return false;
+	}
+	return final_is_text(f->c[i].oid) && !recollated &&
+	    !f->g->split->recollated;
+}
+
+/* Its sums do not depend on their order. */
+static bool
+final_is_exact(uint32_t oid)
+{
+	return oid == OID_INT2 || oid == OID_INT4 || oid == OID_INT8 ||
+	    oid == OID_NUMERIC;
 }
 
 /* Equal values of it look the same, whatever the collation (0.0 and -0.0, 1.0
@@ -144,9 +162,12 @@ final_call(struct final *f, const char *function, size_t column)
 static bool
 final_is_float(const struct final *f, size_t column)
 {
-	return (f->c[column].oid == OID_FLOAT4 ||
-	    f->c[column].oid == OID_FLOAT8) &&
-	    f->g->p->table->approximate_floats;
+	for (size_t k = 0; k < f->g->s->an->n_tables; k++) {
+		if (!f->g->p->tables[k]->approximate_floats)
+			return false;
+	}
+	return f->c[column].oid == OID_FLOAT4 ||
+	    f->c[column].oid == OID_FLOAT8;
 }
 
 static void
@@ -184,12 +205,45 @@ final_avg(struct final *f, size_t column)
 	final_put(f, divides ? ", 0)::float8)" : ", 0))");
 }
 
+/* Each value once: the shards have made groups of them. */
+static void
+final_distinct(struct final *f, const struct an_agg *a, size_t column)
+{
+	static const char *const names[] = { [AN_AGG_SUM] = "sum",
+	    [AN_AGG_COUNT] = "count", [AN_AGG_MIN] = "min",
+	    [AN_AGG_MAX] = "max", [AN_AGG_AVG] = "avg",
+	    [AN_AGG_BOOL_AND] = "bool_and", [AN_AGG_BOOL_OR] = "bool_or",
+	    [AN_AGG_BIT_AND] = "bit_and", [AN_AGG_BIT_OR] = "bit_or" };
+	uint32_t oid = f->c[column].oid;
+
+	f->failed |= !final_is_grouped(oid) || (final_is_text(oid) &&
+	    !final_sorts(f, column, a->recollated));
+	if (a->kind == AN_AGG_SUM || a->kind == AN_AGG_AVG)
+		f->failed |= !final_is_exact(oid);
+	if (a->kind == AN_AGG_MIN || a->kind == AN_AGG_MAX)
+		f->failed |= !final_sorts(f, column, a->recollated);
+	final_put(f, names[a->kind]);
+	final_put(f, "(DISTINCT ");
+	final_column(f, column);
+	final_put(f, ")");
+	if (a->filter.from.cut == a->filter.until.cut &&
+	    a->filter.from.off == a->filter.until.off)
+		return;
+	final_put(f, " FILTER (WHERE ");
+	final_column(f, column + 1);
+	final_put(f, ")");
+}
+
 static void
 final_aggregate(struct final *f, size_t agg)
 {
 	size_t column = final_index(f, f->g->aggs[agg]);
 
 	CHECK(column < f->n);
+	if (f->g->split->aggs[agg].distinct) {
+		final_distinct(f, &f->g->split->aggs[agg], column);
+		return;
+	}
 	switch (f->g->split->aggs[agg].kind) {
 	case AN_AGG_SUM:
 	case AN_AGG_COUNT:
@@ -285,36 +339,6 @@ final_groups(struct final *f)
 	}
 }
 
-/* A name of the result, else of a key. */
-static void
-final_order_name(struct final *f, const struct an_item *o)
-{
-	const struct an_split *s = f->g->split;
-	size_t seen = 0, at = 0;
-
-	for (size_t i = 0; i < f->visible; i++) {
-		if (!slice_eq_str(f->c[i].name, o->column))
-			continue;
-		seen++;
-		at = i;
-	}
-	if (seen == 1) {
-		f->failed |= !final_sorts(f, at, s->targets[at].recollated);
-		final_number(f, "", at + 1);
-		return;
-	}
-	for (size_t i = 0; i < s->n_groups && seen == 0; i++) {
-		if (s->groups[i].column == NULL ||
-		    strcmp(s->groups[i].column, o->column) != 0)
-			continue;
-		at = final_index(f, f->g->groups[i]);
-		f->failed |= !final_sorts(f, at, s->groups[i].recollated);
-		final_column(f, at);
-		return;
-	}
-	f->failed = true;
-}
-
 /* Column i of the result; what a star brings is just columns. */
 static bool
 final_recollates(const struct final *f, size_t i)
@@ -332,6 +356,36 @@ final_recollates(const struct final *f, size_t i)
 			return true;
 	}
 	return false;
+}
+
+/* A name of the result, else of a key. */
+static void
+final_order_name(struct final *f, const struct an_item *o)
+{
+	const struct an_split *s = f->g->split;
+	size_t seen = 0, at = 0;
+
+	for (size_t i = 0; i < f->visible; i++) {
+		if (!slice_eq_str(f->c[i].name, o->column))
+			continue;
+		seen++;
+		at = i;
+	}
+	if (seen == 1) {
+		f->failed |= !final_sorts(f, at, final_recollates(f, at));
+		final_number(f, "", at + 1);
+		return;
+	}
+	for (size_t i = 0; i < s->n_groups && seen == 0; i++) {
+		if (s->groups[i].column == NULL ||
+		    strcmp(s->groups[i].column, o->column) != 0)
+			continue;
+		at = final_index(f, f->g->groups[i]);
+		f->failed |= !final_sorts(f, at, s->groups[i].recollated);
+		final_column(f, at);
+		return;
+	}
+	f->failed = true;
 }
 
 static void
@@ -447,8 +501,11 @@ gather_final(const struct gather *g, const struct gather_column *c, size_t n,
 	}
 	if (final_was_misread(&f))
 		return GATHER_REFUSED;
+	/* Over no rows at all there would be one; but shards that make more groups
+	 * than were asked for have none then. */
 	if (rows == 0)
-		return GATHER_EMPTY;
+		return g->mode == GATHER_GROUP && g->split->n_groups == 0 ?
+		    GATHER_REFUSED : GATHER_EMPTY;
 	if (final_adds(&f))
 		return GATHER_ADD;
 	final_targets(&f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Shared by gather.c (what is asked) and gather_final.c (how it is put
- * together) only.
+ * Shared by gather_mode.c (if and how), gather.c (what is asked) and
+ * gather_final.c (how it is put together) only.
  */
 #ifndef PGSLUICE_ROUTE_GATHER_PRIV_H
 #define PGSLUICE_ROUTE_GATHER_PRIV_H
@@ -26,6 +26,7 @@ struct gather_ref {
 struct gather_extra {
 	const char *function; /* NULL: none */
 	struct an_range text, filter;
+	bool groups; /* rows are grouped by it, too */
 };
 
 struct gather {
@@ -44,6 +45,20 @@ struct gather {
 	bool has_limit;
 	int64_t limit, offset; /* limit: valid with has_limit */
 };
+
+/* gather_mode.c */
+enum gather_mode gather_mode_for(const struct route_plan *p,
+    const struct analysis *a, const struct route_values *v,
+    uint32_t *drivers);
+bool gather_parse_count(struct slice s, int64_t *out) PG_MUST_CHECK;
+/* Called so in the result, without being the column of that name. */
+bool gather_is_other(const struct an_item *target, const char *name);
+/* Columns of the result are counted only up to the first star. */
+size_t gather_counted(const struct an_split *s);
+/* Position that an integer in ORDER BY or GROUP BY names, from 0; SIZE_MAX:
+ * none. */
+size_t gather_position(const struct an_item *item,
+    const struct route_values *v);
 
 /* The client's text of a range. */
 struct slice gather_text(const struct gather *g, const struct an_range *r);

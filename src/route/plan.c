@@ -449,6 +449,8 @@ plan_several(struct route_plan *p, const struct analysis *a,
 	for (size_t i = 0; i < a->n_tables && p->alike; i++)
 		p->alike = plan_is_alike(p->table, p->tables[i]);
 	p->may_shard = p->alike && plan_is_confinable(a);
+	if (p->may_shard)
+		p->gather = gather_mode_of(p, a);
 }
 
 static void

@@ -74,6 +74,8 @@ struct route_plan {
 	bool alike;                       /* all tables are sharded as table is: a
 	                                     form of its parts is one of all */
 	enum gather_mode gather;          /* how several shards may answer it */
+	uint32_t drivers;                 /* then they are the shards of these
+	                                     relations of the analysis, a set */
 	bool may_split;                   /* an INSERT, see portion.h */
 	unsigned gather_pause; /* so often it goes to the coordinator instead */
 	int key_pred;                     /* the first over the key: index in

@@ -8,6 +8,7 @@
 #include "conf/ident.h"
 #include "route/month.h"
 #include "route/route.h"
+#include "sql/split.h"
 
 /* OIDs of builtin types. */
 #define ROUTE_OID_BOOL 16u
@@ -114,9 +115,22 @@ void route_confine(const struct route_plan *p, const struct shape *s,
 bool route_confine_rows(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, unsigned *shard_of, size_t n)
     PG_MUST_CHECK;
-/* The same of all its relations together. false: that is not one shard. */
-bool route_confine_all(const struct route_plan *p, const struct shape *s,
-    const struct route_values *v, struct route_shards *out) PG_MUST_CHECK;
+/* ... or rows of any of these relations of it, a set of their numbers. */
+void route_confine_all(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, uint32_t tables, struct route_shards *out);
+/* Values of keys of these types that are equal hash alike. stored: one is put
+ * into the other's column. */
+bool route_keys_agree(enum conf_key_type a, enum conf_key_type b, bool stored);
+
+/* apart.c: each shard can be asked for its part of the statement's rows, since
+ * this one of an_split.drivers can be divided by shards, and all other
+ * relations with it. */
+bool route_apart(const struct route_plan *p, const struct analysis *a,
+    const struct an_driver *d);
+/* These items of a list are, or have among them, the whole key of each of the
+ * driver's relations. */
+bool route_apart_keys(const struct route_plan *p, const struct an_driver *d,
+    const struct an_item *items, size_t n);
 
 /* times.c */
 

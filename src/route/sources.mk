@@ -2,6 +2,7 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/route/apart.c \
 	src/route/array.c \
 	src/route/confine.c \
 	src/route/decide.c \
@@ -10,6 +11,7 @@ libpgsluice_a_SOURCES += \
 	src/route/gather.c \
 	src/route/gather.h \
 	src/route/gather_final.c \
+	src/route/gather_mode.c \
 	src/route/gather_priv.h \
 	src/route/key.c \
 	src/route/month.c \

@@ -383,6 +383,7 @@ bool
 gather_begin(struct session *s, const struct unit *u, const struct query *q,
     enum unit_result *r)
 {
+	enum gather_mode mode;
 	struct gathering *g;
 	struct gather *how;
 
@@ -397,11 +398,12 @@ gather_begin(struct session *s, const struct unit *u, const struct query *q,
 	how = gather_new(q->plan, q->shape, &q->values);
 	if (how == NULL)
 		return false;
+	mode = gather_mode(how);
 	gather_free(&how);
 	g = gather_make(s, u, q);
 	if (g == NULL)
 		return false;
-	g->mode = q->plan->gather;
+	g->mode = mode;
 	stat_add(&session_metrics(s)->c.gathers, 1);
 	s->gathering = g;
 	s->series = query_series(s, q, q->where.backend, s->fill != NULL ?

@@ -124,6 +124,8 @@ enum an_op { /* column OP value(s); the column is on the left */
 	AN_IN_ARRAY, /* any member of an array: the one value, whose cast is that
 	                of its members */
 	AN_EQ_COLUMN, /* = another column, see an_pred.other */
+	AN_EQ_INNER,  /* the same, if the rows are divided by columns of an_within
+	                 (sql/split.h) */
 	AN_ROWS_FROM, /* INSERT: the rows get it from another column */
 	/* What follows, an_pred.span conditions, belongs to this one; there is
 	 * no column and no table: */

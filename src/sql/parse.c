@@ -163,6 +163,8 @@ analysis_new(struct slice sql, const struct lexer *lx,
 	free(p.items);
 	free(p.outs);
 	free(p.cte_queries);
+	split_free_within(p.within, PARSE_MAX_CONFINED);
+	split_free_fulls(p.fulls, p.n_fulls);
 	if (!ok) {
 		analysis_free(&p.an);
 		p.an = analysis_unparsed();

@@ -38,9 +38,11 @@ levels_message(struct parse *p, const ProtobufCMessage *m,
 		return;
 	if (m->descriptor == &pg_query__node__descriptor) {
 		n = (const parse_node *)(const void *)m;
-		if (NODE_IS(n, SELECT_STMT))
-			parse_level(p, n, sc, NULL);
-		else if (NODE_IS(n, SUB_LINK) &&
+		if (NODE_IS(n, SELECT_STMT)) {
+			p->in_link++;
+			parse_level(p, n, sc, NULL, NULL);
+			p->in_link--;
+		} else if (NODE_IS(n, SUB_LINK) &&
 		    levels_is_done(p, n->sub_link))
 			parse_subquery(p, n->sub_link->testexpr, sc);
 		else if (n->node_case != PG_QUERY__NODE__NODE__NOT_SET)
@@ -123,7 +125,8 @@ levels_with(struct parse *p, const PgQuery__WithClause *with)
 		c = with->ctes[i]->common_table_expr;
 		cte = (struct parse_cte){ .name = c->ctename };
 		cte.outs.vague = cte.outs.gaps = true;
-		parse_level(p, c->ctequery, NULL, &cte.outs);
+		p->shared_cte |= with->recursive;
+		parse_level(p, c->ctequery, NULL, &cte.outs, &cte.apart);
 		parse_outs_rename(p, &cte.outs, c->aliascolnames,
 		    c->n_aliascolnames);
 		if (parse_reserve(p, &p->cte_queries, p->n_cte_queries,
@@ -132,19 +135,50 @@ levels_with(struct parse *p, const PgQuery__WithClause *with)
 	}
 }
 
+static void levels_select(struct parse *p, const PgQuery__SelectStmt *s,
+    const struct parse_scope *up, struct parse_outs *outs,
+    struct parse_apart *apart);
+
+/* Rows that are alike become one in the end only, if at all. */
+static bool
+levels_adds_up(const struct parse *p, const PgQuery__SelectStmt *s)
+{
+	return s->op == PG_QUERY__SET_OPERATION__SETOP_UNION && (s->all ||
+	    s == p->top || p->loose);
+}
+
+static void
+levels_arms(struct parse *p, const PgQuery__SelectStmt *s,
+    const struct parse_scope *up, struct parse_apart *apart)
+{
+	struct parse_apart left = { .n = 0 }, right = { .n = 0 };
+
+	p->loose |= s == p->top && !s->all;
+	levels_select(p, s->larg, up, NULL, &left);
+	levels_select(p, s->rarg, up, NULL, &right);
+	if (!levels_adds_up(p, s))
+		return;
+	parse_apart_both(&left, &right, 0);
+	*apart = left;
+}
+
 static void
 levels_select(struct parse *p, const PgQuery__SelectStmt *s,
-    const struct parse_scope *up, struct parse_outs *outs)
+    const struct parse_scope *up, struct parse_outs *outs,
+    struct parse_apart *apart)
 {
 	struct parse_scope sc = { .up = up, .start = p->n_items,
 	    .end = p->n_items };
+	struct parse_apart own = { .n = 0 };
 
+	bool loose = p->loose;
+
+	p->loose &= s->larg != NULL;
 	levels_with(p, s->with_clause);
-	if (s->larg != NULL) {
-		levels_select(p, s->larg, up, NULL);
-		levels_select(p, s->rarg, up, NULL);
-	}
-	parse_from(p, &sc, s->from_clause, s->n_from_clause);
+	if (s->larg != NULL)
+		levels_arms(p, s, up, &own);
+	parse_from(p, &sc, s->from_clause, s->n_from_clause, &own);
+	parse_apart_level(p, &sc, s, &own);
 	levels_where(p, &sc, s->where_clause);
 	parse_subqueries(p, s->target_list, s->n_target_list, &sc);
 	parse_subqueries(p, s->distinct_clause, s->n_distinct_clause, &sc);
@@ -160,6 +194,11 @@ levels_select(struct parse *p, const PgQuery__SelectStmt *s,
 	else if (outs != NULL && s->larg == NULL && !p->failed)
 		*outs = parse_outs_of_list(p, &sc, s->target_list,
 		    s->n_target_list);
+	if (s == p->top && !p->failed)
+		parse_split(p, s, &sc, &own);
+	if (apart != NULL)
+		parse_apart_any(apart, &own);
+	p->loose = loose;
 	p->n_items = sc.start;
 }
 
@@ -171,7 +210,7 @@ levels_insert_query(struct parse *p, const PgQuery__InsertStmt *s,
 	struct parse_outs outs = { .vague = true, .gaps = true };
 	size_t i;
 
-	parse_level(p, s->select_stmt, NULL, &outs);
+	parse_level(p, s->select_stmt, NULL, &outs, NULL);
 	if (outs.star || outs.gaps || outs.n != s->n_cols ||
 	    parse_insert_ignores(s))
 		return;
@@ -202,7 +241,7 @@ levels_insert(struct parse *p, const PgQuery__InsertStmt *s,
 	if (NODE_IS(s->select_stmt, SELECT_STMT) && !p->failed) {
 		if (s->select_stmt->select_stmt->n_values_lists > 0) {
 			parse_insert_rows(p, table, s);
-			parse_level(p, s->select_stmt, NULL, NULL);
+			parse_level(p, s->select_stmt, NULL, NULL, NULL);
 		} else {
 			levels_insert_query(p, s, table);
 		}
@@ -224,10 +263,11 @@ levels_change(struct parse *p, const PgQuery__RangeVar *target,
     size_t n_returning, struct parse_outs *outs)
 {
 	struct parse_scope sc = { .start = p->n_items };
+	struct parse_apart none = { .n = 0 };
 
 	parse_from_range(p, target);
 	sc.end = p->n_items;
-	parse_from(p, &sc, from, n_from);
+	parse_from(p, &sc, from, n_from, &none);
 	levels_where(p, &sc, where);
 	parse_subqueries(p, set, n_set, &sc);
 	parse_subqueries(p, returning, n_returning, &sc);
@@ -269,12 +309,13 @@ levels_merge(struct parse *p, const PgQuery__MergeStmt *s)
 	struct parse_scope sc = { .start = p->n_items };
 	unsigned table = parse_from_table(p, s->relation);
 	struct parse_where w = { .p = p, .sc = &sc };
+	struct parse_apart none = { .n = 0 };
 	size_t group, one, i;
 
 	levels_with(p, s->with_clause);
 	parse_from_range(p, s->relation);
 	sc.end = p->n_items;
-	parse_from(p, &sc, &s->source_relation, 1);
+	parse_from(p, &sc, &s->source_relation, 1, &none);
 	w.see_lo = w.lo = sc.start;
 	w.hi = sc.start + 1;
 	w.see_hi = sc.end;
@@ -304,13 +345,14 @@ levels_merge(struct parse *p, const PgQuery__MergeStmt *s)
 
 void
 parse_level(struct parse *p, const parse_node *n,
-    const struct parse_scope *up, struct parse_outs *outs)
+    const struct parse_scope *up, struct parse_outs *outs,
+    struct parse_apart *apart)
 {
 	if (n == NULL || p->failed)
 		return;
 	switch ((int)n->node_case) {
 	case PG_QUERY__NODE__NODE_SELECT_STMT:
-		levels_select(p, n->select_stmt, up, outs);
+		levels_select(p, n->select_stmt, up, outs, apart);
 		break;
 	case PG_QUERY__NODE__NODE_INSERT_STMT:
 		levels_insert(p, n->insert_stmt, outs);
@@ -345,6 +387,8 @@ parse_level(struct parse *p, const parse_node *n,
 void
 parse_conditions(struct parse *p, const parse_node *stmt)
 {
+	if (NODE_IS(stmt, SELECT_STMT))
+		p->top = stmt->select_stmt;
 	for (;;) {
 		if (NODE_IS(stmt, EXPLAIN_STMT))
 			stmt = stmt->explain_stmt->query;
@@ -356,7 +400,7 @@ parse_conditions(struct parse *p, const parse_node *stmt)
 			break;
 	}
 	if (p->an->n_tables > 0 && p->an->n_tables <= PARSE_MAX_CONFINED)
-		parse_level(p, stmt, NULL, NULL);
+		parse_level(p, stmt, NULL, NULL, NULL);
 	if (p->unproven) {
 		analysis_drop_preds(p->an, 0);
 		p->an->insert_known = false;

@@ -8,7 +8,7 @@
 #include <pg_query.h>
 #include <pg_query/pg_query.pb-c.h>
 
-#include "sql/analysis.h"
+#include "sql/split.h"
 
 typedef PgQuery__Node parse_node;
 #define NODE_IS(n, SYM) \
@@ -22,6 +22,8 @@ typedef PgQuery__Node parse_node;
 #define PARSE_MAX_PRED_DEPTH 16
 #define PARSE_MAX_CONFINED 16 /* relations in the statement */
 #define PARSE_MAX_OUTS 4096
+#define PARSE_MAX_DRIVERS 16
+#define PARSE_MAX_FULLS 64 /* columns that FULL JOINs compare */
 #define PARSE_MAX_LINKS 16 /* "column IN (SELECT ...)"; others say nothing */
 #define PARSE_MAX_CHANNELS 4096
 #define PARSE_MAX_SETTINGS 64
@@ -70,6 +72,13 @@ struct parse_outs {
 	unsigned table;
 };
 
+/* Alternatives by which a query can be taken apart; none: it cannot, or has no
+ * relations. */
+struct parse_apart {
+	struct an_driver v[PARSE_MAX_DRIVERS];
+	size_t n;
+};
+
 /* What FROM, or a statement's target, brings into scope. */
 struct parse_item {
 	const char *name;   /* columns are qualified with; NULL: none can be */
@@ -78,6 +87,7 @@ struct parse_item {
 	enum { ITEM_TABLE, ITEM_QUERY, ITEM_OPAQUE } kind;
 	unsigned table;
 	struct parse_outs outs;
+	struct parse_apart apart; /* of a subquery that is read here only */
 };
 
 /* The names of one query level: items [start, end). */
@@ -92,7 +102,8 @@ struct parse_scope {
 struct parse_column {
 	const char *name;  /* NULL: not known what it is */
 	unsigned table;
-	size_t item;       /* SIZE_MAX: it came through a query */
+	size_t item;       /* SIZE_MAX: it came through a query, */
+	size_t via;        /* ... which is this item, or SIZE_MAX */
 	const struct parse_out *made; /* no column: what it is made of */
 };
 
@@ -100,6 +111,8 @@ struct parse_column {
 struct parse_cte {
 	const char *name;
 	struct parse_outs outs;
+	struct parse_apart apart;
+	bool used;
 };
 
 struct parse {
@@ -126,6 +139,18 @@ struct parse {
 	size_t n_cte_queries, cte_queries_size;
 	const PgQuery__SubLink *links[PARSE_MAX_LINKS]; /* looked at already */
 	size_t n_links;
+	/* parse_apart.c */
+	const PgQuery__SelectStmt *top; /* the whole statement; NULL: no SELECT */
+	struct an_within within[PARSE_MAX_CONFINED];
+	struct an_full *fulls;
+	size_t n_fulls, fulls_size;
+	unsigned n_full_joins;
+	unsigned in_link;     /* queries inside of expressions, around here */
+	bool vague_aggregate; /* of one in them: it may be of a level around */
+	bool loose;           /* arms of a UNION whose rows become one in the end */
+	bool recollated;      /* a query in the statement may give text in another
+	                         order than its columns' */
+	bool shared_cte;      /* a query of WITH is read twice, or by itself */
 	bool unproven;      /* over a cap: no conditions */
 	enum parse_use use; /* of relations that the walk meets */
 	bool failed;        /* out of memory or over a cap */
@@ -185,8 +210,13 @@ enum an_cast parse_array_cast(const PgQuery__TypeName *t);
 bool parse_value_as(const struct parse *p, const parse_node *n,
     enum an_cast cast, struct an_value *v) PG_MUST_CHECK;
 
-/* parse_split.c. s: the whole text's statement, over one relation. */
-void parse_split(struct parse *p, const PgQuery__SelectStmt *s);
+/* Text may be in another order behind this cast than the columns of tables. */
+bool parse_cast_recollates(const PgQuery__TypeCast *c);
+
+/* parse_split.c. s: the whole text's statement, whose names are in scope.
+ * Takes p->within and p->fulls. */
+void parse_split(struct parse *p, const PgQuery__SelectStmt *s,
+    const struct parse_scope *sc, const struct parse_apart *a);
 
 /* parse_scope.c: names in scope.  Once they are over their cap, or no memory
  * is left, they are not known. */
@@ -198,6 +228,9 @@ struct parse_column parse_scope_find(const struct parse *p,
 /* The column that a join merges under this name: its value is this one's. */
 struct parse_column parse_scope_merged(const struct parse *p,
     const struct parse_scope *sc, const parse_node *from, const char *name);
+/* n is "*" or "t.*" and means all columns of one table. */
+bool parse_scope_star(const struct parse *p, const struct parse_scope *sc,
+    const parse_node *n, unsigned *table);
 struct parse_outs parse_outs_of_list(struct parse *p,
     const struct parse_scope *sc, parse_node *const *targets, size_t n);
 struct parse_outs parse_outs_of_values(struct parse *p,
@@ -256,16 +289,34 @@ void parse_where_equal(struct parse_where *w, const struct parse_column *a,
 /* The number of the table that stands there; n_tables: it is none. */
 unsigned parse_from_table(const struct parse *p, const PgQuery__RangeVar *rv);
 void parse_from_range(struct parse *p, const PgQuery__RangeVar *rv);
-/* Bring all of FROM into the scope, behind what is in it. */
+/* Bring all of FROM into the scope, behind what is in it. apart: added to. */
 void parse_from(struct parse *p, struct parse_scope *sc,
-    parse_node *const *from, size_t n);
+    parse_node *const *from, size_t n, struct parse_apart *apart);
+
+/* parse_apart.c */
+/* This relation alone is one of them. */
+bool parse_apart_has(const struct parse_apart *a, unsigned table);
+void parse_apart_table(struct parse_apart *a, unsigned table);
+/* Alternatives of b are ones of a, too. */
+void parse_apart_any(struct parse_apart *a, const struct parse_apart *b);
+/* Each of a with each of b. full: of a FULL JOIN, or 0. */
+void parse_apart_both(struct parse_apart *a, const struct parse_apart *b,
+    uint32_t full);
+void parse_apart_full(struct parse *p, const struct parse_where *w,
+    const PgQuery__JoinExpr *j, struct parse_apart *a,
+    const struct parse_apart *b);
+/* a: of the level's FROM; what its other clauses leave of it. */
+void parse_apart_level(struct parse *p, const struct parse_scope *sc,
+    const PgQuery__SelectStmt *s, struct parse_apart *a);
 
 /* parse_levels.c: the conditions of a text's only statement. */
 void parse_conditions(struct parse *p, const parse_node *stmt);
 /* A query. up: names of the levels around it; NULL: they are not known. outs:
- * its columns, left alone where they are not known. */
+ * its columns, left alone where they are not known. apart: how it can be taken
+ * apart. Both may be NULL. */
 void parse_level(struct parse *p, const parse_node *n,
-    const struct parse_scope *up, struct parse_outs *outs);
+    const struct parse_scope *up, struct parse_outs *outs,
+    struct parse_apart *apart);
 /* Those inside of expressions. */
 void parse_subquery(struct parse *p, const parse_node *n,
     const struct parse_scope *sc);

@@ -82,6 +82,25 @@ outs_star_item(const struct parse *p, const struct parse_scope *sc,
 	return NULL;
 }
 
+bool
+parse_scope_star(const struct parse *p, const struct parse_scope *sc,
+    const parse_node *n, unsigned *table)
+{
+	const struct parse_item *item;
+	const PgQuery__ColumnRef *ref;
+
+	if (!NODE_IS(n, COLUMN_REF) || n->column_ref->n_fields == 0)
+		return false;
+	ref = n->column_ref;
+	if (!NODE_IS(ref->fields[ref->n_fields - 1], A_STAR))
+		return false;
+	item = outs_star_item(p, sc, ref);
+	if (item == NULL || item->kind != ITEM_TABLE)
+		return false;
+	*table = item->table;
+	return true;
+}
+
 static void
 outs_target(struct parse *p, const struct parse_scope *sc,
     const PgQuery__ResTarget *t, struct parse_outs *outs)
@@ -186,7 +205,7 @@ scope_column(const struct parse *p, size_t i, const char *name)
 	const struct parse_item *item = &p->items[i];
 	const struct parse_outs *outs = &item->outs;
 	struct parse_column c = { .name = name, .table = item->table,
-	    .item = i };
+	    .item = i, .via = SIZE_MAX };
 	const struct parse_out *found = NULL;
 	size_t k;
 
@@ -204,6 +223,7 @@ scope_column(const struct parse *p, size_t i, const char *name)
 		found = out;
 	}
 	c.item = SIZE_MAX;
+	c.via = i;
 	if (found == NULL) {
 		c.table = outs->table;
 		return outs->star && !outs->vague ? c : scope_none;

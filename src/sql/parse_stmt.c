@@ -12,7 +12,6 @@ stmt_select(struct parse *p, const PgQuery__SelectStmt *s, bool whole)
 	struct analysis *an = p->an;
 	size_t mark = parse_ctes_push(p, s->with_clause);
 	enum parse_use use = p->use;
-	size_t table = an->n_tables;
 
 	p->use = USE_READ;
 	/* "TABLE t" is SELECT * with places left out. */
@@ -32,10 +31,6 @@ stmt_select(struct parse *p, const PgQuery__SelectStmt *s, bool whole)
 		an->kind = STMT_DDL;
 	parse_ctes_pop(p, mark);
 	p->use = use;
-	if (whole && !(an->flags & AN_SUBLINK) && s->n_from_clause == 1 &&
-	    an->n_tables == table + 1 &&
-	    NODE_IS(s->from_clause[0], RANGE_VAR))
-		parse_split(p, s);
 }
 
 /* Columns of SET. */

@@ -326,3 +326,21 @@ parse_value_as(const struct parse *p, const parse_node *n, enum an_cast cast,
 	    values_cast_of(p, cast, v) : AN_CAST_OTHER;
 	return true;
 }
+
+bool
+parse_cast_recollates(const PgQuery__TypeCast *c)
+{
+	switch (parse_cast(c->type_name)) {
+	case AN_CAST_OTHER:
+		return true;
+	case AN_CAST_TEXT:
+	case AN_CAST_VARCHAR:
+	case AN_CAST_BPCHAR:
+		/* What functions give may be of type name. */
+		return !NODE_IS(c->arg, COLUMN_REF) &&
+		    !NODE_IS(c->arg, A_CONST) && !NODE_IS(c->arg, PARAM_REF) &&
+		    !NODE_IS(c->arg, A_EXPR) && !NODE_IS(c->arg, TYPE_CAST);
+	default:
+		return false;
+	}
+}

@@ -13,11 +13,32 @@ where_column(const struct parse_where *w, const parse_node *n)
 	return parse_scope_find(w->p, w->sc, w->see_lo, w->see_hi, n);
 }
 
+/* It came through a subquery here that can be taken apart by its relation: a row
+ * that is not wanted of the one is not of the other. *grouped: if its rows are
+ * not divided otherwise than in groups. */
+static bool
+where_passes(const struct parse_where *w, const struct parse_column *c,
+    bool *grouped)
+{
+	const struct parse *p = w->p;
+
+	if (c->name == NULL || c->item != SIZE_MAX || c->via == SIZE_MAX ||
+	    c->via < w->lo || c->via >= w->hi || p->vague_aggregate ||
+	    c->table >= PARSE_MAX_CONFINED ||
+	    !parse_apart_has(&p->items[c->via].apart, c->table))
+		return false;
+	*grouped = p->within[c->table].some;
+	return true;
+}
+
 /* It is one of a relation whose conditions are wanted. */
 static bool
 where_is_wanted(const struct parse_where *w, const struct parse_column *c)
 {
-	return c->name != NULL && c->item >= w->lo && c->item < w->hi;
+	bool grouped;
+
+	return c->name != NULL && ((c->item >= w->lo && c->item < w->hi) ||
+	    (where_passes(w, c, &grouped) && !grouped));
 }
 
 /* c = other, seen from c. */
@@ -27,7 +48,10 @@ where_equal_one(struct parse_where *w, const struct parse_column *c,
 {
 	const struct parse_out *out = other->made;
 	struct an_value v;
+	bool grouped;
 
+	if (where_passes(w, c, &grouped) && grouped && other->name != NULL)
+		parse_pred_column(w->p, c->table, c->name, AN_EQ_INNER, other);
 	if (!where_is_wanted(w, c))
 		return;
 	if (other->name != NULL)
@@ -261,6 +285,7 @@ static void
 where_in_query(struct parse_where *w, const PgQuery__SubLink *s)
 {
 	struct parse_outs outs = { .vague = true, .gaps = true };
+	struct parse_apart apart = { .n = 0 };
 	parse_node *const *tests = (parse_node *const *)&s->testexpr;
 	struct parse_column c, other;
 	size_t n = 1, i;
@@ -280,7 +305,9 @@ where_in_query(struct parse_where *w, const PgQuery__SubLink *s)
 		n = s->testexpr->row_expr->n_args;
 	}
 	w->p->links[w->p->n_links++] = s;
-	parse_level(w->p, s->subselect, w->up, &outs);
+	w->p->in_link++;
+	parse_level(w->p, s->subselect, w->up, &outs, &apart);
+	w->p->in_link--;
 	if (outs.star || outs.gaps || outs.n != n)
 		return;
 	for (i = 0; i < n && !w->p->failed; i++) {
@@ -288,8 +315,15 @@ where_in_query(struct parse_where *w, const PgQuery__SubLink *s)
 
 		c = where_column(w, tests[i]);
 		other = (struct parse_column){ .name = out->column,
-		    .table = out->table, .item = SIZE_MAX, .made = out };
+		    .table = out->table, .item = SIZE_MAX, .via = SIZE_MAX,
+		    .made = out };
 		where_equal_one(w, &c, &other);
+		/* What is not equal is not in it: if its rows go, nothing but
+		 * they is missing in the query's. */
+		if (c.name != NULL && other.name != NULL &&
+		    parse_apart_has(&apart, other.table))
+			parse_pred_column(w->p, other.table, other.name,
+			    AN_EQ_INNER, &c);
 	}
 }
 

@@ -15,6 +15,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/lex.h \
 	src/sql/literal.c \
 	src/sql/parse.c \
+	src/sql/parse_apart.c \
 	src/sql/parse_copy.c \
 	src/sql/parse_from.c \
 	src/sql/parse_levels.c \
@@ -22,6 +23,8 @@ libpgsluice_a_SOURCES += \
 	src/sql/parse_priv.h \
 	src/sql/parse_scope.c \
 	src/sql/parse_split.c \
+	src/sql/parse_split_item.c \
+	src/sql/parse_split_priv.h \
 	src/sql/parse_stmt.c \
 	src/sql/parse_tables.c \
 	src/sql/parse_util.c \
@@ -36,6 +39,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/shape.h \
 	src/sql/shape_match.c \
 	src/sql/shape_match.h \
+	src/sql/split.c \
 	src/sql/split.h \
 	src/sql/textpos.c \
 	src/sql/tokens.c \

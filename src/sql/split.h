@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * The parts of a SELECT over one relation, as places in its text: what is
- * needed to ask several servers for a part of the answer each, and one more to
- * put the parts together.
+ * The parts of a SELECT, as places in its text, and the relations that it can be
+ * taken apart by: what is needed to ask several servers for a part of the answer
+ * each, and one more to put the parts together.
  *
  * Made with the analysis, immutable, and only for statements of a form that is
- * understood whole: one SELECT without WITH, set operation, subquery, window,
- * locking clause, grouping sets or DISTINCT ON.  Ranges are from the first
- * byte of a token to the end of one; an empty range has from == until.
+ * understood: one SELECT or UNION without locking clause, grouping sets or
+ * DISTINCT ON.  Ranges are from the first byte of a token to the end of one; an
+ * empty range has from == until.
  */
 #ifndef PGSLUICE_SQL_SPLIT_H
 #define PGSLUICE_SQL_SPLIT_H
@@ -30,6 +30,8 @@ struct an_agg {
 	struct an_range call;   /* with its FILTER */
 	struct an_range args;   /* what stands in its brackets */
 	struct an_range filter; /* FILTER (...), or empty */
+	struct an_range condition; /* what stands in that; or empty */
+	bool distinct;          /* each value of args, one column, counts once */
 	bool recollated;        /* as for an item */
 };
 
@@ -47,11 +49,44 @@ struct an_item { /* of the select list, GROUP BY or ORDER BY; or HAVING */
 	uint32_t cut;
 	char *column;  /* its name, if expr is just a column; else NULL */
 	bool qualified; /* ... written with its table */
+	bool of_table;  /* it is surely column of_column (of a star: any) of this
+	                   relation, if that has one */
+	unsigned table; /* index in analysis.tables */
+	char *of_column;
 	char *name;    /* select list: what the column of the result is called,
 	                  by AS or as a column or function; NULL: something else */
 };
 
+/* Divide the rows of these relations (a set of indexes in analysis.tables), and
+ * those of all others with them as far as the conditions say so: the FROM and
+ * WHERE of the statement give the same rows for all of them as for the parts.
+ * Of each of the relations the parts must be divided by columns of an_within
+ * only; of each of the FULL JOINs (a set of an_full.full) by columns that one
+ * of its an_full equates. */
+struct an_driver {
+	uint32_t tables, fulls;
+};
+struct an_within {
+	bool some;      /* else any column */
+	char **columns;
+	size_t n;
+};
+struct an_full { /* two columns are equal, by the ON of a FULL JOIN */
+	unsigned full, a, b; /* tables */
+	char *a_column, *b_column;
+};
+
 struct an_split {
+	struct an_driver *drivers; /* any of them */
+	size_t n_drivers;
+	struct an_within *within;  /* of each table, n_within of them */
+	size_t n_within;
+	struct an_full *fulls;
+	size_t n_fulls;
+	bool plain;       /* FROM is one relation, by its own names */
+	bool united;      /* UNION: targets, groups and aggs are empty */
+	bool windows;     /* window functions, whose partitions an_within knows */
+	bool recollated;  /* any column may be, by what queries in FROM do */
 	struct an_item *targets, *groups, *orders;
 	size_t n_targets, n_groups, n_orders;
 	struct an_item having;
@@ -64,14 +99,17 @@ struct an_split {
 	bool distinct;
 	bool has_limit, has_offset;
 	struct an_value limit, offset; /* AN_VAL_NULL: none (ALL) */
-	struct textpos start;       /* of SELECT */
+	struct textpos start;       /* of the statement */
 	struct textpos targets_end; /* behind the select list */
 	struct textpos body_end;    /* behind WHERE and GROUP BY */
-	struct textpos having_end;  /* behind HAVING, if there is one */
+	struct textpos having_end;  /* behind HAVING and WINDOW, if there are any */
 	struct an_range order;      /* the ORDER BY clause, or empty */
 	struct textpos end;         /* of the statement */
 };
 
 void split_free(struct an_split **s);
+/* The columns of n of them; the n fulls and f itself. */
+void split_free_within(struct an_within *w, size_t n);
+void split_free_fulls(struct an_full *f, size_t n);
 
 #endif

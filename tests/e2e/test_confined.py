@@ -127,6 +127,8 @@ ONE = [
     "tenant = '{a}' AND rate > 3)",
     "SELECT e.id FROM (VALUES ('{a}'::uuid, 1), ('{a}'::uuid, 2)) v (t, n) "
     "JOIN app.ev e ON e.tenant = v.t AND e.qty > v.n",
+    "SELECT s.id FROM (SELECT * FROM app.ev WHERE tenant = '{a}') s, LATERAL "
+    "(SELECT 1 FROM app.acct a WHERE a.tenant = s.tenant) t",
 ]
 NOT_ONE = [
     "SELECT e.id, a.code FROM app.ev e LEFT JOIN app.acct a ON a.tenant = "
@@ -145,7 +147,7 @@ NOT_ONE = [
     "app.acct e WHERE e.tenant = e.tenant)",
     "SELECT id FROM app.ev WHERE tenant = '{a}' UNION SELECT 7 FROM app.acct",
     "SELECT s.id FROM (SELECT * FROM app.ev WHERE tenant = '{a}') s, LATERAL "
-    "(SELECT 1 FROM app.acct a WHERE a.tenant = s.tenant) t",
+    "(SELECT 1 FROM app.acct a WHERE a.rate = s.qty) t",
     "SELECT e.id FROM app.ev e JOIN (SELECT count(*) AS tenant, tenant AS n "
     "FROM app.acct WHERE tenant = '{b}' GROUP BY 2) s ON e.id = s.tenant "
     "WHERE e.tenant = '{a}'",

@@ -139,7 +139,8 @@ STATEMENTS = [
     ("SELECT payload, count(*) FROM app.events GROUP BY payload", 0, 1),
     ("SELECT payload, count(*) FROM app.events GROUP BY 1 ORDER BY 1", 1, 0),
     ("SELECT payload->>'n' FROM app.events ORDER BY payload->>'n', id", 1, 1),
-    ("SELECT max(payload->>'n'), min(upper(id::text)) FROM app.events", 1, 0),
+    ("SELECT max(payload->>'n'), min(upper(id::text)) FROM app.events", 1, 1),
+    ("SELECT max(id::name::text) FROM app.events", 1, 0),
     ("SELECT max(payload->>'n') FROM app.events", 1, 1),
     ("SELECT payload->>'n' AS n FROM app.events ORDER BY 1 DESC, id LIMIT 9",
      1, 1),
@@ -150,7 +151,13 @@ STATEMENTS = [
      "ORDER BY n LIMIT 5", 1, 1),
     ("SELECT date_trunc('month', occurred_at) AS month, count(*) "
      "FROM app.events GROUP BY month ORDER BY month", 1, 1),
-    ("SELECT count(DISTINCT tenant_id) FROM app.events", 1, None),
+    ("SELECT count(DISTINCT tenant_id) FROM app.events", 1, 1),
+    ("SELECT tenant_id, array_agg(id ORDER BY id) FROM app.events "
+     "GROUP BY 1", 0, 1),
+    ("SELECT id, row_number() OVER (PARTITION BY tenant_id ORDER BY id) "
+     "FROM app.events", 0, 1),
+    ("SELECT max(n) FROM (SELECT count(*) AS n FROM app.events GROUP BY "
+     "tenant_id) s", 1, 1),
     ("SELECT sum((payload->>'n')::float8) FROM app.events", 1, 0),
     ("SELECT date_trunc('month', occurred_at) AS occurred_at, count(*) "
      "FROM app.events GROUP BY occurred_at", 0, None),

@@ -6,7 +6,8 @@
                          [--side sharded|monthly] [--cache] [--stop N] [-v]
 
 Starts a PostgreSQL and a pgsluice of its own; PGSLUICE_BIN names the daemon.
-Status 1: an answer differed, or a row is not where it belongs.
+Status 1: an answer differed, a row is not where it belongs, or more than half
+of what ran on the sharded side needed the coordinator.
 """
 
 import argparse
@@ -69,13 +70,17 @@ def main():
             else:
                 played.play(options.n)
             print("\n".join(played.report()))
+            failed = played.statements >= 1000 and (
+                played.share() or 1) < 0.5
+            if failed:
+                print("FAILED: too much needs the coordinator")
             print(f"cache: {sluice.count('cache_hits_l1'):.0f} hits, "
                   f"{sluice.count('cache_misses'):.0f} misses; "
                   f"{sluice.count('gathers'):.0f} gathered, "
                   f"{sluice.count('gathers_refused'):.0f} of them in vain")
             sluice.stop()
     print(f"{time.monotonic() - began:.0f} s")
-    sys.exit(1 if played.found else 0)
+    sys.exit(1 if played.found or failed else 0)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,8 @@ sql_describe(struct slice sql, const struct lexer *lx,
     const struct analysis *a)
 {
 	static const char *const ops[] = { "=", "in", "<", "<=", ">", ">=",
-	    "month", "rows", "in array", "=", "from", "any of", "all of" };
+	    "month", "rows", "in array", "=", "= inner", "from", "any of",
+	    "all of" };
 	char *text = NULL, pins[PIN_TEXT_MAX];
 	size_t n, i, k;
 	FILE *f = open_memstream(&text, &n);

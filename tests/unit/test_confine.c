@@ -122,9 +122,16 @@ static const struct {
 	{ 0, "SELECT 1 FROM app.events e JOIN (SELECT tenant, count(*) n FROM "
 	     "app.orders WHERE tenant = " A " GROUP BY tenant) o ON "
 	     "e.tenant_id = o.tenant" },
-	{ -1, "SELECT 1 FROM app.events e JOIN (SELECT tenant, count(*) n "
-	      "FROM app.orders GROUP BY tenant) o ON e.tenant_id = o.tenant "
-	      "WHERE e.tenant_id = " A },
+	{ 0, "SELECT 1 FROM app.events e JOIN (SELECT tenant, count(*) n "
+	     "FROM app.orders GROUP BY tenant) o ON e.tenant_id = o.tenant "
+	     "WHERE e.tenant_id = " A },
+	{ -1, "SELECT 1 FROM app.events e JOIN (SELECT tenant, count(*) OVER "
+	      "() n FROM app.orders) o ON e.tenant_id = o.tenant WHERE "
+	      "e.tenant_id = " A },
+	{ 0, "SELECT 1 FROM app.events e LEFT JOIN (SELECT tenant FROM "
+	     "app.orders) o ON e.tenant_id = o.tenant WHERE e.tenant_id = " A },
+	{ -1, "UPDATE app.events e SET x = 1 FROM (SELECT max(tenant) t FROM "
+	      "app.orders) o WHERE e.tenant_id = o.t AND e.tenant_id = " A },
 	{ 0, "WITH o AS (SELECT * FROM app.orders WHERE tenant = " A ") SELECT "
 	     "1 FROM app.events e JOIN o ON o.tenant = e.tenant_id" },
 	{ -1, "WITH o AS (SELECT * FROM app.orders) SELECT 1 FROM app.events e"
@@ -133,14 +140,24 @@ static const struct {
 	     "SELECT 2 FROM app.orders WHERE tenant = " A2 },
 	{ -1, "SELECT 1 FROM app.events WHERE tenant_id = " A " UNION ALL "
 	      "SELECT 2 FROM app.orders" },
-	{ -1, "SELECT 1 FROM (SELECT * FROM app.events) s WHERE s.tenant_id = "
-	      A },
+	{ 0, "SELECT 1 FROM (SELECT * FROM app.events) s WHERE s.tenant_id = "
+	     A },
+	{ -1, "SELECT 1 FROM (SELECT * FROM app.events LIMIT 3) s WHERE "
+	      "s.tenant_id = " A },
+	{ -1, "SELECT 1 FROM (SELECT *, rank() OVER () FROM app.events) s "
+	      "WHERE s.tenant_id = " A },
+	{ -1, "SELECT 1 FROM app.events e LEFT JOIN (SELECT * FROM app.orders) "
+	      "s ON s.tenant = " A },
 	{ 0, "SELECT 1 FROM (SELECT * FROM app.events WHERE tenant_id = " A
 	     " LIMIT 3) s" },
 	{ 0, "SELECT 1 FROM app.events WHERE tenant_id IN (SELECT tenant FROM "
 	     "app.orders WHERE tenant = " A ")" },
+	{ 0, "SELECT 1 FROM app.events WHERE tenant_id IN (SELECT tenant FROM "
+	     "app.orders) AND tenant_id = " A },
 	{ -1, "SELECT 1 FROM app.events WHERE tenant_id IN (SELECT tenant FROM "
-	      "app.orders) AND tenant_id = " A },
+	      "app.orders LIMIT 5) AND tenant_id = " A },
+	{ -1, "UPDATE app.events SET x = 1 WHERE tenant_id IN (SELECT tenant "
+	      "FROM app.orders) AND tenant_id = " A },
 	{ -1, "SELECT 1 FROM app.events WHERE tenant_id NOT IN (SELECT tenant "
 	      "FROM app.orders WHERE tenant = " A ")" },
 	{ -1, "SELECT 1 FROM app.events WHERE id IN (SELECT tenant FROM "

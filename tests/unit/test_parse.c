@@ -551,16 +551,17 @@ static const struct {
 	    "select WRITES_ALL UNKNOWN_FN SUBLINK; pin function; ra:a@a"
 	    " ra:b@b; agg" },
 	{ "SELECT 1 FROM a, LATERAL (SELECT 1 FROM b WHERE b.k = a.k) s",
-	    "select SUBLINK; ra:a@a ra:b@b" },
+	    "select SUBLINK; ra:a@a ra:b@b; 1.k = 0.k" },
 	{ "SELECT (SELECT max(x) FROM b WHERE k = a.k) FROM a WHERE a.k = 1",
 	    "select SUBLINK; ra:b@b ra:a@a; 1.k = 1; 0.k = 1.k; agg" },
 	{ "SELECT 1 FROM a JOIN (SELECT * FROM b WHERE k = 1) s ON s.k = a.k",
-	    "select SUBLINK; ra:a@a ra:b@b; 1.k = 1; 0.k = 1.k" },
+	    "select SUBLINK; ra:a@a ra:b@b; 1.k = 1; 1.k = 0.k; 0.k = 1.k" },
 	{ "SELECT 1 FROM a JOIN (SELECT k AS q, x AS k, lower(y) FROM b) s ON"
 	    " s.q = a.k AND s.k = a.k AND s.lower = a.k",
-	    "select SUBLINK; ra:a@a ra:b@b; 0.k = 1.k; 0.k = 1.x" },
+	    "select SUBLINK; ra:a@a ra:b@b; 1.k = 0.k; 0.k = 1.k; 1.x ="
+	    " 0.k; 0.k = 1.x" },
 	{ "SELECT 1 FROM a JOIN (SELECT k, x FROM b) s (q, k) ON s.q = a.k",
-	    "select SUBLINK; ra:a@a ra:b@b; 0.k = 1.k" },
+	    "select SUBLINK; ra:a@a ra:b@b; 1.k = 0.k; 0.k = 1.k" },
 	{ "SELECT 1 FROM a JOIN (SELECT f.*, k FROM f(), b) s (q) ON s.q ="
 	    " a.k",
 	    "select WRITES_ALL UNKNOWN_FN SUBLINK; pin function; ra:a@a"
@@ -631,8 +632,9 @@ static const struct {
 	    "cursor; ra:a@a; 0.k = 1" },
 	{ "SELECT 1 FROM a WHERE k IN (SELECT k FROM b WHERE k = 1) AND (k, x)"
 	    " = ANY (SELECT k, y FROM c)",
-	    "select SUBLINK; ra:a@a ra:b@b ra:c@c; 1.k = 1; 0.k = 1.k; 0.k"
-	    " = 2.k; 0.x = 2.y" },
+	    "select SUBLINK; ra:a@a ra:b@b ra:c@c; 1.k = 1; 0.k = 1.k; 1.k ="
+	    " inner 0.k; 0.k = 2.k; 2.k = inner 0.k; 0.x = 2.y; 2.y = inner"
+	    " 0.x" },
 	{ "SELECT 1 FROM a WHERE k NOT IN (SELECT k FROM b WHERE k = 1) AND k"
 	    " > ANY (SELECT k FROM c) AND k = ALL (SELECT k FROM d)",
 	    "select SUBLINK; ra:a@a ra:b@b ra:c@c ra:d@d; 1.k = 1" },
@@ -641,7 +643,8 @@ static const struct {
 	    "select SUBLINK; ra:a@a ra:b@b ra:c@c" },
 	{ "SELECT 1 FROM a JOIN b ON a.k IN (SELECT k FROM c WHERE c.k ="
 	    " a.k)",
-	    "select SUBLINK; ra:a@a ra:b@b ra:c@c; 0.k = 2.k" },
+	    "select SUBLINK; ra:a@a ra:b@b ra:c@c; 0.k = 2.k; 2.k = inner"
+	    " 0.k" },
 	{ "COPY (SELECT x FROM a WHERE k = 1) TO STDOUT",
 	    "copy-out; ra:a@a; 0.k = 1" },
 	{ "COPY (SELECT x FROM a WHERE k = 1) TO '/tmp/x'",
