@@ -68,12 +68,12 @@ link_fail_result(struct link *l, const PGresult *r)
 
 static void link_on_event(evutil_socket_t fd, short what, void *arg);
 
-/* libpq may change its socket while it connects. */
+/* While it connects libpq may go on to another address with a new socket, which
+ * may have the number of the old one. */
 static bool
 link_wait(struct link *l, short what)
 {
-	if (l->event != NULL && l->waits == what &&
-	    event_get_fd(l->event) == PQsocket(l->conn))
+	if (l->open && l->waits == what)
 		return true;
 	if (l->event != NULL)
 		event_free(l->event);
@@ -114,7 +114,7 @@ link_poll(struct link *l, PostgresPollingStatusType s)
 		link_fail(l, NULL, PQerrorMessage(l->conn));
 		return;
 	}
-	l->open = true;
+	l->open = true; /* the socket stays */
 	l->ops->on_open(l);
 }
 

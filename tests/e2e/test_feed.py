@@ -11,6 +11,7 @@ import time
 import pytest
 
 from harness import Cluster, until
+from test_layout import HALVES, Town
 
 CONF = """
 auth = "trust"
@@ -602,3 +603,130 @@ def test_too_far_behind(make, pg, db, behind):
         os.kill(pid, signal.SIGCONT)
     until(lambda: state(sluice) == "live", timeout=30)
     assert cached(sluice)
+
+
+# -- several backends ---------------------------------------------------------
+
+SHARDED = """
+auth = "trust"
+admin_users = {"app"}
+layout_user = "app"
+feed_user = "feeder"
+layout_interval = 0
+max_feed_lag = "1s"
+backend "whole" { conninfo = "host=127.0.0.1 port=$PG dbname=${T}c" feed = true }
+database "app" { backend = "whole" }
+table "app.events" {
+    variant "sharded" { kind = "sharded" backend = "whole"
+        relation = "app.events_sharded" }
+}
+cache "events" { tables = {"app.events"} ttl = "1h" consistency = "strong" }
+"""
+
+
+@pytest.fixture
+def town(pg, db, pgsluice):
+    made = Town(pg, f"{db}_", pgsluice)
+    yield made
+    if made.sluice is not None:
+        made.sluice.stop()
+    made.drop()
+
+
+def test_shards_are_followed_like_their_coordinator(town, pg):
+    """Shards come from catalogs; each has a feed, a change on one of them is
+    the logical table's, and without one of them nothing is served."""
+    town.divide(HALVES).fill()
+    town.whole("CREATE PUBLICATION pgsluice")
+    for n in range(2):
+        town.on(n, f"ALTER TABLE app.part{n} REPLICA IDENTITY FULL; CREATE "
+                   f"PUBLICATION pgsluice FOR TABLE app.part{n}")
+    sluice = town.sluice = town.make(SHARDED, T=town.t)
+    until(lambda: [r["state"] for r in sluice.console("SHOW FEEDS")] ==
+          ["live"] * 3)
+    until(lambda: sum(r["rules_open"] for r in
+                      sluice.console("SHOW FEEDS")) == 3)
+    sql = "SELECT note FROM app.events WHERE tenant = 1"
+    home = town.holder(1)
+    assert cached(sluice, sql) == [("none",)]
+    town.on(home, f"UPDATE app.part{home} SET note = 'here' WHERE tenant = 1")
+    until(lambda: sluice.query(sql) == [("here",)], timeout=1)
+    assert cached(sluice, sql) == [("here",)]
+    town.whole("UPDATE app.events_sharded SET note = 'whole' "
+               "WHERE tenant = 1")
+    until(lambda: sluice.query(sql) == [("whole",)], timeout=1)
+    assert cached(sluice, sql) == [("whole",)]
+    # The other shard's feed alone is lost.
+    town.on(1 - home, "DROP PUBLICATION pgsluice")
+    pid = walsender(pg, f"{town.t}s{1 - home}")
+    pg.psql(f"SELECT pg_terminate_backend({pid})")
+    until(lambda: not is_hit(sluice, sql)[1])
+    assert sluice.query(sql) == [("whole",)]
+    town.on(1 - home, "CREATE PUBLICATION pgsluice FOR TABLE "
+            f"app.part{1 - home}")
+    until(lambda: is_hit(sluice, sql)[1], timeout=30)
+
+
+def test_two_processes(make, pgsluice, behind):
+    """Each has a slot and heartbeats of its own; a write through one is seen
+    by the other."""
+    one = make()
+    two = pgsluice(CONF, LAG="1s")
+    until(lambda: state(two) == "live")
+    assert cached(one) == cached(two) == [("name 1",)]
+    one.query("UPDATE item SET name = 'new' WHERE id = 1")
+    until(lambda: two.query(NAME) == [("new",)], timeout=1)
+    assert cached(one) == cached(two) == [("new",)]
+    two.stop()
+
+
+# -- failover -----------------------------------------------------------------
+
+def test_another_primary(lab, pgsluice):
+    """The standby takes over on another timeline: what only it knows is
+    seen."""
+    old = Cluster(lab, "pgold", settings={"wal_level": "logical"})
+    old.start()
+    new = None
+    try:
+        old.psql("CREATE ROLE feeder LOGIN REPLICATION")
+        old.psql("CREATE DATABASE d OWNER app")
+        old.psql(SCHEMA, "d")
+        new = standby_of(lab, old)
+        conf = CONF.replace("port=$PG", f"port={old.port},{new.port}").replace(
+            "host=127.0.0.1", "host=127.0.0.1,127.0.0.1").replace(
+            "dbname=$DB", "dbname=d target_session_attrs=read-write")
+        sluice = pgsluice(conf, LAG="1s")
+        until(lambda: state(sluice) == "live")
+        assert feed(sluice)["timeline"] == "1"
+        assert cached(sluice) == [("name 1",)]
+        old.stop()
+        new.psql("SELECT pg_promote()")
+        new.psql("UPDATE item SET name = 'new' WHERE id = 1", "d")
+
+        def asked():
+            with contextlib.suppress(Exception):
+                return sluice.query(NAME)
+        assert until(asked, timeout=30) == [("new",)]
+        until(lambda: state(sluice) == "live", timeout=30)
+        assert feed(sluice)["timeline"] == "2"
+        assert "another server now" in sluice.log
+        assert cached(sluice) == [("new",)]
+        new.psql("UPDATE item SET name = 'newer' WHERE id = 1", "d")
+        until(lambda: sluice.query(NAME) == [("newer",)], timeout=1)
+        sluice.stop()
+    finally:
+        for cluster in (old, new):
+            if cluster is not None and cluster.running:
+                cluster.stop()
+
+
+def standby_of(lab, primary):
+    """From a cold copy; it waits in recovery until it is promoted."""
+    primary.stop()
+    datadir = os.path.join(lab.work, "pgnew")
+    subprocess.run(["cp", "-a", primary.datadir, datadir], check=True)
+    new = Cluster(lab, "pgnew", settings={"wal_level": "logical"})
+    new.write("standby.signal", "")
+    primary.start()
+    return new.start()
