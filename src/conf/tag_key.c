@@ -136,17 +136,16 @@ tag_key_place(const struct tag_key_each *e, const struct conf_database *db,
     struct slice table)
 {
 	char *name = x_strndup(table.p, table.n);
-	const struct conf_table *t;
+	const struct conf_table *routed = NULL;
 	size_t i;
 
-	for (i = 0; i < db->n_tables; i++) {
-		t = db->tables[i];
-		if (ident_is_table(name, t->schema, t->rel))
-			break;
-	}
-	if (i < db->n_tables)
-		e->fn(e->arg, t->use->backend,
-		    slice_str(t->use->relations[0].name));
+	for (i = 0; i < db->n_tables && routed == NULL; i++)
+		if (ident_is_table(name, db->tables[i]->schema,
+		    db->tables[i]->rel))
+			routed = db->tables[i];
+	if (routed != NULL)
+		e->fn(e->arg, routed->use->backend,
+		    slice_str(routed->use->relations[0].name));
 	else
 		e->fn(e->arg, db->backend, table);
 	free(name);

@@ -171,8 +171,9 @@ touch_relation(const struct route_values *v, const struct shape *s,
 {
 	struct touch t = { .a = s->an, .key = key, .an_table = an_table };
 
-	/* The lexer may have gone on to another text. */
-	if (!key->known || (s->an->flags & AN_MULTI) ||
+	/* The lexer may have gone on to another text, or be of no use for a
+	 * statement that is only noted. */
+	if (!key->known || (s->an->flags & AN_MULTI) || v->lx == NULL ||
 	    v->lx->of.p != v->sql.p || v->lx->of.n != v->sql.n)
 		return false;
 	route_reader_init(&t.reader, v);

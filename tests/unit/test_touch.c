@@ -237,6 +237,10 @@ another_text_tells_nothing(void **state)
 	route_touch_read(other.p, other.s, &other.v, other.p->n_reads - 1,
 	    &touch);
 	assert_ptr_equal(touch.key, &keys[2]);
+	other.v.lx = NULL;
+	route_touch_read(other.p, other.s, &other.v, other.p->n_reads - 1,
+	    &touch);
+	assert_null(touch.key);
 	route_plan_free(&t.p);
 	route_plan_free(&other.p);
 }

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: PostgreSQL
+"""What goes wrong during a run, one after another: each at least once."""
+
+import random
+import signal
+import time
+
+
+class Faults:
+    """In the main thread: what a thread starts ends with it."""
+
+    def __init__(self, scene, seed, every=2.0):
+        self.scene, self.every = scene, every
+        self.rng = random.Random(seed)
+        self.fired = {}
+
+    def choices(self):
+        yield self.kill_servers
+        yield self.flush_cache
+        yield self.reload
+        yield self.crash_second
+        if self.scene.redis:
+            yield self.freeze_redis
+            yield self.crash_redis
+            yield self.flush_redis
+
+    def play(self, going_on):
+        """While going_on() is true."""
+        todo = []
+        when = time.monotonic() + self.every
+        while going_on():
+            if time.monotonic() < when:
+                time.sleep(0.05)
+                continue
+            if not todo:
+                todo = list(self.choices())
+                self.rng.shuffle(todo)
+            fault = todo.pop()
+            fault()
+            name = fault.__name__
+            self.fired[name] = self.fired.get(name, 0) + 1
+            when = time.monotonic() + self.every
+
+    # -- each of them ------------------------------------------------------
+
+    def kill_servers(self):
+        self.scene.pg.psql(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = 'app' AND backend_type = 'client backend' AND "
+            "random() < 0.5", "postgres")
+
+    def flush_cache(self):
+        self.scene.sluices[0].console("FLUSH CACHE")
+
+    def reload(self):
+        self.scene.sluices[0].proc.send_signal(signal.SIGHUP)
+
+    def crash_second(self):
+        self.scene.keep_counts(1)
+        self.scene.sluices[1].kill()
+        self.scene.sluices[1].start()
+
+    def freeze_redis(self):
+        self.scene.redis.freeze()
+        time.sleep(0.3)
+        self.scene.redis.thaw()
+
+    def crash_redis(self):
+        self.scene.redis.kill()
+        time.sleep(0.2)
+        self.scene.redis.start()
+
+    def flush_redis(self):
+        self.scene.redis.cli("FLUSHALL")

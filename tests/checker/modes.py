@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: PostgreSQL
+"""What is combined: how results are invalidated, where they are kept, how
+servers are pooled; the configuration of each, and what it promises."""
+
+import itertools
+
+from check import Bounds
+
+TTL = 1.0        # of the mode ttl
+L1_TTL = 0.5     # where another process's writes are not heard of
+INVALIDATION = ("ttl", "seen")
+STORES = ("l1", "l1+l2")
+POOLING = ("session", "transaction")
+
+CONF = """
+auth = "trust"
+admin_users = {"app"}
+layout_user = "app"
+pool_mode = "$pooling"
+pool_size = $servers
+server_login_retry = "20ms"
+query_wait_timeout = "10s"
+$redis
+backend "main" { conninfo = "host=127.0.0.1 port=$server dbname=app" }
+database "app" { backend = "main" }
+cache "register" { tables = {"reg"} keys = {"reg.k"} $life }
+cache "account" { tables = {"account"} $life }
+cache "divisor" { tables = {"divisor"} $life }
+cache "here" { tables = {"here"} $life }
+cache "alice" { tables = {"of_alice"} $life }
+cache "bob" { tables = {"of_bob"} $life }
+"""
+
+
+class Mode:
+    """One cell.  behind: some writers go to PostgreSQL itself."""
+
+    def __init__(self, invalidation, store, pooling):
+        self.invalidation, self.store = invalidation, store
+        self.pooling = pooling
+        self.name = f"{invalidation}/{store}/{pooling}"
+        self.behind = invalidation == "ttl"
+        self.l2 = store == "l1+l2"
+
+    @property
+    def bounds(self):
+        """A write through the same process ends what it changes before it is
+        acknowledged; another process's are bounded by time."""
+        if self.invalidation == "ttl":
+            return Bounds(same=0.0, other=TTL)
+        return Bounds(same=0.0, other=L1_TTL)
+
+    @property
+    def life(self):
+        if self.invalidation == "ttl":
+            return f'ttl = "{TTL}s"' + ("" if self.l2 else " l2 = false")
+        if self.l2:
+            return f'ttl = "60s" l1_ttl = "{int(L1_TTL * 1000)}ms"'
+        return f'ttl = "{int(L1_TTL * 1000)}ms" l2 = false'
+
+    def holes(self, server, redis):
+        # With session pooling every session has one.
+        return {"server": server, "pooling": self.pooling,
+                "servers": 12 if self.pooling == "transaction" else 40,
+                "life": self.life.replace(f"{TTL}s", f"{int(TTL)}s"),
+                "redis": f'redis_host = "127.0.0.1"\nredis_port = {redis}'
+                if self.l2 else ""}
+
+
+def pairwise():
+    """As few cells as hold every pair of choices."""
+    axes = (INVALIDATION, STORES, POOLING)
+    wanted = {((i, x), (j, y)) for i, j in itertools.combinations(range(3), 2)
+              for x in axes[i] for y in axes[j]}
+    cells = list(itertools.product(*axes))
+    chosen = []
+    while wanted:
+        def gain(cell):
+            return len(wanted & pairs(cell))
+        best = max(cells, key=gain)
+        wanted -= pairs(best)
+        chosen.append(Mode(*best))
+    return chosen
+
+
+def pairs(cell):
+    return {((i, cell[i]), (j, cell[j]))
+            for i, j in itertools.combinations(range(len(cell)), 2)}
+
+
+def named(name):
+    return Mode(*name.split("/"))
