@@ -27,6 +27,7 @@
 #include "backend/pool.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "conf/vouch.h"
 #include "feed/feed.h"
 #include "layout/job.h"
 #include "sql/lex.h"
@@ -255,6 +256,7 @@ main_stop(struct program *p)
 	admin_fini();
 	control_free(&p->control);
 	main_free_workers(p);
+	vouch_fini();
 	log_info("main", "msg=\"pgsluice has stopped\"");
 	log_stop();
 	libevent_global_shutdown();

@@ -15,6 +15,7 @@
 #include "admin/tour.h"
 #include "admin/view.h"
 #include "admin/wait.h"
+#include "admin/watches.h"
 
 static struct control *admin_control;
 static struct http *admin_http;
@@ -25,6 +26,7 @@ admin_init(struct control *c, int http)
 {
 	admin_control = c;
 	layouts_init(c);
+	watches_init(c);
 	view_init(c->n_workers);
 	tour_init(c->workers, c->n_workers);
 	wait_init(c->n_workers);
@@ -48,6 +50,7 @@ admin_fini(void)
 	averages_fini();
 	view_fini();
 	layouts_fini();
+	watches_fini();
 	admin_control = NULL;
 }
 

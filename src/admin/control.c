@@ -19,6 +19,7 @@
 #include "admin/feeds.h"
 #include "admin/layouts.h"
 #include "admin/setup.h"
+#include "admin/watches.h"
 #include "backend/pool.h"
 #include "base/log.h"
 
@@ -106,6 +107,8 @@ control_apply(struct control *c, struct session_setup *fresh,
 	session_layer_reload(fresh);
 	c->setup = *fresh;
 	setup_release(&old);
+	if (c->state == CONTROL_SERVING)
+		watches_follow();
 }
 
 void
@@ -366,8 +369,10 @@ control_on_look(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
 	CHECK_MAGIC(c, CONTROL_MAGIC);
 	control_look(c, now);
 	control_tell_alive(c, now);
-	if (c->state == CONTROL_SERVING)
+	if (c->state == CONTROL_SERVING) {
 		layouts_tick(now);
+		watches_tick();
+	}
 }
 
 /* ------------------------------------------------------------ life */
@@ -452,6 +457,7 @@ control_run(struct control *c, struct doors *doors)
 	control_mask(SIG_UNBLOCK);
 	c->hooks.serving();
 	layouts_read();
+	watches_follow();
 	event_base_dispatch(c->base);
 }
 

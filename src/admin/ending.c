@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "feed/feed.h"
 #include "layout/job.h"
+#include "layout/watch.h"
 #include "session/layer.h"
 
 /* How long libpq's attempts under way may take to end by themselves. */
@@ -105,6 +106,7 @@ ending_run(struct worker *const *workers, unsigned n)
 	lookup_stop();
 	layout_stop();
 	feed_stop();
+	watch_stop();
 	ending_tell(workers, n, ending_stop_worker);
 	for (i = 0; i < n; i++)
 		worker_join(workers[i]);

@@ -396,6 +396,7 @@ exposition_write(struct control *c, struct buf *out)
 	exposition_cache(&p, c);
 	exposition_layouts(&p);
 	exposition_feeds(&p);
+	exposition_watches(&p);
 	exposition_process(&p);
 	return !p.failed;
 }

@@ -26,5 +26,6 @@ void exposition_family(struct prom *p, enum family f);
 void exposition_layouts(struct prom *p);
 /* exposition_feed.c */
 void exposition_feeds(struct prom *p);
+void exposition_watches(struct prom *p); /* exposition_watch.c */
 
 #endif

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "admin/setup.h"
-#include "backend/connect_args.h"
 #include "base/log.h"
 
 static const char layouts_startup[] =
@@ -190,26 +189,9 @@ layouts_login(struct layout_job *lj, const char *conninfo, char ***keywords,
     char ***values)
 {
 	const struct layouts_job *j = lj->arg;
-	const struct conf *c = j->setup.conf;
-	const struct conf_backend b = {
-		.conninfo = (char *)(uintptr_t)conninfo };
-	struct credentials with = { .password = NULL };
-	const struct userdb_entry *e;
-	char *own = conf_backend_option(&b, "user");
-	const char *user = own != NULL ? own : c->layout_user[0] != '\0' ?
-	    c->layout_user : c->auth_user;
 
-	if (user[0] == '\0') {
-		free(own);
-		return false;
-	}
-	e = userdb_find(j->setup.users, user);
-	if (e != NULL)
-		with.password = e->secret.password;
-	connect_args(conninfo, user, &with, layouts_startup,
+	return setup_login(&j->setup, conninfo, layouts_startup,
 	    sizeof(layouts_startup), keywords, values);
-	free(own);
-	return true;
 }
 
 /* Whoever still waits is told of nothing. */

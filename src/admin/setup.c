@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/connect_args.h"
 #include "net/tls.h"
 
 #define SECRET_MAX 1024
@@ -187,4 +188,31 @@ setup_release(struct session_setup *s)
 		OPENSSL_cleanse(s->redis_password, strlen(s->redis_password));
 	free(s->redis_password);
 	s->redis_password = NULL;
+}
+
+bool
+setup_login(const struct session_setup *s, const char *conninfo,
+    const char *startup, size_t startup_len, char ***keywords,
+    char ***values)
+{
+	const struct conf *c = s->conf;
+	const struct conf_backend b = {
+		.conninfo = (char *)(uintptr_t)conninfo };
+	struct credentials with = { .password = NULL };
+	const struct userdb_entry *e;
+	char *own = conf_backend_option(&b, "user");
+	const char *user = own != NULL ? own : c->layout_user[0] != '\0' ?
+	    c->layout_user : c->auth_user;
+
+	if (user[0] == '\0') {
+		free(own);
+		return false;
+	}
+	e = userdb_find(s->users, user);
+	if (e != NULL)
+		with.password = e->secret.password;
+	connect_args(conninfo, user, &with, startup, startup_len, keywords,
+	    values);
+	free(own);
+	return true;
 }

@@ -24,4 +24,11 @@ void setup_with(const struct session_setup *old, struct conf *conf,
 void setup_copy(struct session_setup *to, const struct session_setup *from);
 void setup_release(struct session_setup *s);
 
+/* For reading catalogs of a backend: arguments for libpq, arrays of malloc'ed
+ * strings that end with NULL. false: there is nobody to log in as. Any thread
+ * that has a reference. */
+bool setup_login(const struct session_setup *s, const char *conninfo,
+    const char *startup, size_t startup_len, char ***keywords,
+    char ***values) PG_MUST_CHECK;
+
 #endif

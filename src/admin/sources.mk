@@ -22,6 +22,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/exposition_feed.c \
 	src/admin/exposition_layout.c \
 	src/admin/exposition_priv.h \
+	src/admin/exposition_watch.c \
 	src/admin/feeds.c \
 	src/admin/feeds.h \
 	src/admin/http.c \
@@ -51,9 +52,12 @@ libpgsluice_a_SOURCES += \
 	src/admin/show_pools.c \
 	src/admin/show_sockets.c \
 	src/admin/show_stats.c \
+	src/admin/show_watch.c \
 	src/admin/tour.c \
 	src/admin/tour.h \
 	src/admin/view.c \
 	src/admin/view.h \
 	src/admin/wait.c \
-	src/admin/wait.h
+	src/admin/wait.h \
+	src/admin/watches.c \
+	src/admin/watches.h

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "conf/conf_priv.h"
+#include "conf/deps.h"
 #include "conf/layout.h"
 
 static atomic_uint_fast64_t conf_generations;
@@ -71,6 +72,8 @@ conf_free(struct conf *c)
 		free(c->databases[i].name);
 		free(c->databases[i].tables);
 		free(c->databases[i].rules);
+		free(c->databases[i].writes);
+		free(c->databases[i].watches);
 	}
 	for (i = 0; i < c->n_tables; i++)
 		conf_free_table(&c->tables[i]);
@@ -79,6 +82,11 @@ conf_free(struct conf *c)
 		free(c->rules[i].databases);
 		conf_strings_fini(&c->rules[i].tables);
 		conf_strings_fini(&c->rules[i].keys);
+	}
+	for (i = 0; i < c->n_writes; i++) {
+		free(c->writes[i].name);
+		free(c->writes[i].databases);
+		conf_strings_fini(&c->writes[i].also);
 	}
 	for (i = 0; i < c->n_user_map; i++) {
 		free(c->user_map[i].from);
@@ -93,6 +101,11 @@ conf_free(struct conf *c)
 		free(c->tag_keys[i].column);
 	}
 	free(c->tag_keys);
+	free(c->writes);
+	free(c->watches);
+	for (i = 0; i < c->n_deps; i++)
+		deps_unref(&c->deps[i]);
+	free(c->deps);
 	for (i = 0; i < c->n_users; i++)
 		free(c->users[i].name);
 	free(c->users);
@@ -129,6 +142,8 @@ struct conf_source {
 	size_t len;
 	struct conf_strings changes;
 	struct conf_layouts *layouts; /* or NULL */
+	struct deps *const *deps;
+	size_t n_deps;
 	bool bare;                    /* never to be in force: no generation */
 };
 
@@ -149,6 +164,9 @@ conf_new(const struct conf_source *from)
 	c->layouts = from->layouts;
 	if (c->layouts != NULL)
 		conf_layouts_ref(c->layouts);
+	c->deps = x_calloc(from->n_deps, sizeof(c->deps[0]));
+	for (i = 0; i < from->n_deps; i++)
+		c->deps[c->n_deps++] = deps_ref(from->deps[i]);
 	return c;
 }
 
@@ -180,6 +198,7 @@ conf_build(const struct conf_source *from, struct conf_diag *d)
 		conf_take_databases(&p);
 		conf_take_tables(&p);
 		conf_take_rules(&p);
+		conf_take_writes(&p);
 		conf_take_users(&p);
 		conf_take_user_map(&p);
 		conf_tree_free(p.root);
@@ -189,6 +208,7 @@ conf_build(const struct conf_source *from, struct conf_diag *d)
 		CHECK(p.conf != NULL);
 		conf_use_layouts(p.conf);
 		conf_digest_variants(p.conf);
+		conf_use_deps(p.conf);
 		if (!from->bare)
 			p.conf->generation =
 			    atomic_fetch_add(&conf_generations, 1) + 1;
@@ -226,7 +246,7 @@ conf_change(const struct conf *from, const char *name, const char *value,
 	conf_strings_add(&changes, name);
 	conf_strings_add(&changes, value);
 	source = (struct conf_source){ from->path, from->text, from->text_len,
-		changes, from->layouts, false };
+		changes, from->layouts, from->deps, from->n_deps, false };
 	c = conf_build(&source, d);
 	conf_strings_fini(&changes);
 	return c;
@@ -237,7 +257,18 @@ conf_with_layouts(const struct conf *from, struct conf_layouts *l,
     struct conf_diag *d)
 {
 	const struct conf_source source = { from->path, from->text,
-		from->text_len, from->changes, l, false };
+		from->text_len, from->changes, l, from->deps, from->n_deps,
+		false };
+
+	return conf_build(&source, d);
+}
+
+struct conf *
+conf_with_deps(const struct conf *from, struct deps *const *v, size_t n,
+    struct conf_diag *d)
+{
+	const struct conf_source source = { from->path, from->text,
+		from->text_len, from->changes, from->layouts, v, n, false };
 
 	return conf_build(&source, d);
 }
@@ -246,7 +277,7 @@ struct conf *
 conf_bare(const struct conf *from, struct conf_diag *d)
 {
 	const struct conf_source source = { from->path, from->text,
-		from->text_len, from->changes, NULL, true };
+		from->text_len, from->changes, NULL, NULL, 0, true };
 
 	return conf_build(&source, d);
 }
@@ -310,7 +341,11 @@ conf_reload(const char *path, const struct conf *old, struct conf_diag *d)
 	}
 	from.text = text;
 	from.len = len;
-	from.layouts = old != NULL ? old->layouts : NULL;
+	if (old != NULL) {
+		from.layouts = old->layouts;
+		from.deps = old->deps;
+		from.n_deps = old->n_deps;
+	}
 	c = conf_build(&from, d);
 	explicit_bzero(text, len);
 	free(text);

@@ -184,9 +184,29 @@ struct conf_rule {
 	nsec_t grace;
 	nsec_t ttl_closed_month; /* 0: not special */
 	bool allow_stable; /* now() and the like may be cached */
+	bool allow_rls, allow_unlogged, allow_foreign;
 	bool l2;           /* may go to Redis */
 	bool strong;       /* only while feeds vouch for it */
 	unsigned id;
+};
+
+/* What a write to a table changes besides. */
+struct conf_writes {
+	char *name;
+	struct conf_database **databases;
+	size_t n_databases;
+	struct conf_strings also;
+	unsigned id;
+};
+
+struct deps;
+struct vouch;
+
+/* A backend whose catalogs cached results depend on, see conf/deps.h. */
+struct conf_watch {
+	const struct conf_backend *backend;
+	struct vouch *vouch; /* lives as long as the process */
+	const struct deps *deps; /* what they say; NULL: not known yet */
 };
 
 /* A database that clients can connect to. */
@@ -200,6 +220,12 @@ struct conf_database {
 	size_t n_tables;
 	struct conf_rule **rules;
 	size_t n_rules;
+	const struct conf_writes **writes;
+	size_t n_writes;
+	/* With cache rules: its backends. Without: all that are watched, which
+	 * its writes may concern. */
+	const struct conf_watch **watches;
+	size_t n_watches;
 	unsigned id;
 };
 
@@ -228,6 +254,8 @@ struct conf {
 	size_t text_len;
 	struct conf_strings changes; /* by conf_change(): name, value, ... */
 	struct conf_layouts *layouts; /* of catalogs, see conf/layout.h; or NULL */
+	struct deps **deps;           /* of catalogs, see conf/deps.h */
+	size_t n_deps;
 
 	/* settings: one field a row of tbl/settings.h */
 #define SETTING_BOOL(name, def, reload, doc) bool name;
@@ -249,6 +277,10 @@ struct conf {
 	size_t n_rules;
 	struct conf_tag_key *tag_keys;
 	size_t n_tag_keys;
+	struct conf_writes *writes;
+	size_t n_writes;
+	struct conf_watch *watches;
+	size_t n_watches;
 	struct conf_user *users;
 	size_t n_users;
 	struct conf_user everyone; /* who has no block of their own */

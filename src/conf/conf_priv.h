@@ -157,6 +157,7 @@ void conf_take_rules(struct conf_parse *p);
 void conf_take_tag_keys(struct conf_parse *p, const struct conf_sec *s,
     struct conf_rule *r);
 void conf_collect_tag_keys(struct conf *c);
+void conf_take_writes(struct conf_parse *p);
 void conf_take_users(struct conf_parse *p);
 void conf_take_user_map(struct conf_parse *p);
 
@@ -164,6 +165,10 @@ void conf_take_user_map(struct conf_parse *p);
  * of theirs go behind the configured ones, where there is room for so many. */
 size_t conf_layout_backends(const struct conf *c);
 void conf_use_layouts(struct conf *c);
+
+/* deps_use.c: once layouts are in use: which backends are watched, for whom,
+ * and what is known of them. */
+void conf_use_deps(struct conf *c);
 
 /* secret.c: a conninfo with every password as "***"; malloc'ed. */
 char *conf_hide_conninfo(const char *conninfo) PG_MUST_CHECK;

@@ -145,6 +145,25 @@ ident_parts(const char *text, char **schema, char **name)
 	*name = ident_part_text(&n);
 }
 
+/* PostgreSQL cuts names at 63 bytes, or before the character that does not
+ * fit whole. */
+void
+ident_fold(const char *name, char out[IDENT_FOLDED_SIZE])
+{
+	unsigned char c;
+	size_t n;
+
+	for (n = 0; n < IDENT_FOLDED_SIZE - 1 && name[n] != '\0'; n++) {
+		c = (unsigned char)name[n];
+		if (c >= 0x80) {
+			n = 0;
+			break;
+		}
+		out[n] = (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
+	}
+	out[n] = '\0';
+}
+
 bool
 ident_bare_is(const char *text, const char *name)
 {

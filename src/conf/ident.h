@@ -22,6 +22,10 @@ bool ident_is_table(const char *text, const char *schema, const char *name);
 bool ident_has_schema(const char *text);
 /* Schema, or NULL, and bare name as they stand in catalogs; malloc'ed. */
 void ident_parts(const char *text, char **schema, char **name);
+/* One name, not quoted, so that two which PostgreSQL may take for the same,
+ * whatever the encoding, become equal. */
+#define IDENT_FOLDED_SIZE 61
+void ident_fold(const char *name, char out[IDENT_FOLDED_SIZE]);
 /* Append as SQL, quoted where needed. */
 bool ident_append_qualified(struct buf *b, const char *text) PG_MUST_CHECK;
 bool ident_append_name(struct buf *b, struct slice name) PG_MUST_CHECK;

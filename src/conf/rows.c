@@ -335,7 +335,25 @@ rows_rule(struct rows *r, const struct conf_rule *rule)
 	rows_option_time(r, "grace", rule->grace);
 	rows_option_time(r, "ttl_closed_month", rule->ttl_closed_month);
 	rows_option_bool(r, "allow_stable", rule->allow_stable);
+	rows_option_bool(r, "allow_rls", rule->allow_rls);
+	rows_option_bool(r, "allow_unlogged", rule->allow_unlogged);
+	rows_option_bool(r, "allow_foreign", rule->allow_foreign);
 	rows_option_bool(r, "l2", rule->l2);
+}
+
+static void
+rows_writes(struct rows *r, const struct conf_writes *w)
+{
+	unsigned nth = 0, i;
+	char *also;
+
+	for (i = 0; i < w->id; i++)
+		nth += strcmp(r->c->writes[i].name, w->name) == 0;
+	rows_block(r, BLOCK_WRITES, "", w->name, nth);
+	rows_databases(r, w->databases, w->n_databases);
+	also = rows_join(w->also.v, w->also.n);
+	rows_option(r, "also", also);
+	free(also);
 }
 
 static void
@@ -367,6 +385,8 @@ conf_each_value(const struct conf *c, conf_value_cb *fn, void *arg)
 		rows_table(&r, &c->tables[i]);
 	for (i = 0; i < c->n_rules; i++)
 		rows_rule(&r, &c->rules[i]);
+	for (i = 0; i < c->n_writes; i++)
+		rows_writes(&r, &c->writes[i]);
 	for (i = 0; i < c->n_users; i++)
 		rows_user(&r, &c->users[i]);
 	for (i = 0; i < c->n_user_map; i++) {

@@ -6,6 +6,9 @@ libpgsluice_a_SOURCES += \
 	src/conf/conf.h \
 	src/conf/conf_priv.h \
 	src/conf/conninfo.c \
+	src/conf/deps.c \
+	src/conf/deps.h \
+	src/conf/deps_use.c \
 	src/conf/diag.c \
 	src/conf/diff.c \
 	src/conf/ident.c \
@@ -28,4 +31,6 @@ libpgsluice_a_SOURCES += \
 	src/conf/validate_cache.c \
 	src/conf/validate_settings.c \
 	src/conf/validate_table.c \
-	src/conf/variant.c
+	src/conf/variant.c \
+	src/conf/vouch.c \
+	src/conf/vouch.h

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * The block cache: rules that say what may be cached and for how long.
+ * The block cache: rules that say what may be cached and for how long; the
+ * block writes: what tables change besides themselves.
  *
  * The tables of a rule need no table block: what is not routed can be cached
  * all the same.  Control thread.
@@ -11,22 +12,22 @@
 
 static void
 rule_take_tables(struct conf_parse *p, const struct conf_sec *s,
-    struct conf_rule *r)
+    const char *option, struct conf_strings *out)
 {
-	const struct conf_opt *o = conf_sec_opt(s, "tables");
+	const struct conf_opt *o = conf_sec_opt(s, option);
 	size_t i, k;
 
 	for (i = 0; o != NULL && i < o->values.n; i++) {
 		if (o->values.v[i][0] == '\0')
-			conf_complain(p, o->line, "tables: holds an empty "
-			    "text, expected names of tables");
+			conf_complain(p, o->line, "%s: holds an empty "
+			    "text, expected names of tables", option);
 		for (k = 0; k < i; k++)
 			if (strcmp(o->values.v[k], o->values.v[i]) == 0)
 				break;
 		if (k < i)
-			conf_complain(p, o->line, "tables: '%.64s' is named "
-			    "twice, expected once", o->values.v[i]);
-		conf_strings_add(&r->tables, o->values.v[i]);
+			conf_complain(p, o->line, "%s: '%.64s' is named "
+			    "twice, expected once", option, o->values.v[i]);
+		conf_strings_add(out, o->values.v[i]);
 	}
 }
 
@@ -90,7 +91,7 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	r->name = x_strdup(s->title);
 	conf_check_sec(p, s);
 	r->databases = conf_take_databases_of(p, s, &r->n_databases);
-	rule_take_tables(p, s, r);
+	rule_take_tables(p, s, "tables", &r->tables);
 	conf_take_tag_keys(p, s, r);
 	conf_take_time(p, s, "ttl", &r->ttl);
 	r->l1_ttl = r->ttl;
@@ -101,6 +102,9 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_take_word(p, s, "consistency", &strong);
 	r->strong = strong != 0;
 	r->l2 = !r->strong;
+	conf_take_bool(p, s, "allow_rls", &r->allow_rls);
+	conf_take_bool(p, s, "allow_unlogged", &r->allow_unlogged);
+	conf_take_bool(p, s, "allow_foreign", &r->allow_foreign);
 	conf_take_bool(p, s, "l2", &r->l2);
 	if (r->strong)
 		rule_check_strong(p, s, r);
@@ -142,4 +146,44 @@ conf_take_rules(struct conf_parse *p)
 			rule_give(p, s, r->databases[i], r);
 	}
 	conf_collect_tag_keys(c);
+}
+
+static void
+writes_give(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_database *db, const struct conf_writes *w)
+{
+	size_t i;
+
+	for (i = 0; i < db->n_writes; i++)
+		if (strcmp(db->writes[i]->name, w->name) == 0) {
+			conf_complain(p, s->line, "writes \"%s\" is defined "
+			    "twice for database \"%s\", expected once",
+			    w->name, db->name);
+			return;
+		}
+	db->writes[db->n_writes++] = w;
+}
+
+void
+conf_take_writes(struct conf_parse *p)
+{
+	size_t n = conf_sec_count(p->root, BLOCK_WRITES), i;
+	const struct conf_sec *s;
+	struct conf *c = p->conf;
+	struct conf_writes *w;
+
+	c->writes = x_calloc(n, sizeof(*w));
+	for (i = 0; i < c->n_databases; i++)
+		c->databases[i].writes = x_calloc(n, sizeof(w));
+	for (s = conf_sec_next(p->root->subs, BLOCK_WRITES); s != NULL;
+	     s = conf_sec_next(s->next, BLOCK_WRITES)) {
+		w = &c->writes[c->n_writes];
+		w->id = (unsigned)c->n_writes++;
+		w->name = x_strdup(s->title);
+		conf_check_sec(p, s);
+		w->databases = conf_take_databases_of(p, s, &w->n_databases);
+		rule_take_tables(p, s, "also", &w->also);
+		for (i = 0; i < w->n_databases; i++)
+			writes_give(p, s, w->databases[i], w);
+	}
 }

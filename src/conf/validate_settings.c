@@ -18,6 +18,8 @@
 #include "conf/conf_priv.h"
 #include "conf/units.h"
 
+#define REVOCATION_BOUND_MIN (500 * NSEC_PER_MSEC)
+
 static void
 settings_int(struct conf_parse *p, const char *name, int64_t def, int64_t lo,
     int64_t hi, int64_t *out)
@@ -267,6 +269,11 @@ settings_check(struct conf_parse *p)
 		conf_complain(p, settings_line(p, "redis_unix_socket"),
 		    "redis_unix_socket: redis_host is given, too, "
 		    "expected one of them");
+	if (c->revocation_bound > 0 && c->revocation_bound <
+	    REVOCATION_BOUND_MIN)
+		conf_complain(p, settings_line(p, "revocation_bound"),
+		    "revocation_bound: expected 0 or at least 500ms, since "
+		    "catalogs are looked at twice in it");
 }
 
 void

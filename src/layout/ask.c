@@ -146,28 +146,42 @@ ask_take(const PGresult *r, struct facts *out)
 	}
 }
 
+PGresult *
+ask_rows(struct ask *a, const char *sql, int n_values,
+    const char *const *values, int n_columns)
+{
+	PGresult *r;
+
+	if (PQsendQueryParams(a->conn, sql, n_values, NULL, values, NULL,
+	    NULL, 0) != 1) {
+		(void)ask_fail(a, PQerrorMessage(a->conn));
+		return NULL;
+	}
+	r = ask_result(a);
+	if (r == NULL)
+		return NULL;
+	if (PQresultStatus(r) == PGRES_TUPLES_OK &&
+	    PQnfields(r) >= n_columns)
+		return r;
+	(void)ask_fail(a, "unexpected answer about the catalogs");
+	PQclear(r);
+	return NULL;
+}
+
 bool
 ask_facts(struct ask *a, const char *relation, struct facts *out)
 {
 	const char *values[] = { relation };
-	PGresult *r;
-	bool ok = false;
+	PGresult *r = ask_rows(a, facts_query, 1, values, FACT_COUNT);
+	bool ok;
 
-	if (PQsendQueryParams(a->conn, facts_query, 1, NULL, values, NULL,
-	    NULL, 0) != 1)
-		return ask_fail(a, PQerrorMessage(a->conn));
-	r = ask_result(a);
 	if (r == NULL)
 		return false;
-	if (PQresultStatus(r) != PGRES_TUPLES_OK ||
-	    PQnfields(r) < FACT_COUNT)
-		(void)ask_fail(a, "unexpected answer about the catalogs");
-	else if ((unsigned)PQntuples(r) > FACTS_MAX)
-		(void)ask_fail(a, "too many partitions");
-	else
-		ok = true;
+	ok = (unsigned)PQntuples(r) <= FACTS_MAX;
 	if (ok)
 		ask_take(r, out);
+	else
+		(void)ask_fail(a, "too many partitions");
 	PQclear(r);
 	return ok;
 }

@@ -36,5 +36,9 @@ bool ask_number(struct ask *a, const char *sql, int64_t *out) PG_MUST_CHECK;
  * nulls; malloc'ed, valid only on true. */
 bool ask_row(struct ask *a, const char *sql, const char *const *params,
     int n_params, char **cells, int n) PG_MUST_CHECK;
+/* Rows of one query with parameters, with at least so many columns; NULL: see
+ * error. */
+PGresult *ask_rows(struct ask *a, const char *sql, int n_values,
+    const char *const *values, int n_columns) PG_MUST_CHECK;
 
 #endif

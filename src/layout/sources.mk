@@ -12,6 +12,10 @@ libpgsluice_a_SOURCES += \
 	src/layout/facts.h \
 	src/layout/job.c \
 	src/layout/job.h \
+	src/layout/kin.c \
+	src/layout/kin.h \
+	src/layout/kin_close.c \
+	src/layout/kin_text.c \
 	src/layout/survey.c \
 	src/layout/survey.h \
 	src/layout/survey_address.c \
@@ -19,4 +23,8 @@ libpgsluice_a_SOURCES += \
 	src/layout/survey_key.c \
 	src/layout/survey_shards.c \
 	src/layout/tag_key.c \
-	src/layout/tag_key.h
+	src/layout/tag_key.h \
+	src/layout/watch.c \
+	src/layout/watch.h \
+	src/layout/watch_look.c \
+	src/layout/watch_look.h

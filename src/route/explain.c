@@ -356,7 +356,9 @@ static void
 explain_writes(struct explain *x)
 {
 	explain_add(x, "writes: ");
-	if (x->p->writes_all)
+	if (x->p->writes_all && x->p->writes_why != NULL)
+		explain_add(x, "everything (%s)", x->p->writes_why);
+	else if (x->p->writes_all)
 		explain_add(x, "everything");
 	else if (x->p->n_writes == 0)
 		explain_add(x, "nothing");

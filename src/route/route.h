@@ -93,6 +93,11 @@ struct route_plan {
 	bool writes_all;
 	const struct conf_tag_key *tag_keys; /* of the configuration */
 	size_t n_tag_keys;
+	uint32_t reads_whole; /* set of reads: all of its rows count, whatever
+	                         the statement says of those it names */
+	bool writes_again; /* rows may change that it does not name */
+	const char *writes_why; /* ... because of that, of the configuration; or
+	                           NULL */
 	bool relaxed;   /* touches no routed table: inside a transaction it may run
 	                   on whatever backend the transaction is on */
 	/* Set when the statement cannot run: several routed tables without a

@@ -215,6 +215,8 @@ route_touch_read(const struct route_plan *p, const struct shape *s,
 	struct route_touch one;
 
 	out->key = NULL;
+	if (p->reads_whole & (1u << i))
+		return;
 	for (size_t k = 0; k < p->n_tag_keys; k++) {
 		if (strcmp(p->tag_keys[k].rel, p->reads[i]) != 0 ||
 		    !touch_reads(p, s, v, p->reads[i], &p->tag_keys[k], &one))
@@ -260,7 +262,7 @@ route_touch_write(const struct route_plan *p, const struct shape *s,
 {
 	const struct analysis *a = s->an;
 
-	return a->n_tables == 1 && a->tables[0].written &&
+	return !p->writes_again && a->n_tables == 1 && a->tables[0].written &&
 	    strcmp(route_table_dep(p->db, &a->tables[0]), p->writes[i]) == 0 &&
 	    touch_is_plain(a, key->column) &&
 	    touch_relation(v, s, 0, key, out);

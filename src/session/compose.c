@@ -422,7 +422,7 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 
 	if (st == NULL || (s->renamed && b->statement.n > 0)) {
 		/* Perhaps one of SQL's PREPARE: it may do anything. */
-		s->writes.any = s->writes.all = true;
+		s->writes.any = s->writes.all = s->writes.doubt = true;
 		s->tx_dirty = true;
 	}
 	if (st == NULL)

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "conf/deps.h"
 #include "route/touch.h"
 #include "session/session_priv.h"
 
@@ -59,6 +60,12 @@ query_note_writes(struct session *s, const struct query *q)
 	if (p->n_writes == 0 && !p->writes_all && !(q->shape->an->flags &
 	    AN_WRITES_ALL) && !analysis_is_ddl(q->shape->an))
 		return;
+	if ((q->shape->an->flags & AN_WRITES_ALL) ||
+	    analysis_is_ddl(q->shape->an))
+		w->doubt = true;
+	/* What the tables change besides is not known. */
+	if (!conf_is_vouched(s->db, s->started))
+		w->any = w->all = true;
 	if (analysis_is_ddl(q->shape->an)) {
 		w->ddl = true;
 		session_statements_outdated();

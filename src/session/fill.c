@@ -15,12 +15,12 @@
  */
 #include "session/fill.h"
 
-#include "feed/feed.h"
-#include "route/touch.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/deps.h"
+#include "feed/feed.h"
+#include "route/touch.h"
 #include "session/explain.h"
 
 enum fill_phase { FILL_P_WAITING, FILL_P_LEADING };
@@ -76,6 +76,9 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 		return false;
 	*why = BYPASS_EXPLAINED;
 	if (explain_runs(s))
+		return false;
+	*why = BYPASS_UNWATCHED;
+	if (!conf_is_vouched(s->db, s->started))
 		return false;
 	*why = BYPASS_PROTOCOL;
 	if (stmt != NULL && !u->canonical)
@@ -169,7 +172,8 @@ fill_answer_waiting(struct session *s, struct object *o, bool l2,
 
 /* ---- making and dropping --------------------------------------------------------- */
 
-/* Two processes agree on an entry only if they agree on where its tables are. */
+/* Two processes agree on an entry only if they agree on where its tables are,
+ * and on who may read them. Vouched for by fill_key(). */
 static char *
 fill_shared_scope(const struct session *s, const struct scope *scope)
 {
@@ -181,6 +185,11 @@ fill_shared_scope(const struct session *s, const struct scope *scope)
 
 	buf_init(&b, 1024 * 1024);
 	ok = buf_append(&b, scope->text, strlen(scope->text));
+	for (i = 0; ok && i < s->db->n_watches; i++)
+		ok = s->db->watches[i]->deps != NULL &&
+		    buf_append(&b, "\ncatalogs=", 10) &&
+		    buf_append(&b, s->db->watches[i]->deps->digest,
+		    strlen(s->db->watches[i]->deps->digest));
 	for (i = 0; ok && i < s->db->n_tables; i++) {
 		t = s->db->tables[i];
 		ok = buf_append(&b, "\ntable=", 7) &&
@@ -460,7 +469,7 @@ fill_wake_run(struct worker *w, struct message *m)
 		CHECK(s->fill->phase == FILL_P_WAITING);
 		fill_free(s);
 		session_enter(s, SESSION_IDLE);
-		if (wk->obj != NULL)
+		if (wk->obj != NULL && conf_is_vouched(s->db, clock_mono()))
 			fill_answer_waiting(s, wk->obj, false, wk->obj->series);
 		else {
 			/* Its leader may just have died: try to lead once;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/vouch.h"
 #include "layout/job.h"
 #include "pgwire/msgwrite.h"
 #include "session/explain.h"
@@ -45,6 +46,8 @@ write_set_bump(struct session_worker *sw, const struct write_set *w)
 	stat_add(&sw->w->metrics->c.cache_bumps, 1);
 	if (w->ddl)
 		session_statements_outdated();
+	if (w->doubt)
+		vouch_doubt();
 	/* L2 first: whoever sees the new generations must find L2 closed for
 	 * these tags until Redis has acknowledged. */
 	if (sw->l2 != NULL)

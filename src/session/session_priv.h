@@ -54,6 +54,7 @@ struct msgwrite; /* pgwire/msgwrite.h */
 struct write_set {
 	bool any, all;
 	bool ddl; /* prepared statements may mean something else */
+	bool doubt; /* what catalogs say may be something else */
 	uint8_t n;
 	tag_t tag[WRITES_MAX];
 };

@@ -64,7 +64,14 @@ BLOCK_OPTION(CACHE, consistency, WORD, MAY, "eventual", "eventual|strong", "stro
 BLOCK_OPTION(CACHE, grace, TIME, MAY, "0", "0..30d", "How long after its life an answer may be served while one session fetches a new one.")
 BLOCK_OPTION(CACHE, ttl_closed_month, TIME, MAY, "0", "0..30d", "Life of answers confined to months that are over; 0: ttl.")
 BLOCK_OPTION(CACHE, allow_stable, BOOL, MAY, "false", "", "true: statements that call now() and other stable functions may be cached.")
+BLOCK_OPTION(CACHE, allow_rls, BOOL, MAY, "false", "", "true: tables with row level security may be cached; policies must look at the session's user and settings and at tables only.")
+BLOCK_OPTION(CACHE, allow_unlogged, BOOL, MAY, "false", "", "true: unlogged tables may be cached; a crash of the server empties them unseen.")
+BLOCK_OPTION(CACHE, allow_foreign, BOOL, MAY, "false", "", "true: foreign tables that are not routed may be cached; only writes through pgsluice and ttl end such results.")
 BLOCK_OPTION(CACHE, l2, BOOL, MAY, "", "", "false: answers are not put into Redis; default: true unless the rule is strong.")
+
+BLOCK(WRITES, "writes", ROOT, "What a write to the table it is titled with changes besides, by triggers and rules; and nothing else.")
+BLOCK_OPTION(WRITES, databases, LIST, MAY, "", "", "Databases it applies to; default: all. A title may occur again as long as no database is named by two of its blocks.")
+BLOCK_OPTION(WRITES, also, LIST, MAY, "", "", "The tables; default: none.")
 
 BLOCK(USER, "user", ROOT, "Limits of one user, in place of the settings of the same names.")
 BLOCK_OPTION(USER, max_user_client_connections, INT, MAY, "", "0..1000000", "Client connections; 0: no limit of its own.")

@@ -114,11 +114,12 @@ SETTING_LIST(stateless_functions, "", true, "Functions of yours that may write b
 
 /* layouts of sharded and monthly tables */
 SETTING_TIME(layout_interval, 60 * S_, 0, 86400 * S_, true, "How often the catalogs of sharded and monthly variants are read again; 0: only at start, at RELOAD, on CHECK LAYOUTS, and when a statement fails as if partitions had moved.")
-SETTING_STR(layout_user, "", true, "Role that reads them, on backends whose conninfo names no user; its password comes from users_file or a conninfo. Empty: auth_user.")
+SETTING_STR(layout_user, "", true, "Role that reads them, and those of cached tables (revocation_bound), on backends whose conninfo names no user; its password comes from users_file or a conninfo. Empty: auth_user.")
 
 /* cache */
 SETTING_SIZE(cache_memory, 64 * MB_, 0, 1024 * GB_, true, "Bytes for L1, overhead included; 0: no L1.")
 SETTING_SIZE(cache_max_object, MB_, KB_, 64 * MB_, true, "Larger results are not cached.")
+SETTING_TIME(revocation_bound, 5 * S_, 0, 3600 * S_, true, "Privileges, policies, roles and what tables have to do with one another are looked at twice in this time on every backend of databases with cache rules, as layout_user; what has changed counts for hits within it, and nothing is cached where it could not be seen for so long. 0: not at all, and rules take statements at their word.")
 SETTING_TIME(cache_fill_wait, 10 * S_, 0, 600 * S_, true, "How long others wait for one fill before they ask the backend themselves.")
 SETTING_STR(redis_host, "", false, "Redis for L2; empty: L2 off.")
 SETTING_INT(redis_port, 6379, 1, 65535, false, "Its port.")

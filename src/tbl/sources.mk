@@ -29,4 +29,5 @@ libpgsluice_a_SOURCES += \
 	src/tbl/spread_phases.h \
 	src/tbl/sql_nodes.h \
 	src/tbl/stmt_kinds.h \
+	src/tbl/table_traits.h \
 	src/tbl/untracked_settings.h

@@ -35,6 +35,7 @@ from peers import (TAIL, WAIT, Exceptions, Peer, at_end, compare,  # noqa: E402
 CONF = """
 auth = "trust"
 admin_users = {"app"}
+layout_user = "app"
 pool_size = $SIZE
 pool_mode = "$POOL"
 backend "main" { conninfo = "host=127.0.0.1 port=$SERVER dbname=proxied" }

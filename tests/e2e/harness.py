@@ -9,6 +9,7 @@ import string
 import subprocess
 import sys
 import time
+import urllib.error
 
 import psycopg
 import psycopg2
@@ -163,13 +164,38 @@ class Sluice(lablib.Pgsluice):
             wait_for("counters", risen, timeout=2)
         assert found == expected
 
+    def watched(self):
+        """Every watch vouches for what the catalogs say."""
+        return all(v == 1 for k, v in self.metrics().items()
+                   if k.startswith("pgsluice_watch_vouched{"))
+
+    def wait_watched(self, timeout=10):
+        """Until what depends on catalogs may be cached."""
+        wait_for("catalogs to be read", self.watched, timeout)
+
+    def start(self, timeout=lablib.READY_TIMEOUT):
+        """Ready, and with catalogs read unless a backend is down."""
+        super().start(timeout)
+        if self.caches():
+            with contextlib.suppress(LabError, urllib.error.URLError):
+                self.wait_watched(3)
+        return self
+
+    def caches(self):
+        with open(self.conf, encoding="utf-8") as f:
+            return re.search(r'^\s*cache "', f.read(), re.M) is not None
+
     def rewrite(self, text):
         """Replace the configuration file, with the same holes filled."""
         self.write_conf(fill(text, self.holes))
 
     def reload(self):
         """By the console; its answer comes when it is done."""
-        return self.console("RELOAD")
+        answer = self.console("RELOAD")
+        if self.caches():
+            with contextlib.suppress(LabError):
+                self.wait_watched(3)
+        return answer
 
     def hangup(self):
         """By SIGHUP; returns at once."""
@@ -194,6 +220,10 @@ def fill(text, holes):
     out = string.Template(text).safe_substitute(holes)
     if "listen =" not in out.replace("http_listen =", ""):
         out = f'listen = {{"127.0.0.1:{holes["PORT"]}"}}\n' + out
+    if 'cache "' in out and "layout_user" not in out and \
+            "revocation_bound" not in out:
+        # Nothing is cached whose catalogs nobody looks at.
+        out = 'layout_user = "app"\n' + out
     if "http_listen =" not in out:
         out = f'http_listen = "127.0.0.1:{holes["HTTP"]}"\n' + out
     return out

@@ -100,7 +100,8 @@ def test_what_catalogs_vouch_for(sluice):
 
 def test_nobody_to_ask(pg, db, pgsluice):
     pg.psql(SCHEMA, db)
-    s = pgsluice(CONF.replace('layout_user = "app"', ""))
+    s = pgsluice(CONF.replace('layout_user = "app"',
+                              'revocation_bound = "0"'))
     s.console("CHECK LAYOUTS")
     r = rows(s)["event", "id"]
     assert r["state"] == "not in use"

@@ -536,7 +536,8 @@ def test_a_role_that_may_not_replicate(make):
 
 
 def test_nobody_to_log_in_as(make):
-    sluice = make(CONF.replace('feed_user = "feeder"', ""), live=False)
+    sluice = make(CONF.replace('feed_user = "feeder"',
+                               'revocation_bound = "0"'), live=False)
     assert "nobody to log in as" in failed(sluice)
 
 

@@ -452,6 +452,7 @@ def test_the_cache_is_used_again(sluice):
         with sluice.counting(cache_hits_l1=0):
             look()
         conn.execute("DROP TABLE tmp")
+        sluice.wait_watched()
         look()
         with sluice.counting(cache_hits_l1=1):
             look()

@@ -130,6 +130,15 @@ cache "recent events" {
 Without a rule nothing is cached. Tables are named as statements name them;
 they need no `table` block.
 """,
+    "writes": """\
+```
+writes "tb_post" { also = {"tv_post"} }
+```
+
+A table with triggers or rules ends every result when it is written, unless
+such a block says what else changes, or its trigger functions are named in
+`readonly_functions`. See [the cache](cache.md#triggers-and-rules).
+""",
     "user": """\
 ```
 user "reports" { max_user_client_connections = 10  query_timeout = 5min }

@@ -52,6 +52,7 @@ class Column:
         lines = [f'listen = "127.0.0.1:{port}"',
                  f'http_listen = "127.0.0.1:{http}"',
                  'auth = "trust"', 'admin_users = {"postgres"}',
+                 'layout_user = "postgres"',
                  f'pool_mode = "{self.mode}"', "pool_size = 60",
                  'log_level = "warn"', ""]
         for name in databases:

@@ -40,6 +40,7 @@ UNIT_TESTS = \
 	tests/unit/test_input \
 	tests/unit/test_kdf \
 	tests/unit/test_key \
+	tests/unit/test_kin \
 	tests/unit/test_l1 \
 	tests/unit/test_l2 \
 	tests/unit/test_l2_conn \
@@ -94,6 +95,7 @@ UNIT_TESTS = \
 	tests/unit/test_userdb \
 	tests/unit/test_variant \
 	tests/unit/test_vars \
+	tests/unit/test_vouch \
 	tests/unit/test_worker
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
@@ -223,6 +225,10 @@ tests_unit_test_kdf_LDADD = $(UNIT_LDADD)
 tests_unit_test_key_SOURCES = tests/unit/test_key.c
 tests_unit_test_key_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_key_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_kin_SOURCES = tests/unit/test_kin.c
+tests_unit_test_kin_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_kin_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_l1_SOURCES = tests/unit/test_l1.c
 tests_unit_test_l1_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -439,6 +445,10 @@ tests_unit_test_variant_LDADD = $(UNIT_LDADD)
 tests_unit_test_vars_SOURCES = tests/unit/test_vars.c
 tests_unit_test_vars_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_vars_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_vouch_SOURCES = tests/unit/test_vouch.c
+tests_unit_test_vouch_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_vouch_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
 tests_unit_test_worker_CPPFLAGS = $(UNIT_CPPFLAGS)
