@@ -104,6 +104,11 @@ gather_expression(struct gather *g, const struct an_item *item)
 		if (gather_same(g, &s->targets[i].expr, &item->expr))
 			return (struct gather_ref){ REF_VISIBLE, i };
 	}
+	for (size_t i = 0; i < g->n_extras; i++) {
+		if (g->extras[i].function == NULL && !g->extras[i].groups &&
+		    gather_same(g, &g->extras[i].text, &item->expr))
+			return (struct gather_ref){ REF_EXTRA, i };
+	}
 	return gather_add(g, NULL, &item->expr, &none);
 }
 
@@ -209,6 +214,11 @@ gather_sort(struct gather *g)
 		if (g->orders[i].kind == REF_NONE)
 			return false;
 	}
+	for (size_t i = 0; i < s->n_ons; i++) {
+		g->ons[i] = gather_sort_key(g, &s->ons[i]);
+		if (g->ons[i].kind == REF_NONE)
+			return false;
+	}
 	/* One more column would make other rows distinct. */
 	return !s->distinct || g->n_extras == 0;
 }
@@ -252,13 +262,26 @@ gather_aggregate(struct gather *g, size_t agg)
 	return gather_add(g, NULL, &a->call, &none);
 }
 
-/* A target without aggregates is a key, or hangs on them. */
+/* Shards make groups of more than was asked for. */
+static bool
+gather_has_distinct(const struct an_split *s)
+{
+	for (size_t i = 0; i < s->n_aggs; i++) {
+		if (s->aggs[i].distinct)
+			return true;
+	}
+	return false;
+}
+
+/* A target without aggregates is a key, or hangs on them: which the shards check,
+ * unless they group by it themselves. */
 static bool
 gather_group_target(const struct gather *g, size_t i)
 {
 	const struct an_item *t = &g->split->targets[i];
 
-	if (t->star)
+	if (t->star || (gather_has_distinct(g->split) && !g->keys[i] &&
+	    !t->mergeable))
 		return false;
 	return t->n_aggs > 0 ? t->mergeable : g->keys[i] || t->simple;
 }
@@ -318,15 +341,16 @@ static bool
 gather_allocate(struct gather *g)
 {
 	const struct an_split *s = g->split;
-	size_t n = s->n_groups + s->n_orders + 2 * s->n_aggs;
+	size_t n = s->n_groups + s->n_orders + s->n_ons + 2 * s->n_aggs;
 
 	g->extras = calloc(n + 1, sizeof(*g->extras));
 	g->groups = calloc(s->n_groups + 1, sizeof(*g->groups));
 	g->orders = calloc(s->n_orders + 1, sizeof(*g->orders));
+	g->ons = calloc(s->n_ons + 1, sizeof(*g->ons));
 	g->aggs = calloc(s->n_aggs + 1, sizeof(*g->aggs));
 	g->keys = calloc(s->n_targets + 1, sizeof(*g->keys));
 	return g->extras != NULL && g->groups != NULL && g->orders != NULL &&
-	    g->aggs != NULL && g->keys != NULL;
+	    g->ons != NULL && g->aggs != NULL && g->keys != NULL;
 }
 
 static bool
@@ -387,6 +411,7 @@ gather_free(struct gather **gp)
 	free(g->extras);
 	free(g->groups);
 	free(g->orders);
+	free(g->ons);
 	free(g->aggs);
 	free(g->keys);
 	free(g);

@@ -205,6 +205,16 @@ final_avg(struct final *f, size_t column)
 	final_put(f, divides ? ", 0)::float8)" : ", 0))");
 }
 
+/* Values of column i are equal here where they are on a shard. */
+static bool
+final_is_alike(const struct final *f, size_t i, bool recollated)
+{
+	uint32_t oid = f->c[i].oid;
+
+	return final_is_grouped(oid) && (!final_is_text(oid) ||
+	    final_sorts(f, i, recollated));
+}
+
 /* Each value once: the shards have made groups of them. */
 static void
 final_distinct(struct final *f, const struct an_agg *a, size_t column)
@@ -216,8 +226,7 @@ final_distinct(struct final *f, const struct an_agg *a, size_t column)
 	    [AN_AGG_BIT_AND] = "bit_and", [AN_AGG_BIT_OR] = "bit_or" };
 	uint32_t oid = f->c[column].oid;
 
-	f->failed |= !final_is_grouped(oid) || (final_is_text(oid) &&
-	    !final_sorts(f, column, a->recollated));
+	f->failed |= !final_is_alike(f, column, a->recollated);
 	if (a->kind == AN_AGG_SUM || a->kind == AN_AGG_AVG)
 		f->failed |= !final_is_exact(oid);
 	if (a->kind == AN_AGG_MIN || a->kind == AN_AGG_MAX)
@@ -296,12 +305,34 @@ final_expression(struct final *f, const struct an_item *item)
 
 /* ----------------------------------------------------------------- clauses */
 
+/* DISTINCT ON (...): the shards have each left one row of theirs. */
+static void
+final_ons(struct final *f)
+{
+	const struct an_split *s = f->g->split;
+	size_t column;
+
+	for (size_t i = 0; i < s->n_ons; i++) {
+		column = final_index(f, f->g->ons[i]);
+		if (column >= f->n) {
+			f->failed = true;
+			return;
+		}
+		f->failed |= !final_is_alike(f, column, s->ons[i].recollated);
+		final_put(f, i == 0 ? "DISTINCT ON (" : ", ");
+		final_column(f, column);
+	}
+	if (s->n_ons > 0)
+		final_put(f, ") ");
+}
+
 static void
 final_targets(struct final *f)
 {
 	const struct an_split *s = f->g->split;
 
 	final_put(f, s->distinct ? "SELECT DISTINCT " : "SELECT ");
+	final_ons(f);
 	for (size_t i = 0; i < f->visible; i++) {
 		if (i > 0)
 			final_put(f, ", ");
@@ -439,6 +470,24 @@ final_tail(struct final *f)
 
 /* ------------------------------------------------------------------ ending */
 
+static bool
+final_misreads(const struct final *f, const struct an_item *item,
+    struct gather_ref r)
+{
+	const struct an_split *s = f->g->split;
+
+	if (f->g->mode != GATHER_SORT || item->qualified ||
+	    r.kind != REF_EXTRA || item->column == NULL)
+		return false;
+	for (size_t k = 0; k < s->n_targets && k < f->visible; k++) {
+		if (s->targets[k].star)
+			break;
+		if (slice_eq_str(f->c[k].name, item->column))
+			return true;
+	}
+	return false;
+}
+
 /* A name in ORDER BY that was taken for a column of the table, but is one of
  * the result's whose name only the server knew. */
 static bool
@@ -447,16 +496,12 @@ final_was_misread(const struct final *f)
 	const struct an_split *s = f->g->split;
 
 	for (size_t i = 0; i < s->n_orders; i++) {
-		if (f->g->mode != GATHER_SORT || s->orders[i].qualified ||
-		    f->g->orders[i].kind != REF_EXTRA ||
-		    s->orders[i].column == NULL)
-			continue;
-		for (size_t k = 0; k < s->n_targets && k < f->visible; k++) {
-			if (s->targets[k].star)
-				break;
-			if (slice_eq_str(f->c[k].name, s->orders[i].column))
-				return true;
-		}
+		if (final_misreads(f, &s->orders[i], f->g->orders[i]))
+			return true;
+	}
+	for (size_t i = 0; i < s->n_ons; i++) {
+		if (final_misreads(f, &s->ons[i], f->g->ons[i]))
+			return true;
 	}
 	return false;
 }

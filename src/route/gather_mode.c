@@ -111,7 +111,8 @@ static enum gather_mode
 gather_mode_by(const struct route_plan *p, const struct an_split *s,
     const struct an_driver *d, const struct route_values *v)
 {
-	bool again = s->n_orders > 0 || s->has_limit || s->has_offset;
+	bool again = s->n_orders > 0 || s->has_limit || s->has_offset ||
+	    (s->n_ons > 0 && !route_apart_keys(p, d, s->ons, s->n_ons));
 
 	/* HAVING alone makes one group of all rows, which no shard would see. */
 	if (s->has_having && s->n_groups == 0 && s->n_aggs == 0)
@@ -120,8 +121,8 @@ gather_mode_by(const struct route_plan *p, const struct an_split *s,
 		if (gather_groups_by_key(p, s, d, v))
 			return again || s->distinct ? GATHER_SORT :
 			    GATHER_ROWS;
-		return s->other_aggs || s->distinct || s->windows ?
-		    GATHER_NONE : GATHER_GROUP;
+		return s->other_aggs || s->distinct || s->windows ||
+		    s->n_ons > 0 ? GATHER_NONE : GATHER_GROUP;
 	}
 	/* Rows of two shards are never alike if they show the key. */
 	if (s->distinct && (s->united || !route_apart_keys(p, d, s->targets,

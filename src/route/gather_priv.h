@@ -41,6 +41,7 @@ struct gather {
 	struct gather_ref *aggs;   /* GROUP: ... the aggregates; of avg the sum,
 	                              its count is the column behind */
 	struct gather_ref *orders;
+	struct gather_ref *ons;
 	bool *keys;     /* GROUP: target i is one of the keys */
 	bool has_limit;
 	int64_t limit, offset; /* limit: valid with has_limit */

@@ -27,23 +27,31 @@ static void gather_step(struct gathering *g);
 /* ---- life --------------------------------------------------------------------- */
 
 static void
-gather_end(struct session *s)
+gather_release(struct gathering *g)
 {
-	struct gathering *g = s->gathering;
 	size_t i;
 
-	s->gathering = NULL;
 	for (i = 0; i <= g->n_parts; i++) {
 		part_drop(&g->part[i].base, NULL);
 		buf_reset(&g->part[i].kept);
 	}
 	if (g->stmt != NULL)
-		statement_unref(&s->sw->statements, &g->stmt);
+		statement_unref(&g->s->sw->statements, &g->stmt);
 	buf_reset(&g->error);
 	buf_reset(&g->desc);
 	buf_reset(&g->formats);
+	buf_reset(&g->text);
 	buf_reset(&g->final);
 	free(g);
+}
+
+static void
+gather_end(struct session *s)
+{
+	struct gathering *g = s->gathering;
+
+	s->gathering = NULL;
+	gather_release(g);
 }
 
 void
@@ -79,7 +87,8 @@ gather_backends(const struct query *q,
 }
 
 static struct gathering *
-gather_make(struct session *s, const struct unit *u, const struct query *q)
+gather_make(struct session *s, const struct unit *u, const struct query *q,
+    const struct gather *how)
 {
 	const struct conf_backend *of[CONF_MAX_SHARDS + 1];
 	size_t n = gather_backends(q, of), i;
@@ -98,17 +107,21 @@ gather_make(struct session *s, const struct unit *u, const struct query *q)
 	buf_init(&g->error, 1024 * 1024 + 4096);
 	buf_init(&g->desc, 1024 * 1024);
 	buf_init(&g->formats, 2 * UINT16_MAX);
+	buf_init(&g->text, s->sw->text.cap);
 	buf_init(&g->final, 16 * 1024 * 1024);
+	g->to = q->plan->variant;
+	g->shards = q->where.shards;
 	if (q->stmt != NULL)
 		g->stmt = statement_ref(q->stmt);
-	if (q->stmt != NULL && u->bind.n_result_formats > 0 &&
-	    !buf_append(&g->formats, u->bind.result_formats,
-	    2u * u->bind.n_result_formats)) {
-		statement_unref(&s->sw->statements, &g->stmt);
-		free(g);
-		return NULL;
-	}
-	return g;
+	g->mode = gather_mode(how);
+	if ((q->stmt == NULL || u->bind.n_result_formats == 0 ||
+	    buf_append(&g->formats, u->bind.result_formats,
+	    2u * u->bind.n_result_formats)) &&
+	    gather_text_for(g, how, FORM_OF(g->to->shards[
+	    route_shards_first(&g->shards)].relation)))
+		return g;
+	gather_release(g);
+	return NULL;
 }
 
 /* ---- the end of a unit ------------------------------------------------------------ */
@@ -383,7 +396,6 @@ bool
 gather_begin(struct session *s, const struct unit *u, const struct query *q,
     enum unit_result *r)
 {
-	enum gather_mode mode;
 	struct gathering *g;
 	struct gather *how;
 
@@ -398,12 +410,10 @@ gather_begin(struct session *s, const struct unit *u, const struct query *q,
 	how = gather_new(q->plan, q->shape, &q->values);
 	if (how == NULL)
 		return false;
-	mode = gather_mode(how);
+	g = gather_make(s, u, q, how);
 	gather_free(&how);
-	g = gather_make(s, u, q);
 	if (g == NULL)
 		return false;
-	g->mode = mode;
 	stat_add(&session_metrics(s)->c.gathers, 1);
 	s->gathering = g;
 	s->series = query_series(s, q, q->where.backend, s->fill != NULL ?

@@ -34,6 +34,10 @@ struct gathering {
 	struct buf desc;         /* body of the first RowDescription */
 	size_t columns, visible; /* of it; the client's are the first ones */
 	struct buf formats;      /* of results, as in the client's Bind */
+	const struct conf_variant *to; /* inside the session's conf */
+	struct route_shards shards; /* of it, that are asked */
+	struct buf text;         /* what they are asked, in this form */
+	unsigned form;
 	struct buf final;        /* text of the final query */
 	struct gather_part *floor;      /* in the middle of a row for the client */
 	uint64_t rows;           /* by command tags; of the answer, once merging
@@ -67,6 +71,10 @@ struct gather_view {
 };
 /* false: out of memory. */
 bool gather_look(struct gathering *g, struct gather_view *v) PG_MUST_CHECK;
+/* The text for a shard is in g->text then. how: this, or (NULL) made anew. false: out
+ * of memory. */
+bool gather_text_for(struct gathering *g, const struct gather *how,
+    unsigned form) PG_MUST_CHECK;
 /* The server is leased: write what it is asked. false: out of memory. */
 bool gather_compose(struct part *p, struct msgwrite *w) PG_MUST_CHECK;
 

@@ -14,15 +14,21 @@
 
 static const struct hash128 no_hash;
 
+static void
+gather_unit(const struct gathering *g, struct unit *u)
+{
+	if (g->unit != NULL)
+		*u = *g->unit;
+	else
+		CHECK(unit_read(u, buf_head(&g->s->in), g->s->unit_len));
+}
+
 bool
 gather_look(struct gathering *g, struct gather_view *v)
 {
 	struct session *s = g->s;
 
-	if (g->unit != NULL)
-		v->u = *g->unit;
-	else
-		CHECK(unit_read(&v->u, buf_head(&s->in), s->unit_len));
+	gather_unit(g, &v->u);
 	if (g->stmt != NULL)
 		query_prepare(s, &v->q, g->stmt->sql, g->stmt, &v->u.bind);
 	else
@@ -95,44 +101,57 @@ shard_values(const struct gathering *g, const struct wire_bind *b,
 }
 
 static bool
-shard_query(struct part *p, const struct gather_view *v,
+shard_query(struct part *p, const struct unit *u,
     const struct conf_shard *shard, struct msgwrite *w)
 {
-	const struct gathering *g = p->of;
+	struct gathering *g = p->of;
 	const struct statement *st = g->stmt;
-	struct buf *t = &p->s->sw->text;
+	struct slice text;
 
-	buf_consume(t, buf_len(t));
-	if (!gather_partial(v->how, FORM_OF(shard->relation), t))
+	if (!gather_text_for(g, NULL, FORM_OF(shard->relation)))
 		return false;
-	explain_asked(p->s, p, p->backend, shard, "",
-	    slice_make(buf_head(t), buf_len(t)));
-	query_open(w, slice_make(buf_head(t), buf_len(t)));
+	text = slice_make(buf_head(&g->text), buf_len(&g->text));
+	explain_asked(p->s, p, p->backend, shard, "", text);
+	query_open(w, text);
 	msgwrite_u16(w, st != NULL ? (uint16_t)(st->types.n / 4) : 0);
 	if (st != NULL)
 		msgwrite_bytes(w, st->types.p, st->types.n);
 	query_bind(w);
-	shard_values(g, &v->u.bind, w);
+	shard_values(g, &u->bind, w);
 	return query_close(p, w);
+}
+
+bool
+gather_text_for(struct gathering *g, const struct gather *how, unsigned form)
+{
+	struct gather_view v = { .how = NULL };
+	bool ok;
+
+	if (buf_len(&g->text) > 0 && g->form == form)
+		return true;
+	buf_consume(&g->text, buf_len(&g->text));
+	g->form = form;
+	if (how == NULL && !gather_look(g, &v))
+		return false;
+	ok = gather_partial(how != NULL ? how : v.how, form, &g->text);
+	gather_free(&v.how);
+	return ok;
 }
 
 /* All of the backend's shards, one behind the other. */
 static bool
 shard_queries(struct part *p, struct msgwrite *w)
 {
-	const struct conf_variant *to;
-	struct gather_view v;
+	const struct gathering *g = p->of;
+	struct unit u;
 	bool ok = true;
 	size_t i;
 
-	if (!gather_look(p->of, &v))
-		return false;
-	to = v.q.plan->variant;
-	for (i = 0; i < to->n_shards && ok; i++)
-		if (route_shards_has(&v.q.where.shards, (unsigned)i) &&
-		    to->shards[i].backend == p->backend)
-			ok = shard_query(p, &v, &to->shards[i], w);
-	gather_free(&v.how);
+	gather_unit(g, &u);
+	for (i = 0; i < g->to->n_shards && ok; i++)
+		if (route_shards_has(&g->shards, (unsigned)i) &&
+		    g->to->shards[i].backend == p->backend)
+			ok = shard_query(p, &u, &g->to->shards[i], w);
 	return ok;
 }
 

@@ -110,6 +110,39 @@ split_name(const PgQuery__ResTarget *r)
 	return NULL;
 }
 
+static bool
+split_has_ons(const PgQuery__SelectStmt *s)
+{
+	return s->n_distinct_clause > 0 && s->distinct_clause[0]->node_case !=
+	    PG_QUERY__NODE__NODE__NOT_SET;
+}
+
+/* DISTINCT ON (...): the token behind its bracket, which opens at token open. */
+static size_t
+split_ons(struct splitter *x, const PgQuery__SelectStmt *s, size_t open)
+{
+	size_t close = open < x->end ? tokens_close(&x->t, open) : x->t.n;
+	size_t from = open + 1, until, i;
+
+	if (close >= x->end) {
+		x->refused = true;
+		return x->end;
+	}
+	x->s->ons = split_items(x, s->n_distinct_clause);
+	for (i = 0; i < s->n_distinct_clause && !x->refused; i++) {
+		for (until = from; until < close && (x->t.v[until].kind !=
+		    TOKEN_COMMA || x->t.v[until].depth > x->t.v[open].depth +
+		    1); until++)
+			;
+		split_item(x, &x->s->ons[i], s->distinct_clause[i], from,
+		    until);
+		x->s->n_ons++;
+		from = until + 1;
+	}
+	x->refused |= from != close + 1;
+	return close + 1;
+}
+
 static void
 split_targets(struct splitter *x, const PgQuery__SelectStmt *s)
 {
@@ -120,6 +153,8 @@ split_targets(struct splitter *x, const PgQuery__SelectStmt *s)
 
 	if (split_is(x, from, "distinct") || split_is(x, from, "all"))
 		from++;
+	if (split_has_ons(s))
+		from = split_ons(x, s, from + 1);
 	x->s->targets = split_items(x, s->n_target_list);
 	for (i = 0; i < s->n_target_list && !x->refused; i++) {
 		r = NODE_IS(s->target_list[i], RES_TARGET) ?
@@ -265,7 +300,7 @@ split_statement(struct splitter *x, const PgQuery__SelectStmt *s)
 		x->refused = true;
 		return;
 	}
-	out->distinct = s->n_distinct_clause > 0;
+	out->distinct = s->n_distinct_clause > 0 && !split_has_ons(s);
 	split_targets(x, s);
 	split_groups(x, s);
 	split_having(x, s);
@@ -322,10 +357,7 @@ split_is_understood(const PgQuery__SelectStmt *s)
 	return s->into_clause == NULL && s->n_locking_clause == 0 &&
 	    s->n_values_lists == 0 &&
 	    s->limit_option != PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES &&
-	    (s->larg != NULL || s->n_target_list > 0) &&
-	    (s->n_distinct_clause == 0 || (s->n_distinct_clause == 1 &&
-	    s->distinct_clause[0]->node_case ==
-	    PG_QUERY__NODE__NODE__NOT_SET));
+	    (s->larg != NULL || s->n_target_list > 0);
 }
 
 /* "t AS a (x, y)" gives the columns other names. */

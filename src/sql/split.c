@@ -54,6 +54,7 @@ split_free(struct an_split **sp)
 	split_free_items(s->targets, s->n_targets);
 	split_free_items(s->groups, s->n_groups);
 	split_free_items(s->orders, s->n_orders);
+	split_free_items(s->ons, s->n_ons);
 	free(s->having.column);
 	free(s->having.of_column);
 	free(s->aggs);

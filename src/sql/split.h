@@ -5,8 +5,8 @@
  * each, and one more to put the parts together.
  *
  * Made with the analysis, immutable, and only for statements of a form that is
- * understood: one SELECT or UNION without locking clause, grouping sets or
- * DISTINCT ON.  Ranges are from the first byte of a token to the end of one; an
+ * understood: one SELECT or UNION without locking clause or grouping sets.
+ * Ranges are from the first byte of a token to the end of one; an
  * empty range has from == until.
  */
 #ifndef PGSLUICE_SQL_SPLIT_H
@@ -89,6 +89,8 @@ struct an_split {
 	bool recollated;  /* any column may be, by what queries in FROM do */
 	struct an_item *targets, *groups, *orders;
 	size_t n_targets, n_groups, n_orders;
+	struct an_item *ons; /* of DISTINCT ON; distinct is not set then */
+	size_t n_ons;
 	struct an_item having;
 	bool has_having;
 	struct an_agg *aggs;

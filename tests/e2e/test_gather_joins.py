@@ -104,6 +104,10 @@ GATHERED = [
     "SELECT qty FROM app.ev UNION SELECT length(code) FROM app.acct",
     "SELECT qty AS n FROM app.ev UNION SELECT length(code) FROM app.acct "
     "ORDER BY n NULLS FIRST LIMIT 5 OFFSET 2",
+    "SELECT DISTINCT ON (tenant) tenant, id, at FROM app.ev ORDER BY tenant, "
+    "at DESC, id",
+    "SELECT DISTINCT ON (ok, e.note) e.id, ok FROM app.ev e ORDER BY ok, "
+    "e.note DESC, e.id LIMIT 7 OFFSET 1",
     "SELECT note::text AS n FROM app.ev ORDER BY n, id LIMIT 9",
 ]
 

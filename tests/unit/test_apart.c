@@ -82,6 +82,14 @@ static const struct {
 		" o ON o.tenant = e.tenant_id" },
 	{ GATHER_GROUP, "SELECT sum((SELECT 1 FROM " O " o WHERE o.tenant = "
 		"e.tenant_id)) FROM " E " e" },
+	{ GATHER_ROWS, "SELECT DISTINCT ON (tenant_id) x FROM " E },
+	{ GATHER_SORT, "SELECT DISTINCT ON (tenant_id) x FROM " E
+		" ORDER BY tenant_id, y" },
+	{ GATHER_SORT, "SELECT DISTINCT ON (x) y FROM " E },
+	{ GATHER_ROWS, "SELECT 1 FROM (SELECT DISTINCT ON (tenant_id, x) y "
+		"FROM " E " ORDER BY tenant_id, x, y) s" },
+	{ 0, "SELECT 1 FROM (SELECT DISTINCT ON (x) tenant_id FROM " E ") s" },
+	{ 0, "SELECT DISTINCT ON (x) count(*) FROM " E " GROUP BY x" },
 	/* windows */
 	{ GATHER_ROWS, "SELECT rank() OVER (PARTITION BY x, tenant_id) FROM "
 		E },

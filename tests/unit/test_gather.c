@@ -154,6 +154,15 @@ static const struct {
 	{ "SELECT sum(DISTINCT y) FROM app.events", GATHER_GROUP,
 	    "SELECT sum(DISTINCT y), y FROM app.events_shard AS events GROUP "
 	    "BY y", { 701, 701 }, NULL },
+	/* That z hangs on k no shard would check. */
+	{ "SELECT z, count(DISTINCT z) FROM app.events GROUP BY k",
+	    GATHER_GROUP, NULL, { 0 }, NULL },
+	{ "SELECT 'a', k, count(DISTINCT z) FROM app.events GROUP BY k",
+	    GATHER_GROUP, "SELECT 'a', k, count(DISTINCT z), z FROM "
+	    "app.events_shard AS events GROUP BY k, z", { 25, 20, 20, 20 },
+	    "SELECT (array_agg(p.c1))[1], p.c2, count(DISTINCT p.c4) FROM "
+	    "(VALUES ($1, $2, $3, $4), ($5, $6, $7, $8)) AS p(c1, c2, c3, c4) "
+	    "GROUP BY p.c2" },
 	/* The whole key by its position. */
 	{ "SELECT tenant_id, array_agg(x) FROM app.events GROUP BY 1",
 	    GATHER_ROWS, "SELECT tenant_id, array_agg(x) FROM "
@@ -162,6 +171,18 @@ static const struct {
 	    "c2)" },
 	{ "SELECT x, array_agg(tenant_id) FROM app.events GROUP BY 1",
 	    GATHER_ROWS, NULL, { 0 }, NULL },
+	/* The first row of each group is that of the shards' first ones. */
+	{ "SELECT DISTINCT ON (x, lower(s)) id FROM app.events ORDER BY x, "
+	    "lower(s) DESC, y LIMIT 4 OFFSET 1", GATHER_SORT, "SELECT DISTINCT "
+	    "ON (x, lower(s)) id, x, lower(s), y FROM app.events_shard AS "
+	    "events ORDER BY x, lower(s) DESC, y LIMIT 5", { 20, 20, 20, 20 },
+	    "SELECT DISTINCT ON (p.c2, p.c3) p.c1 FROM (VALUES ($1, $2, $3, "
+	    "$4), ($5, $6, $7, $8)) AS p(c1, c2, c3, c4) ORDER BY p.c2 , p.c3 "
+	    "DESC, p.c4  LIMIT 4 OFFSET 1" },
+	{ "SELECT DISTINCT ON (1) x FROM app.events", GATHER_SORT, "SELECT "
+	    "DISTINCT ON (1) x FROM app.events_shard AS events ", { 25 }, NULL },
+	{ "SELECT DISTINCT ON (2) x FROM app.events", GATHER_SORT, "SELECT "
+	    "DISTINCT ON (2) x FROM app.events_shard AS events ", { 20 }, NULL },
 	/* Several relations, and queries. */
 	{ "WITH c AS (SELECT tenant FROM app.orders) SELECT e.x, c.tenant FROM "
 	    "app.events e JOIN c ON c.tenant = e.tenant_id ORDER BY e.y + 1 "
@@ -245,7 +266,7 @@ static const char *const never[] = {
 	"SELECT x FROM app.events EXCEPT SELECT x FROM app.events",
 	"SELECT x FROM app.events, app.events AS e",
 	"SELECT x FROM app.events TABLESAMPLE SYSTEM (1)",
-	"SELECT DISTINCT ON (x) x, y FROM app.events",
+	"SELECT DISTINCT ON (count(*)) y FROM app.events GROUP BY y",
 	"SELECT x, count(*) FROM app.events GROUP BY ROLLUP (x)",
 	"SELECT x FROM app.events ORDER BY x USING <",
 	"SELECT x FROM app.events ORDER BY x FETCH FIRST 2 ROWS WITH TIES",
