@@ -47,6 +47,8 @@ class Statement:
                         [p.other(dice) for p in self.params], "again",
                         self.formats)
         out.name = self.name
+        # The text is what it was, with the mark.
+        out.mark, out.sql = self.mark, self.sql
         return out
 
     def parse(self):
