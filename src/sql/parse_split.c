@@ -360,16 +360,18 @@ split_is_understood(const PgQuery__SelectStmt *s)
 	    (s->larg != NULL || s->n_target_list > 0);
 }
 
-/* "t AS a (x, y)" gives the columns other names. */
+/* "t AS a (x, y)" gives the columns other names, and so does a query of WITH. */
 static bool
-split_is_plain(const PgQuery__SelectStmt *s)
+split_is_plain(const struct parse *p, const PgQuery__SelectStmt *s)
 {
 	const PgQuery__RangeVar *rv;
 
-	if (s->n_from_clause != 1 || !NODE_IS(s->from_clause[0], RANGE_VAR))
+	if (p->an->n_tables != 1 || s->n_from_clause != 1 ||
+	    !NODE_IS(s->from_clause[0], RANGE_VAR))
 		return false;
 	rv = s->from_clause[0]->range_var;
-	return rv->alias == NULL || rv->alias->n_colnames == 0;
+	return parse_from_table(p, rv) == 0 && (rv->alias == NULL ||
+	    rv->alias->n_colnames == 0);
 }
 
 static void
@@ -420,7 +422,7 @@ parse_split(struct parse *p, const PgQuery__SelectStmt *s,
 	inner = analysis_explain_inner(p->sql);
 	if (inner.p != NULL)
 		first = tokens_at(&x.t, (uint32_t)(inner.p - p->sql.p));
-	x.s->plain = split_is_plain(s);
+	x.s->plain = split_is_plain(p, s);
 	x.s->recollated = p->recollated;
 	x.s->start = split_pos(&x, x.t.v[first].pos);
 	x.s->end = split_behind(&x, x.end);

@@ -83,7 +83,7 @@ struct an_split {
 	size_t n_within;
 	struct an_full *fulls;
 	size_t n_fulls;
-	bool plain;       /* FROM is one relation, by its own names */
+	bool plain;       /* FROM is the only table, by its own names */
 	bool united;      /* UNION: targets, groups and aggs are empty */
 	bool windows;     /* window functions, whose partitions an_within knows */
 	bool recollated;  /* any column may be, by what queries in FROM do */
