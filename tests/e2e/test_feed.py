@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import Cluster, until
+from harness import Cluster, sanitizer_options, until
 from test_layout import HALVES, Town
 
 CONF = """
@@ -422,7 +422,9 @@ def memory(sluice):
 
 
 def test_a_million_rows(make, pg, db, behind):
-    sluice = make(lag="5s")
+    # A sanitizer's quarantine would look like growth.
+    sluice = make(lag="5s", environment={"ASAN_OPTIONS": sanitizer_options()[
+        "ASAN_OPTIONS"] + ":quarantine_size_mb=8"})
     cached(sluice)
     before = memory(sluice)
     peak = [before]
@@ -731,3 +733,86 @@ def standby_of(lab, primary):
     new.write("standby.signal", "")
     primary.start()
     return new.start()
+
+
+# -- all at once --------------------------------------------------------------
+
+class Register:
+    """Versions of rows with the moments at which writers knew of them."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.acked = {}
+
+    def wrote(self, key, version):
+        with self.lock:
+            self.acked.setdefault(key, []).append((time.monotonic(), version))
+
+    def known_at(self, key, moment):
+        """The newest version whose commit was acknowledged by then."""
+        with self.lock:
+            return max((v for t, v in self.acked.get(key, ()) if t <= moment),
+                       default=0)
+
+
+def writer(pg, db, register, keys, stop):
+    with pg.connect(db) as conn:
+        while not stop.is_set():
+            for key in keys:
+                row = conn.execute(
+                    "UPDATE item SET name = (name::int + 1)::text "
+                    "WHERE id = %s RETURNING name::int", (key,)).fetchone()
+                register.wrote(key, row[0])
+                time.sleep(0.02)
+
+
+def reader(sluice, register, keys, stop, lag, found):
+    with sluice.connect() as conn:
+        while not stop.is_set():
+            for key in keys:
+                asked = time.monotonic()
+                got = int(conn.execute("SELECT name FROM item WHERE id = "
+                                       f"{key}").fetchone()[0])
+                found["reads"] += 1
+                if got < register.known_at(key, asked - lag):
+                    found["stale"].append((key, got, asked))
+                if got < register.known_at(key, asked - 0.1):
+                    found["late"] += 1
+
+
+def test_a_storm(make, pg, db):
+    """Others write all the time, the stream is frozen and killed: no read is
+    older than max_feed_lag, and hits go on."""
+    lag = 1.0
+    sluice = make(lag="1s", schema=SCHEMA + "UPDATE item SET name = '0';")
+    register, stop = Register(), threading.Event()
+    found = [{"reads": 0, "late": 0, "stale": []} for _ in range(3)]
+    before = hits(sluice)
+    keys = range(1, 9)
+    threads = [threading.Thread(target=writer, args=(
+        pg, db, register, keys[n::2], stop)) for n in range(2)]
+    threads += [threading.Thread(target=reader, args=(
+        sluice, register, keys, stop, lag + 0.05, f)) for f in found]
+    for t in threads:
+        t.start()
+    try:
+        for n in range(6):
+            time.sleep(1.5)
+            pid = walsender(pg, db)
+            if pid is None:
+                continue
+            if n % 2:
+                pg.psql(f"SELECT pg_terminate_backend({pid})")
+                continue
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(1.5)
+            os.kill(pid, signal.SIGCONT)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    assert [f["stale"] for f in found] == [[]] * 3
+    assert sum(f["reads"] for f in found) > 3000
+    assert hits(sluice) - before > 1000
+    assert feed(sluice)["reconnects"] >= 2
+    assert sum(f["late"] for f in found) > 0  # it was frozen

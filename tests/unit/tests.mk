@@ -30,6 +30,7 @@ UNIT_TESTS = \
 	tests/unit/test_decide \
 	tests/unit/test_doors \
 	tests/unit/test_explain \
+	tests/unit/test_feed_stream \
 	tests/unit/test_frame \
 	tests/unit/test_functions \
 	tests/unit/test_gather \
@@ -185,6 +186,10 @@ tests_unit_test_doors_LDADD = $(UNIT_LDADD)
 tests_unit_test_explain_SOURCES = tests/unit/test_explain.c
 tests_unit_test_explain_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_explain_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_feed_stream_SOURCES = tests/unit/test_feed_stream.c
+tests_unit_test_feed_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_feed_stream_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c
 tests_unit_test_frame_CPPFLAGS = $(UNIT_CPPFLAGS)
