@@ -18,8 +18,10 @@
  * time, and at last if nothing moves. */
 #define SETTLE_FIRST (2 * NSEC_PER_MSEC)
 #define SETTLE_LAST (50 * NSEC_PER_MSEC)
-/* Descriptions of relations come in crowds. */
+/* Descriptions of relations come in crowds; a server with many tables is not to
+ * be kept busy. */
 #define RELATIONS_EVERY NSEC_PER_SEC
+#define RELATIONS_SHARE 10 /* of the time it takes */
 #define OLDEST_SERVER 140000
 
 static const char facts_query[] =
@@ -58,7 +60,7 @@ ask_question(struct feed *f, enum feed_question q)
 	const char *publication[] = { f->publication };
 
 	f->wants[q] = false;
-	f->asked_at = clock_mono();
+	f->asked_at = f->last[q] = clock_mono();
 	if (q == FEED_ASK_BEAT) {
 		ask_beat(f);
 		return;
@@ -70,12 +72,21 @@ ask_question(struct feed *f, enum feed_question q)
 		beats_ask(&f->beats);
 		link_ask(&f->ask, snapshot_query, 0, NULL);
 	} else if (q == FEED_ASK_RELATIONS) {
-		f->relations_at = f->asked_at;
 		link_ask(&f->ask, relations_query, 0, NULL);
 	} else {
-		f->tables_at = f->asked_at;
 		feed_ask_tables(f);
 	}
+}
+
+static bool
+ask_is_early(const struct feed *f, enum feed_question q)
+{
+	nsec_t pause = f->took[q] * RELATIONS_SHARE;
+
+	if (pause < RELATIONS_EVERY)
+		pause = RELATIONS_EVERY;
+	return q == FEED_ASK_RELATIONS && f->last[q] != 0 &&
+	    clock_mono() - f->last[q] < pause;
 }
 
 static void
@@ -86,11 +97,8 @@ ask_next(struct feed *f)
 	for (q = FEED_ASK_FACTS; q < FEED_QUESTIONS; q++) {
 		if (!link_is_free(&f->ask))
 			return;
-		if (!f->wants[q] || (q == FEED_ASK_RELATIONS &&
-		    f->relations_at != 0 &&
-		    clock_mono() - f->relations_at < RELATIONS_EVERY))
-			continue;
-		ask_question(f, q);
+		if (f->wants[q] && !ask_is_early(f, q))
+			ask_question(f, q);
 	}
 }
 
@@ -244,6 +252,7 @@ ask_on_answer(struct link *l, const PGresult *r)
 
 	CHECK_MAGIC(f, FEED_MAGIC);
 	f->asking = FEED_ASK_NOTHING;
+	f->took[q] = clock_mono() - f->asked_at;
 	if (PQresultStatus(r) != PGRES_TUPLES_OK ||
 	    ((q == FEED_ASK_FACTS || q == FEED_ASK_SNAPSHOT ||
 	    q == FEED_ASK_BEAT) && PQntuples(r) != 1)) {

@@ -62,7 +62,8 @@ struct feed {
 	enum feed_question asking;
 	bool wants[FEED_QUESTIONS];
 	nsec_t asked_at;
-	nsec_t tables_at, relations_at; /* last asked */
+	nsec_t last[FEED_QUESTIONS]; /* when each was asked, or 0 */
+	nsec_t took[FEED_QUESTIONS]; /* how long its answer did */
 	nsec_t settle_pause;
 
 	/* the stream */

@@ -23,7 +23,9 @@
 #define PAUSE_LAST (15 * NSEC_PER_SEC)
 /* A question, or the stream, that is silent for so long is given up. */
 #define SILENCE (60 * NSEC_PER_SEC)
-#define TABLES_EVERY (5 * NSEC_PER_SEC)
+/* Catalogs are read this often, but for no more than a share of the time. */
+#define CATALOGS_EVERY (5 * NSEC_PER_SEC)
+#define CATALOGS_SHARE 100
 #define BEAT_SLOWEST NSEC_PER_SEC
 #define BEATS_IN_LAG 5
 
@@ -94,7 +96,7 @@ feed_reset(struct feed *f)
 	f->suspects_known = f->slot_made = false;
 	f->asking = FEED_ASK_NOTHING;
 	memset(f->wants, 0, sizeof(f->wants));
-	f->tables_at = f->relations_at = 0;
+	memset(f->last, 0, sizeof(f->last));
 }
 
 void
@@ -373,6 +375,24 @@ feed_lag(const struct feed *f)
 	return f->server_at > f->received ? f->server_at - f->received : 0;
 }
 
+/* What is not in the log: partitions that come and go, tables that are renamed
+ * or dropped, publications. */
+static void
+feed_read_catalogs(struct feed *f, nsec_t now)
+{
+	static const enum feed_question both[] = { FEED_ASK_RELATIONS,
+		FEED_ASK_TABLES };
+	nsec_t pause;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(both); i++) {
+		pause = f->took[both[i]] * CATALOGS_SHARE;
+		if (now - f->last[both[i]] >= (pause > CATALOGS_EVERY ? pause :
+		    CATALOGS_EVERY))
+			feed_want(f, both[i]);
+	}
+}
+
 static void
 feed_tick_stream(struct feed *f, nsec_t now)
 {
@@ -395,8 +415,7 @@ feed_tick_stream(struct feed *f, nsec_t now)
 	feed_status(f, true);
 	if (f->state == FEED_FAILED)
 		return;
-	if (now - f->tables_at >= TABLES_EVERY)
-		feed_want(f, FEED_ASK_TABLES);
+	feed_read_catalogs(f, now);
 	feed_want(f, FEED_ASK_BEAT);
 }
 
@@ -509,7 +528,7 @@ feed_set_setup(struct feed *f, const struct feed_setup *s,
 		 * has been read, but not to its end, had the old ones. */
 		feed_stream_widen(f);
 		settle_widen(&f->settle);
-		f->relations_at = 0;
+		f->last[FEED_ASK_RELATIONS] = 0;
 		f->wants[FEED_ASK_TABLES] = true;
 		feed_want(f, FEED_ASK_RELATIONS);
 	}

@@ -241,24 +241,37 @@ relation_tell(const struct relations_end *e, tag_t tag)
 			    c->tag_keys[i].column));
 }
 
+/* Those of v that are not in but. */
+static void
+relation_tell_but(const struct relations_end *e, const tag_t *v, unsigned n,
+    const tag_t *but, unsigned n_but)
+{
+	unsigned i, k;
+
+	for (i = 0; e->r->loaded && i < n; i++) {
+		for (k = 0; k < n_but && but[k] != v[i]; k++)
+			;
+		if (k == n_but)
+			relation_tell(e, v[i]);
+	}
+}
+
 static void
 relation_loaded(struct htab_node *n, void *arg)
 {
 	struct relation *rel = htab_entry(n, struct relation, node);
 	const struct relations_end *e = arg;
-	unsigned i, k;
 
 	if (rel->old) {
+		relation_tell_but(e, rel->tags, rel->n, NULL, 0);
 		relation_free(n, &e->r->by_oid);
 		return;
 	}
-	for (i = 0; rel->n_before > 0 && i < rel->n; i++) {
-		for (k = 0; k < rel->n_before &&
-		    rel->before[k] != rel->tags[i]; k++)
-			;
-		if (k == rel->n_before)
-			relation_tell(e, rel->tags[i]);
-	}
+	/* One that is new and no part of others has nobody's rows yet. */
+	if (rel->n_before > 0 || rel->n > 1)
+		relation_tell_but(e, rel->tags, rel->n, rel->before,
+		    rel->n_before);
+	relation_tell_but(e, rel->before, rel->n_before, rel->tags, rel->n);
 	rel->n_before = 0;
 }
 
@@ -270,6 +283,7 @@ relations_loaded(struct relations *r, void (*changed)(void *arg, tag_t tag),
 
 	r->all = r->by_oid.count > RELATIONS_MAX;
 	htab_each(&r->by_oid, relation_loaded, &e);
+	r->loaded = true;
 }
 
 void

@@ -24,6 +24,7 @@ extern const char relations_query[];
 struct relations {
 	struct htab by_oid;
 	bool all;             /* there are too many */
+	bool loaded;          /* catalogs have been read before */
 	/* A tag that means another, too: physical to logical names. */
 	struct relations_alias {
 		tag_t from, to;
@@ -37,9 +38,8 @@ void relations_fini(struct relations *r);
 /* Take logical names and columns from a configuration, which has to last; the
  * catalogs are to be read again. */
 void relations_use(struct relations *r, const struct conf *c);
-/* Read the catalogs: begin, each row, end. changed is told what relations mean
- * that they did not mean before: their changes meanwhile were not taken for
- * it. */
+/* Read the catalogs: begin, each row, end. From the second time on changed is
+ * told which tables have won or lost parts, and names that are gone. */
 void relations_load(struct relations *r);
 void relations_row(struct relations *r, uint32_t oid, const char *name);
 void relations_loaded(struct relations *r,

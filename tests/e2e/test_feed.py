@@ -189,6 +189,27 @@ def test_a_leafs_change_is_its_parents(make, behind, root):
           timeout=1)
 
 
+def test_partitions_that_come_and_go(make, behind):
+    """What a parent wins or loses by ALTER TABLE is not in the log, but in the
+    catalogs."""
+    sluice = make(schema=PARTS + "CREATE PUBLICATION pgsluice FOR ALL TABLES")
+    count = "SELECT count(*) FROM item"
+    assert cached(sluice, count) == [(1,)]
+    behind.execute("CREATE TABLE loose (LIKE item INCLUDING ALL)")
+    behind.execute("INSERT INTO loose VALUES (20, 'twenty')")
+    assert cached(sluice, count) == [(1,)]
+    behind.execute("ALTER TABLE item ATTACH PARTITION loose "
+                   "FOR VALUES FROM (20) TO (30)")
+    until(lambda: sluice.query(count) == [(2,)], timeout=20)
+    assert cached(sluice, count) == [(2,)]
+    time.sleep(7)  # what is undone before the next look is not noticed
+    behind.execute("ALTER TABLE item DETACH PARTITION loose")
+    until(lambda: sluice.query(count) == [(1,)], timeout=20)
+    assert cached(sluice, count) == [(1,)]
+    behind.execute("DROP TABLE item_low")
+    until(lambda: sluice.query(count) == [(0,)], timeout=20)
+
+
 def test_physical_names_are_their_logical_table(make, pg, db, behind):
     conf = CONF.replace('"item"', '"app.event"') + """
 table "app.event" {

@@ -91,7 +91,7 @@ test_relations_that_come_up(void **state PG_UNUSED)
 	assert_true(!t.all && has(&t, "item") && has(&t, "renamed"));
 	/* What the catalogs say now counts. */
 	load(&r);
-	assert_int_equal(changes, 0);
+	assert_int_equal(changes, 2); /* names that are not so */
 	t = change(&r, 1);
 	assert_true(t.n == 1 && has(&t, "item"));
 	assert_true(change(&r, 4).all);
@@ -101,8 +101,27 @@ test_relations_that_come_up(void **state PG_UNUSED)
 	relations_row(&r, 1, "item");
 	relations_row(&r, 1, "whole");
 	relations_row(&r, 5, "fresh");
+	changes = 0;
+	relations_loaded(&r, changed, NULL);
+	/* whole; and item_low, item_1 and their parents, which are gone */
+	assert_int_equal(changes, 1 + 2 + 3);
+	/* Detached again. */
+	relations_load(&r);
+	relations_row(&r, 1, "item");
+	relations_row(&r, 5, "fresh");
+	changes = 0;
 	relations_loaded(&r, changed, NULL);
 	assert_int_equal(changes, 1);
+	/* A new one with parents, and one without. */
+	relations_load(&r);
+	relations_row(&r, 1, "item");
+	relations_row(&r, 5, "fresh");
+	relations_row(&r, 6, "part");
+	relations_row(&r, 6, "item");
+	relations_row(&r, 7, "alone");
+	changes = 0;
+	relations_loaded(&r, changed, NULL);
+	assert_int_equal(changes, 2);
 	relations_fini(&r);
 }
 
