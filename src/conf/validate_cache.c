@@ -77,6 +77,11 @@ rule_check_strong(struct conf_parse *p, const struct conf_sec *s,
 	if (r->l2)
 		conf_complain(p, o->line, "l2: a strong rule's answers cannot "
 		    "be kept in Redis, expected l2 = false or nothing");
+	o = conf_sec_opt(s, "allow_rls");
+	if (r->allow_rls)
+		conf_complain(p, o->line, "allow_rls: tables that policies "
+		    "read are not followed, expected a rule that is not "
+		    "strong");
 	for (i = 0; i < r->n_databases; i++) {
 		c.db = r->databases[i];
 		conf_rule_places(c.db, r, rule_check_place, &c);

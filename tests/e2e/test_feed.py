@@ -192,7 +192,8 @@ def test_a_leafs_change_is_its_parents(make, behind, root):
 def test_partitions_that_come_and_go(make, behind):
     """What a parent wins or loses by ALTER TABLE is not in the log, but in the
     catalogs."""
-    sluice = make(schema=PARTS + "CREATE PUBLICATION pgsluice FOR ALL TABLES")
+    sluice = make(CONF + 'revocation_bound = "0"\n', schema=PARTS +
+                  "CREATE PUBLICATION pgsluice FOR ALL TABLES")
     count = "SELECT count(*) FROM item"
     assert cached(sluice, count) == [(1,)]
     behind.execute("CREATE TABLE loose (LIKE item INCLUDING ALL)")

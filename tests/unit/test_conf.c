@@ -775,7 +775,8 @@ test_strong_rules(void **state)
 	    "cache \"c\" { tables = {\"t\", \"u\"} ttl = 1s\n"
 	    "	consistency = \"strong\"\n"
 	    "	grace = 1s\n"
-	    "	l2 = true }\n"
+	    "	l2 = true\n"
+	    "	allow_rls = true }\n"
 	    "cache \"w\" { tables = \"t\" ttl = 1s consistency = \"weak\" }\n",
 	    "f:10: consistency: 't' of database \"d\" may be on backend "
 	    "\"b\", which nobody follows, expected feed = true there\n"
@@ -783,7 +784,9 @@ test_strong_rules(void **state)
 	    "expected no grace\n"
 	    "f:12: l2: a strong rule's answers cannot be kept in Redis, "
 	    "expected l2 = false or nothing\n"
-	    "f:13: consistency: 'weak' is not known, expected one of "
+	    "f:13: allow_rls: tables that policies read are not followed, "
+	    "expected a rule that is not strong\n"
+	    "f:14: consistency: 'weak' is not known, expected one of "
 	    "eventual, strong\n");
 	refuse("backend \"b\" { conninfo = \"host=h,i\"\n feed = true }\n"
 	    "backend \"c\" { conninfo = \"host=h,i "
