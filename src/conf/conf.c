@@ -145,6 +145,7 @@ struct conf_source {
 	struct deps *const *deps;
 	size_t n_deps;
 	bool bare;                    /* never to be in force: no generation */
+	uint64_t lineage;             /* 0: a new one */
 };
 
 static struct conf *
@@ -212,6 +213,8 @@ conf_build(const struct conf_source *from, struct conf_diag *d)
 		if (!from->bare)
 			p.conf->generation =
 			    atomic_fetch_add(&conf_generations, 1) + 1;
+		p.conf->lineage = from->lineage != 0 ? from->lineage :
+		    p.conf->generation;
 		return p.conf;
 	}
 	if (p.conf != NULL)
@@ -246,7 +249,7 @@ conf_change(const struct conf *from, const char *name, const char *value,
 	conf_strings_add(&changes, name);
 	conf_strings_add(&changes, value);
 	source = (struct conf_source){ from->path, from->text, from->text_len,
-		changes, from->layouts, from->deps, from->n_deps, false };
+		changes, from->layouts, from->deps, from->n_deps, false, 0 };
 	c = conf_build(&source, d);
 	conf_strings_fini(&changes);
 	return c;
@@ -258,7 +261,7 @@ conf_with_layouts(const struct conf *from, struct conf_layouts *l,
 {
 	const struct conf_source source = { from->path, from->text,
 		from->text_len, from->changes, l, from->deps, from->n_deps,
-		false };
+		false, 0 };
 
 	return conf_build(&source, d);
 }
@@ -268,7 +271,8 @@ conf_with_deps(const struct conf *from, struct deps *const *v, size_t n,
     struct conf_diag *d)
 {
 	const struct conf_source source = { from->path, from->text,
-		from->text_len, from->changes, from->layouts, v, n, false };
+		from->text_len, from->changes, from->layouts, v, n, false,
+		from->lineage };
 
 	return conf_build(&source, d);
 }
@@ -277,7 +281,7 @@ struct conf *
 conf_bare(const struct conf *from, struct conf_diag *d)
 {
 	const struct conf_source source = { from->path, from->text,
-		from->text_len, from->changes, NULL, NULL, 0, true };
+		from->text_len, from->changes, NULL, NULL, 0, true, 0 };
 
 	return conf_build(&source, d);
 }

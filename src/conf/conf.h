@@ -249,6 +249,8 @@ struct conf {
 #define CONF_MAGIC 0x0c0f19a7u
 	atomic_uint refs;
 	uint64_t generation; /* 1, 2, ... one per successful load */
+	uint64_t lineage;    /* the same where only deps differ: everything else
+	                        is equal and in the same places */
 	char *path;
 	char *text;          /* of the file, to be read again with changes */
 	size_t text_len;

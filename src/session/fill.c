@@ -63,6 +63,14 @@ fill_scope(const struct session *s, const struct scope *scope)
 	    (uint32_t)(s->conf->generation << 12 | (s->db->id & 0xfff));
 }
 
+/* Its answers look as those of servers that begin as base says. */
+static bool
+fill_fits(const struct server *srv, const struct scope *base)
+{
+	return srv->scope != NULL && base != NULL && !srv->settings_changed &&
+	    hash_eq(srv->scope->settings, base->settings);
+}
+
 bool
 fill_key(struct session *s, const struct unit *u, struct slice sql,
     const struct statement *stmt, struct cache_key *k,
@@ -92,6 +100,10 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 	*why = BYPASS_SESSION_STATE;
 	scope = settings_scope(s);
 	if (scope == NULL)
+		return false;
+	/* It began before ALTER ROLE ... SET, and keeps what it has. */
+	*why = BYPASS_SETTINGS_DIFFER;
+	if (s->server != NULL && !fill_fits(s->server, pool_scope(s->home)))
 		return false;
 	*why = BYPASS_IN_TRANSACTION;
 	if (!scope->read_committed || s->tx == 'E' ||
@@ -518,9 +530,7 @@ fill_server(struct session *s, const struct server *srv)
 		return;
 	if (!f->recording)
 		stat_add(&session_metrics(s)->c.cache_misses, 1);
-	if (srv->scope == NULL || f->base == NULL ||
-	    !hash_eq(srv->scope->settings, f->base->settings) ||
-	    srv->settings_changed) {
+	if (!fill_fits(srv, f->base)) {
 		fill_spoil(s, BYPASS_SETTINGS_DIFFER);
 		return;
 	}

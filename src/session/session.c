@@ -430,12 +430,32 @@ session_accept(struct worker *w, int fd, const char *peer)
 
 /* ---- configuration and pools -------------------------------------------------------- */
 
+/* Pools and servers stay what they are: only what catalogs say is new. */
+static void
+session_follow_conf(struct session *s, struct conf *now)
+{
+	if (s->db != NULL)
+		s->db = &now->databases[s->db->id];
+	if (s->server != NULL)
+		s->backend = &now->backends[s->backend->id];
+	s->limits = conf_find_user(now, s->user);
+	conf_unref(&s->conf);
+	s->conf = now;
+	conf_ref(now);
+}
+
 bool
 session_refresh_conf(struct session *s)
 {
 	struct conf *now = s->sw->setup.conf;
 
-	if (s->conf == now || s->tx != 'I' || s->server != NULL)
+	if (s->conf == now || s->tx != 'I')
+		return true;
+	if (s->conf->lineage == now->lineage && s->explaining == NULL) {
+		session_follow_conf(s, now);
+		return true;
+	}
+	if (s->server != NULL)
 		return true;
 	if (s->db != NULL) {
 		s->db = conf_find_database(now, s->dbname);

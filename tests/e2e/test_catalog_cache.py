@@ -396,6 +396,25 @@ def test_alter_role_set_elsewhere(make, pg, db):
         assert conn.execute(BASE).fetchall() == [(0,)]
 
 
+def test_session_that_keeps_its_server_keeps_its_settings(make, pg, db):
+    """As on a connection of its own: ALTER ROLE counts for the next one."""
+    sluice = make("base", bound="1s", rules='pool_mode = "session"')
+    pg.psql("CREATE SCHEMA y AUTHORIZATION app; SET ROLE app; "
+            "CREATE TABLE y.base (id int, n int); "
+            "GRANT USAGE ON SCHEMA y TO alice; "
+            "GRANT SELECT ON y.base TO alice", db)
+    with sluice.connect(user="alice", prepare_threshold=None) as old:
+        time.sleep(1.2)
+        until(lambda: is_hit(sluice, BASE, old))
+        pg.psql(f"ALTER ROLE alice IN DATABASE {db} SET search_path = y", db)
+        time.sleep(1.2)
+        with sluice.connect(user="alice") as new:
+            until(lambda: is_hit(sluice, BASE, new))
+            assert new.execute(BASE).fetchall() == [(0,)]
+            for _ in range(3):
+                assert old.execute(BASE).fetchall() == [(9,)]
+
+
 def test_drop_role_elsewhere(make, pg, db):
     sluice = make("base", bound="1s")
     pg.psql("CREATE ROLE leaver LOGIN; GRANT SELECT ON base TO leaver", db)
@@ -442,6 +461,57 @@ def test_nobody_to_log_in_as(pg, db, pgsluice):
     pg.psql(SCHEMA, db)
     assert not any(is_hit(sluice, BASE) for _ in range(3))
     assert "nobody to log in as" in sluice.log
+
+
+def test_entries_in_redis(pg, db, redis, pgsluice):
+    """What was put there before a REVOKE is not found after it, whoever looks
+    and whenever it was running."""
+    pg.psql(SCHEMA, db)
+    text = 'redis_host = "127.0.0.1"\nredis_port = $REDIS\n' + \
+        CONF.replace("$RULES", 'cache "l2" { tables = {"base"} ttl = "1h" '
+                     'l1_ttl = "0" }')
+    first, second = (pgsluice(text, BOUND="5s", WATCHER="app")
+                     for _ in range(2))
+
+    def is_found(sluice):
+        before = sluice.count("cache_hits_l2")
+        sluice.query(BASE, user="alice")
+        return sluice.count("cache_hits_l2") > before
+    until(lambda: is_found(first))
+    until(lambda: is_found(second))
+    second.stop()
+    first.stop()
+    pg.psql("REVOKE SELECT ON base FROM alice", db)
+    second.start()
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        second.query(BASE, user="alice")
+    pg.psql("GRANT SELECT ON base TO alice", db)
+    second.stop()
+    second.start()
+    until(lambda: is_found(second))
+
+
+def test_routed_tables(pg, db, pgsluice):
+    """They go by their logical name, also where a part is written by its own,
+    and what their triggers do counts."""
+    pg.psql(SCHEMA, db)
+    sluice = pgsluice(CONF.replace("$RULES", """
+        table "events" { variant "v" { kind = "plain" backend = "main"
+                         relation = "public.part" } }
+        table "sources" { variant "v" { kind = "plain" backend = "main"
+                          relation = "public.fired" } }
+        cache "events" { tables = {"events", "effect"} ttl = "60s"
+                         l2 = false }"""), BOUND="5s", WATCHER="app")
+    sql = "SELECT sum(n) FROM events"
+    for write, result in (("UPDATE events SET n = n + 1", 5),
+                          ("UPDATE part1 SET n = n + 1", 6),
+                          ("UPDATE part SET n = n + 1", 8)):
+        fill(sluice, sql)
+        sluice.query(write)
+        assert sluice.query(sql) == [(result,)]
+    fill(sluice, EFFECT)
+    sluice.query("INSERT INTO sources VALUES (1)")
+    assert sluice.query(EFFECT) == [(1,)]
 
 
 def test_switched_off(make):
