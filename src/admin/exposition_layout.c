@@ -58,6 +58,12 @@ layout_shard_direct(const struct survey_place *p)
 	return p->no_read == NULL && p->no_write == NULL;
 }
 
+static int64_t
+layout_shard_prepared(const struct survey_place *p)
+{
+	return p->prepared;
+}
+
 static void
 layout_shards(struct prom *p, enum family f, const struct layout_job *j,
     int64_t (*value)(const struct survey_place *))
@@ -127,6 +133,7 @@ exposition_layouts(struct prom *p)
 	layout_shards(p, FAMILY_SHARD_ROWS, j, layout_shard_rows);
 	layout_shards(p, FAMILY_SHARD_BYTES, j, layout_shard_bytes);
 	layout_shards(p, FAMILY_SHARD_DIRECT, j, layout_shard_direct);
+	layout_shards(p, FAMILY_SHARD_PREPARED, j, layout_shard_prepared);
 	layout_backends(p, FAMILY_PARTITION_MONTHS, j, layout_months);
 	layout_backends(p, FAMILY_PARTITION_DEFAULT, j, parts_default_rows);
 	layouts_report_unref(&r);

@@ -14,6 +14,9 @@
 #include "admin/setup.h"
 #include "base/log.h"
 
+/* So often catalogs are read while prepared transactions wait for their end. */
+#define LAYOUTS_SOON (10 * NSEC_PER_SEC)
+
 static const char layouts_startup[] =
     "application_name\0pgsluice layout\0DateStyle\0ISO\0TimeZone\0UTC\0"
     "search_path\0";
@@ -40,6 +43,7 @@ static struct {
 	bool check_rows; /* ... with that */
 	struct layouts_waiters waiters; /* of that one */
 	nsec_t ended;
+	bool unsettled;  /* prepared transactions may be left, see LAYOUTS_SOON */
 	char *said;      /* what the log was told last */
 	pthread_mutex_t lock;
 	struct layouts_report *report; /* under lock */
@@ -230,6 +234,23 @@ layouts_finished(struct layouts_job *j)
 	return before;
 }
 
+/* Rows have come to be seen that results kept so far lack. */
+static void
+layouts_flush_run(struct worker *w, struct message *m)
+{
+	free(m);
+	session_flush_cache(w);
+}
+
+static void
+layouts_flush(struct control *c)
+{
+	struct message *m = x_calloc(1, sizeof(*m));
+
+	m->run = layouts_flush_run;
+	worker_post(c->workers[0], m);
+}
+
 static void
 layouts_done_run(struct control *c, struct control_message *m)
 {
@@ -244,6 +265,9 @@ layouts_done_run(struct control *c, struct control_message *m)
 		r->read_at = clock_wall();
 		layouts_log(&r->job, &layouts.said);
 		layouts_publish(&r->job);
+		if (r->job.committed > 0)
+			layouts_flush(c);
+		layouts.unsettled = r->job.unsettled;
 		layouts_report_ref(r);
 		layouts_set_report(r);
 	}
@@ -364,6 +388,8 @@ layouts_tick(nsec_t now)
 {
 	nsec_t every = layouts.c->setup.conf->layout_interval;
 
+	if (layouts.unsettled && (every == 0 || every > LAYOUTS_SOON))
+		every = LAYOUTS_SOON;
 	if (every > 0 && !layouts.busy && now - layouts.ended >= every)
 		layouts_read();
 }

@@ -136,6 +136,7 @@ shard_row(struct rows *rows, const struct layout_result *r,
 	row_str(&row, p->no_read != NULL ? "no" : p->no_write != NULL ?
 	    "reads" : "yes");
 	row_str(&row, p->no_read != NULL ? p->no_read : p->no_write);
+	row_known(&row, p->prepared);
 	rows_add(rows, &row);
 }
 

@@ -156,6 +156,7 @@ struct conf_table {
 	bool stays;        /* transactions run on the coordinator */
 	bool approximate_floats;
 	bool split_inserts;
+	bool two_phase_commit; /* of writes over several shards */
 	struct conf_variant *variants;
 	size_t n_variants;
 	struct conf_variant *use; /* the variant that serves it */

@@ -302,6 +302,7 @@ rows_table(struct rows *r, const struct conf_table *t)
 	rows_option_word(r, "transactions", t->stays);
 	rows_option_bool(r, "approximate_floats", t->approximate_floats);
 	rows_option_bool(r, "split_inserts", t->split_inserts);
+	rows_option_bool(r, "two_phase_commit", t->two_phase_commit);
 	rows_option(r, "use", t->use->name);
 	memcpy(where, r->where, sizeof(where));
 	for (i = 0; i < t->n_variants; i++)

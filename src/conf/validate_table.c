@@ -293,6 +293,7 @@ table_take(struct conf_parse *p, const struct conf_sec *s,
 	t->stays = transactions == 1;
 	conf_take_bool(p, s, "approximate_floats", &t->approximate_floats);
 	conf_take_bool(p, s, "split_inserts", &t->split_inserts);
+	conf_take_bool(p, s, "two_phase_commit", &t->two_phase_commit);
 	table_take_variants(p, s, t);
 	table_check_columns(p, s, t);
 }

@@ -122,6 +122,9 @@ ask_result(struct ask *a)
 		    PQresultStatus(r) == PGRES_COMMAND_OK)
 			continue;
 		failed = true;
+		snprintf(a->sqlstate, sizeof(a->sqlstate), "%s",
+		    PQresultErrorField(r, PG_DIAG_SQLSTATE) != NULL ?
+		    PQresultErrorField(r, PG_DIAG_SQLSTATE) : "");
 		(void)ask_fail(a, PQresultErrorMessage(r)[0] != '\0' ?
 		    PQresultErrorMessage(r) : "unexpected answer");
 		if (PQresultStatus(r) != PGRES_FATAL_ERROR)
@@ -186,15 +189,22 @@ ask_facts(struct ask *a, const char *relation, struct facts *out)
 	return ok;
 }
 
+PGresult *
+ask_query(struct ask *a, const char *sql)
+{
+	a->sqlstate[0] = '\0';
+	if (PQsendQuery(a->conn, sql) == 1)
+		return ask_result(a);
+	(void)ask_fail(a, PQerrorMessage(a->conn));
+	return NULL;
+}
+
 bool
 ask_number(struct ask *a, const char *sql, int64_t *out)
 {
-	PGresult *r;
+	PGresult *r = ask_query(a, sql);
 	bool ok;
 
-	if (PQsendQuery(a->conn, sql) != 1)
-		return ask_fail(a, PQerrorMessage(a->conn));
-	r = ask_result(a);
 	if (r == NULL)
 		return false;
 	ok = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1 &&

@@ -20,6 +20,7 @@ struct ask {
 	const atomic_bool *stopping;
 	nsec_t timeout;  /* for connecting, and again for each question */
 	char error[512]; /* why something failed; one line */
+	char sqlstate[6]; /* ... and what the server calls it; or "" */
 };
 
 /* keywords, values: for libpq. false: see error; ask_close() all the same. */
@@ -29,6 +30,8 @@ void ask_close(struct ask *a);
 /* The facts of a relation (see facts_query); n is 0 if there is none. */
 bool ask_facts(struct ask *a, const char *relation, struct facts *out)
     PG_MUST_CHECK;
+/* The answer to a statement without parameters, for PQclear(); NULL: see error. */
+PGresult *ask_query(struct ask *a, const char *sql) PG_MUST_CHECK;
 /* Statements without parameters, of which the last gives one number. */
 bool ask_number(struct ask *a, const char *sql, int64_t *out) PG_MUST_CHECK;
 

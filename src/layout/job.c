@@ -12,6 +12,7 @@
 #include "conf/ident.h"
 #include "layout/call.h"
 #include "layout/job.h"
+#include "layout/resolve.h"
 #include "layout/tag_key.h"
 
 #define DOUBT_EVERY NSEC_PER_SEC
@@ -142,7 +143,7 @@ job_survey(struct calls *all, struct layout_result *r)
 	} else if (survey_places(s)) {
 		r->misplaced = x_calloc(s->n_places, sizeof(*r->misplaced));
 		for (i = 0; i < s->n_places; i++)
-			r->misplaced[i] = -1;
+			r->misplaced[i] = s->places[i].prepared = -1;
 		for (i = 0; i < s->n_places; i++)
 			if (!s->places[i].local || all->job->check_rows)
 				job_ask_place(all, r, i);
@@ -173,6 +174,7 @@ job_run(struct layout_job *j)
 	j->tag_results = x_calloc(c->n_tag_keys, sizeof(*j->tag_results));
 	for (i = 0; i < c->n_tag_keys; i++)
 		tag_key_ask(&all, &c->tag_keys[i], &j->tag_results[i]);
+	resolve_all(&all);
 	calls_close(&all);
 	j->done(j);
 }
@@ -279,5 +281,12 @@ layout_doubt(struct slice sqlstate)
 	    (last != 0 && now - last < DOUBT_EVERY))
 		return;
 	if (atomic_compare_exchange_strong(&layout.doubted, &last, now))
+		layout.on_doubt();
+}
+
+void
+layout_left(void)
+{
+	if (layout.on_doubt != NULL)
 		layout.on_doubt();
 }

@@ -31,6 +31,8 @@ struct layout_job {
 	size_t n_results;
 	/* ... and one for each of conf->tag_keys */
 	struct layout_tag_result *tag_results;
+	unsigned committed; /* prepared transactions that were left, see resolve.h */
+	bool unsettled;     /* ... some are left, or may be: read again soon */
 
 	STAILQ_ENTRY(layout_job) next; /* private to job.c */
 };
@@ -61,6 +63,8 @@ void layout_results_free(struct layout_job *j);
  * mean that the layout has moved, calls what layout_on_doubt() was given, at
  * most once a second. Any thread. */
 void layout_doubt(struct slice sqlstate);
+/* A write over several shards has left prepared transactions: calls the same. */
+void layout_left(void);
 /* Before other threads start. fn: any thread. */
 void layout_on_doubt(void (*fn)(void));
 

@@ -10,12 +10,16 @@ libpgsluice_a_SOURCES += \
 	src/layout/call.h \
 	src/layout/facts.c \
 	src/layout/facts.h \
+	src/layout/gid.c \
+	src/layout/gid.h \
 	src/layout/job.c \
 	src/layout/job.h \
 	src/layout/kin.c \
 	src/layout/kin.h \
 	src/layout/kin_close.c \
 	src/layout/kin_text.c \
+	src/layout/resolve.c \
+	src/layout/resolve.h \
 	src/layout/survey.c \
 	src/layout/survey.h \
 	src/layout/survey_address.c \

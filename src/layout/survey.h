@@ -39,6 +39,8 @@ struct survey_place {
 	bool has_range;
 	struct bound_range range;
 	bool asked;
+	int64_t prepared; /* pgsluice's transactions that are left there; -1: not
+	                     known */
 	struct facts found;
 	char *no_read, *no_write;
 };

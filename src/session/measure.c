@@ -112,7 +112,7 @@ measure_tag(struct measure_question *q, const struct frame *f, nsec_t now)
 	char tag[sizeof(q->tag)];
 
 	snprintf(tag, sizeof(tag), "%.*s", (int)f->body, f->p);
-	if (q->answered != 0 && strcmp(tag, "COMMIT") == 0)
+	if (q->answered != 0 && strncmp(tag, "COMMIT", 6) == 0)
 		q->committed = now;
 	if (q->answered != 0 || !measure_is_answer(tag))
 		return;
@@ -141,7 +141,7 @@ measure_answer(struct measure *m, const void *server, const char *p, size_t n,
 		here = f.size < n - pos ? f.size : n - pos;
 		q->left = f.size - here;
 		pos += here;
-		if (f.type == 'D') {
+		if (f.type == 'D' && q->answered == 0) {
 			q->first = q->rows == 0 ? now : q->first;
 			q->rows++;
 			q->bytes += f.size;

@@ -225,6 +225,16 @@ part_cancel(struct part *p)
 }
 
 void
+part_release(struct part *p)
+{
+	struct server *srv = p->server;
+
+	p->server = NULL;
+	server_give_back(srv, false);
+	part_end(p);
+}
+
+void
 part_drop(struct part *p, struct server_orphan *orphan)
 {
 	struct server *srv = p->server;
@@ -393,13 +403,9 @@ static void
 part_ready(void *lessee, char status)
 {
 	struct part *p = lessee;
-	struct server *srv = p->server;
 
-	if (p->owner->ready(p, status)) {
-		p->server = NULL;
-		server_give_back(srv, false);
-		part_end(p);
-	}
+	if (p->owner->ready(p, status))
+		part_release(p);
 	p->owner->step(p);
 }
 

@@ -64,6 +64,8 @@ void part_lease(struct part *p);
 void part_send(struct part *p, const struct buf *b);
 /* End what runs, or stop waiting. */
 void part_cancel(struct part *p);
+/* Its server, which owes nothing and is in no transaction, goes back. */
+void part_release(struct part *p);
 /* Let go of everything, whatever is owed. orphan: told when that is decided; or NULL. */
 void part_drop(struct part *p, struct server_orphan *orphan);
 static inline bool

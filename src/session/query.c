@@ -439,9 +439,10 @@ unit_pipelined(struct session *s, struct unit *u)
 	    ((s->over & OVER_ASKED) && s->server->owed.count > 0) ||
 	    /* A cancel under way is for what has been sent already. */
 	    (s->server->cancels > 0 && !s->open_unit) ||
-	    /* The cache may have it when that is known. */
+	    /* The cache may have it when that is known, or shards take it. */
 	    ((s->set.asked.count > 0 || s->pins_asked != 0) &&
-	    s->server->owed.count == 1 && s->db->n_rules > 0))
+	    s->server->owed.count == 1 &&
+	    s->db->n_rules + s->db->n_tables > 0))
 		return UNIT_WAIT;
 	if (s->server->owed.skipping) {
 		session_skip_unit(s, u);

@@ -61,6 +61,7 @@ libpgsluice_a_SOURCES += \
 	src/session/spread.c \
 	src/session/spread.h \
 	src/session/spread_copy.c \
+	src/session/spread_end.c \
 	src/session/spread_insert.c \
 	src/session/spread_priv.h \
 	src/session/spread_tell.c \

@@ -31,7 +31,7 @@ spread_end(struct session *s)
 		struct spread_part *p = &x->part[i];
 
 		/* What becomes of its COMMIT nobody will be told. */
-		part_drop(&p->base, x->phase == SPREAD_COMMITTING ?
+		part_drop(&p->base, x->phase >= SPREAD_DECIDING ?
 		    session_orphan(s) : NULL);
 		buf_reset(&p->out);
 		free(p->lines);
@@ -54,8 +54,9 @@ spread_drop(struct session *s)
 {
 	if (s->spread == NULL)
 		return;
-	if (s->spread->phase == SPREAD_COMMITTING)
+	if (s->spread->phase >= SPREAD_DECIDING)
 		session_write_bump(s, false);
+	spread_end_dropped(s->spread);
 	spread_end(s);
 }
 
@@ -116,6 +117,7 @@ spread_make(struct session *s, const struct query *q,
 	x->insert = insert;
 	x->n_parts = n;
 	x->table = q->plan->table;
+	x->two_phase = x->table->two_phase_commit && n > 1;
 	x->stmt = q->stmt != NULL ? statement_ref(q->stmt) : NULL;
 	x->sql = strndup(q->sql.p, q->sql.n);
 	ok = x->sql != NULL;
@@ -164,7 +166,7 @@ spread_again(struct spread *x)
 	parts_again(s);
 }
 
-static void
+void
 spread_finish(struct spread *x)
 {
 	if (x->refused) {
@@ -204,8 +206,7 @@ part_is_loaded(const struct spread_part *p)
 	return p->loaded;
 }
 
-/* None has a server, or waits for one. */
-static bool
+bool
 spread_is_quiet(const struct spread *x)
 {
 	size_t i;
@@ -240,18 +241,6 @@ spread_take_data(struct spread *x)
 	session_pump(s);
 }
 
-static void
-spread_commit(struct spread *x)
-{
-	size_t i;
-
-	x->phase = SPREAD_COMMITTING;
-	for (i = 0; i < x->n_parts; i++) {
-		x->part[i].ending = true;
-		spread_tell(&x->part[i], SLICE_LIT("COMMIT"));
-	}
-}
-
 /* The columns have come; they are those of the data. */
 static void
 spread_columns_known(struct spread *x)
@@ -273,7 +262,9 @@ spread_step(struct spread *x)
 		part_lease(&x->part[x->started++].base);
 	if (x->unit != NULL)
 		return;
-	if (spread_failing(x) || x->phase == SPREAD_COMMITTING) {
+	if (x->phase >= SPREAD_PREPARING) {
+		spread_commit_step(x);
+	} else if (spread_failing(x)) {
 		if (spread_is_quiet(x))
 			spread_finish(x);
 	} else if (x->phase == SPREAD_OPENING && !x->insert &&
@@ -314,19 +305,18 @@ spread_undo(struct spread_part *p)
 	} else if (p->open) {
 		spread_end_copy(p, false);
 	} else if (ledger_empty(&b->server->owed)) {
-		p->ending = true;
-		spread_tell(p, SLICE_LIT("ROLLBACK"));
-	} else if (!b->server->owed.copy_in) {
+		spread_rollback(p);
+	} else if (!b->server->owed.copy_in && !p->prepares) {
 		server_cancel(b->server);
 	}
 }
 
-static void
+void
 spread_stop(struct spread *x)
 {
 	size_t i;
 
-	if (x->phase == SPREAD_COMMITTING)
+	if (x->phase >= SPREAD_DECIDING)
 		return;
 	for (i = 0; i <= x->n_parts; i++)
 		spread_undo(&x->part[i]);
@@ -359,7 +349,9 @@ spread_on_error(struct part *base, const char *body, size_t n)
 	struct wire_error e;
 
 	p->open = false;
-	if (spread_failing(x))
+	if (!msgread_error(body, n, &e))
+		e.sqlstate = SLICE_LIT("XX000");
+	if (spread_end_failed(p, &e.sqlstate) || spread_failing(x))
 		return;
 	if (!msgread_error(body, n, &e))
 		spread_fail(x, "XX000", "a shard sent a malformed error", 0);
@@ -373,7 +365,8 @@ spread_on_error(struct part *base, const char *body, size_t n)
 static void
 spread_on_broken(struct part *p, const char *sqlstate, const char *message)
 {
-	spread_fail(p->of, sqlstate, message, 0);
+	if (!spread_end_failed((struct spread_part *)(void *)p, NULL))
+		spread_fail(p->of, sqlstate, message, 0);
 }
 
 static void
@@ -407,15 +400,16 @@ spread_on_input(struct part *base, const char *data, size_t n)
 			return;
 		if (f.type == 'D' && x->phase == SPREAD_COLUMNS)
 			spread_add_column(x, f.p, f.body);
+		else if (f.type == 'D')
+			spread_name(p, f.p, f.body);
 		else if (f.type == 'C' && f.body > 5 &&
 		    memcmp(f.p, "COPY ", 5) == 0)
 			x->done += strtoull(f.p + 5, NULL, 10);
 		else if (f.type == 'C' && f.body > 9 &&
 		    memcmp(f.p, "INSERT 0 ", 9) == 0)
 			x->done += strtoull(f.p + 9, NULL, 10);
-		else if (f.type == 'C' && p->ending)
-			p->committed = f.body == 7 &&
-			    memcmp(f.p, "COMMIT", 7) == 0;
+		else if (f.type == 'C')
+			spread_end_done(p, f.p);
 	}
 }
 
@@ -439,12 +433,11 @@ spread_on_ready(struct part *base, char status)
 	struct spread *x = base->of;
 
 	if (status == 'I')
-		return true;
-	if (p->ending || x->phase == SPREAD_COMMITTING)
+		return !spread_keeps(p);
+	if (p->ending || x->phase >= SPREAD_PREPARING)
 		return false;
 	if (status == 'E' || spread_failing(x)) {
-		p->ending = true;
-		spread_tell(p, SLICE_LIT("ROLLBACK"));
+		spread_rollback(p);
 		return false;
 	}
 	p->loaded = true;

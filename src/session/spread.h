@@ -10,7 +10,8 @@
  *
  * Each shard has a transaction of its own.  They are committed when all have taken
  * all their rows and found their deferred constraints met; a shard that is lost while
- * it commits leaves the client in doubt, and is named.  While rows are taken
+ * it commits leaves the client in doubt, and is named.  With two_phase_commit all end
+ * alike even then, see spread_end.c.  While rows are taken
  * the session is in state SPREAD_COPY, else in SPREAD_WAIT; it has no server of
  * its own.  Runs on the session's worker.
  */

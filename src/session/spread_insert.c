@@ -82,11 +82,14 @@ insert_write(struct spread_part *p, const struct unit *u, struct slice sql,
 	insert_bind(&u->bind, of, n, w);
 	msgwrite_raw(w, rest, sizeof(rest) - 1);
 	msgwrite_query(w, SLICE_LIT("SET CONSTRAINTS ALL IMMEDIATE"));
+	if (spread_decides(p))
+		msgwrite_query(w, slice_str(gid_question));
 	return server_owe(srv, OWED_PARSE, LEDGER_UNNAMED, no_hash) &&
 	    server_owe(srv, OWED_BIND, 0, no_hash) &&
 	    server_owe(srv, OWED_EXECUTE, 0, no_hash) &&
 	    server_owe(srv, OWED_SYNC, 0, no_hash) &&
-	    server_owe(srv, OWED_QUERY, 0, no_hash);
+	    server_owe(srv, OWED_QUERY, 0, no_hash) &&
+	    (!spread_decides(p) || server_owe(srv, OWED_QUERY, 0, no_hash));
 }
 
 bool

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Shared by spread.c (the course of it), spread_tell.c (what is said), spread_copy.c
- * (the rows of a COPY) and spread_insert.c (those of an INSERT) only.
+ * Shared by spread.c (the course of it), spread_end.c (how it is committed),
+ * spread_tell.c (what is said), spread_copy.c (the rows of a COPY) and
+ * spread_insert.c (those of an INSERT) only.
  */
 #ifndef PGSLUICE_SESSION_SPREAD_PRIV_H
 #define PGSLUICE_SESSION_SPREAD_PRIV_H
 
+#include "layout/gid.h"
 #include "session/part.h"
 #include "session/spread.h"
 #include "sql/copy_spec.h"
@@ -23,8 +25,12 @@ struct spread_part {
 	unsigned shard;           /* index in the variant's */
 	bool open;                /* it awaits data */
 	bool loaded;              /* it has taken all and could commit */
-	bool ending;              /* COMMIT or ROLLBACK has been sent */
+	bool prepares;            /* PREPARE TRANSACTION has been sent */
+	bool prepared;            /* ... and done */
+	bool ending;              /* COMMIT or ROLLBACK, maybe PREPARED, has been sent */
 	bool committed;
+	bool left;                /* it is prepared, for all we know, and others will
+	                             end it */
 	struct buf out;           /* rows to be sent */
 	uint64_t line, rows;      /* sent to it */
 	struct spread_line *lines; /* ring by row */
@@ -44,6 +50,10 @@ struct spread {
 	bool refused;             /* the coordinator shall do it */
 	bool taken;               /* the client has been invited to send */
 	bool ended;               /* the mark of the end has come */
+	bool two_phase;           /* part[0] is the decider, see spread_end.c */
+	bool named;               /* gid is that of this write */
+	bool doubt;               /* it is not known how the decider has ended */
+	struct gid gid;           /* but for the part */
 	struct statement *stmt;   /* referenced; NULL: a Query */
 	struct buf error;         /* what the client shall be told, or empty */
 	char *sql;                /* the client's text, terminated */
@@ -69,6 +79,15 @@ spread_failing(const struct spread *x)
 	return x->refused || buf_len(&x->error) > 0;
 }
 
+/* Its end will be that of all. */
+static inline bool
+spread_decides(const struct spread_part *p)
+{
+	const struct spread *x = p->base.of;
+
+	return x->two_phase && p == x->part;
+}
+
 /* ---- spread.c ---- */
 /* The whole has failed: the first reason counts. Shards are rolled back. line: of the
  * client's data; 0: none. */
@@ -76,6 +95,33 @@ void spread_fail(struct spread *x, const char *sqlstate, const char *message,
     uint64_t line);
 /* All data have come: the shards are told. */
 void spread_data_over(struct spread *x);
+
+/* What has been done is undone, as far as this is up to us. */
+void spread_stop(struct spread *x);
+/* No part has a server, or waits for one. */
+bool spread_is_quiet(const struct spread *x) PG_MUST_CHECK;
+/* All is over: tell the client, or let the coordinator do it. x is gone behind it. */
+void spread_finish(struct spread *x);
+
+/* ---- spread_end.c ---- */
+/* All parts could commit: begin. */
+void spread_commit(struct spread *x);
+/* Something has come: go on. x may be gone behind it. */
+void spread_commit_step(struct spread *x);
+/* A part's data row: the decider's answer. */
+void spread_name(struct spread_part *p, const char *body, size_t n);
+/* CommandComplete of a part that prepares or ends. */
+void spread_end_done(struct spread_part *p, const char *tag);
+/* A server has failed, or (NULL) is lost: does that belong to the end, and needs no
+ * undoing? */
+bool spread_end_failed(struct spread_part *p, const struct slice *sqlstate)
+    PG_MUST_CHECK;
+/* Nothing is owed and no transaction is open: keep the server? */
+bool spread_keeps(struct spread_part *p) PG_MUST_CHECK;
+/* ROLLBACK, or what undoes a prepared one. */
+void spread_rollback(struct spread_part *p);
+/* The session ends amid this. */
+void spread_end_dropped(struct spread *x);
 
 /* ---- spread_tell.c ---- */
 /* part_owner.compose. */

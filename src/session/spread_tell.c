@@ -54,6 +54,8 @@ spread_end_copy(struct spread_part *p, bool good)
 	part_send(&p->base, b);
 	if (good)
 		spread_tell(p, SLICE_LIT("SET CONSTRAINTS ALL IMMEDIATE"));
+	if (good && spread_decides(p))
+		spread_tell(p, slice_str(gid_question));
 }
 
 bool
@@ -191,6 +193,51 @@ spread_tell_doubt(struct spread *x, struct msgwrite *w)
 	    "shards only", detail, "Look there before it is repeated.");
 }
 
+/* The decider's end is not known, and so not that of any. */
+static void
+spread_tell_undecided(struct spread *x, struct msgwrite *w)
+{
+	const char *name = x->part[0].base.backend->name;
+	char detail[400];
+
+	snprintf(detail, sizeof(detail), "Backend \"%s\" has not told; what "
+	    "has become of it there becomes of it everywhere.", name);
+	log_warn("session", "msg=\"a write over several shards is in doubt\" "
+	    "table=%s detail=%s", log_escs(x->table->name),
+	    log_escs(detail));
+	msgwrite_error(w, "ERROR", "40003", "it is not known whether the "
+	    "write was committed", detail, "Look there before it is "
+	    "repeated.");
+}
+
+/* It is committed, but some rows will be seen later. */
+static void
+spread_tell_left(const struct spread *x, struct msgwrite *w)
+{
+	char text[400];
+	size_t i;
+
+	for (i = 1; i < x->n_parts && !x->part[i].left; i++)
+		;
+	if (i == x->n_parts)
+		return;
+	snprintf(text, sizeof(text), "the write is committed, but backend "
+	    "\"%s\" was lost and shows its rows later",
+	    x->part[i].base.backend->name);
+	msgwrite_notice(w, "WARNING", "01000", text);
+}
+
+/* Committed: of all parts, or by decision. */
+static bool
+spread_is_done(const struct spread *x)
+{
+	size_t i, done = 0;
+
+	for (i = 0; i < x->n_parts; i++)
+		done += x->part[i].committed;
+	return x->two_phase ? x->part[0].committed : done == x->n_parts;
+}
+
 /* What answers the messages of an INSERT before its Execute. */
 static void
 spread_tell_bound(const struct spread *x, bool good, struct msgwrite *w)
@@ -210,22 +257,26 @@ spread_tell_bound(const struct spread *x, bool good, struct msgwrite *w)
 void
 spread_tell_end(struct spread *x)
 {
+	bool done = spread_is_done(x);
 	struct msgwrite w;
 	char tag[40];
 	struct buf b;
-	size_t i, done = 0;
+	size_t i;
 
-	for (i = 0; i < x->n_parts; i++)
-		done += x->part[i].committed;
+	for (i = 0; i < x->n_parts && !x->part[i].committed; i++)
+		;
 	buf_init(&b, 16 * 1024 + buf_len(&x->error));
 	msgwrite_init(&w, &b);
 	if (x->insert)
-		spread_tell_bound(x, done > 0, &w);
-	if (done == x->n_parts) {
+		spread_tell_bound(x, done || i < x->n_parts, &w);
+	if (done) {
+		spread_tell_left(x, &w);
 		snprintf(tag, sizeof(tag), x->insert ? "INSERT 0 %llu" :
 		    "COPY %llu", (unsigned long long)x->done);
 		msgwrite_complete(&w, tag);
-	} else if (done > 0) {
+	} else if (x->doubt) {
+		spread_tell_undecided(x, &w);
+	} else if (i < x->n_parts) {
 		spread_tell_doubt(x, &w);
 	} else {
 		msgwrite_raw(&w, buf_head(&x->error), buf_len(&x->error));
@@ -235,7 +286,7 @@ spread_tell_end(struct spread *x)
 	if (x->stmt == NULL || !x->taken)
 		msgwrite_ready(&w, x->s->tx);
 	else
-		x->s->skip_to_sync = done != x->n_parts;
+		x->s->skip_to_sync = !done;
 	CHECK(!w.failed);
 	session_send(x->s, buf_head(&b), buf_len(&b));
 	buf_reset(&b);

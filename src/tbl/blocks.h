@@ -39,6 +39,7 @@ BLOCK_OPTION(TABLE, time_column, STR, MAY, "", "", "Column the months are taken 
 BLOCK_OPTION(TABLE, transactions, WORD, MAY, "shard", "shard|coordinator", "Where transactions of a sharded table run. shard: where their first statement belongs; one that needs another shard fails. coordinator: all of them there, over as many tenants as they like.")
 BLOCK_OPTION(TABLE, approximate_floats, BOOL, MAY, "false", "", "true: sums and averages of floats over several shards are put together from theirs, and may differ in the last digits from those of one table. false: the coordinator has them.")
 BLOCK_OPTION(TABLE, split_inserts, BOOL, MAY, "false", "", "true: an INSERT ... VALUES outside of a transaction whose rows belong on several shards is sent to these, each its rows, and committed on all of them or none. false: the coordinator has it.")
+BLOCK_OPTION(TABLE, two_phase_commit, BOOL, MAY, "false", "", "true: a COPY or INSERT that is dealt out to several shards is prepared on all of them (PREPARE TRANSACTION) before it is committed on any, and ends on all as it ends on one of them, whatever dies meanwhile. Needs max_prepared_transactions on the shards, and somebody to log in as (layout_user) who may end what is left. false: a shard that is lost between the commits leaves the write on some shards only.")
 BLOCK_OPTION(TABLE, use, STR, MAY, "", "", "Variant that serves the table; default: the first.")
 
 BLOCK(VARIANT, "variant", TABLE, "One physical form of the table; at least one per table.")

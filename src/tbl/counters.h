@@ -44,6 +44,7 @@ COUNTER(listener_closes, "Clients closed because notifications for them were los
 COUNTER(gathers, "Statements asked of several shards at once")
 COUNTER(gathers_refused, "... whose parts could not be put together, so that the coordinator was asked")
 COUNTER(spreads, "COPYs and INSERTs whose rows were dealt out to shards")
+COUNTER(spreads_left, "Prepared transactions of these that were left, to be ended as their deciders say")
 COUNTER(held_begins, "Transactions that ended without needing a server")
 COUNTER(shape_parses, "Statement shapes parsed")
 COUNTER(loop_stalls, "Event loop turns longer than a second")

@@ -22,6 +22,7 @@ FAMILY(LAYOUT_NOTES, "pgsluice_layout_notes", "gauge", "table, variant", "Differ
 FAMILY(SHARD_ROWS, "pgsluice_shard_rows", "gauge", "table, variant, backend, remainder, modulus", "Rows of a hash partition, as its server estimates them")
 FAMILY(SHARD_BYTES, "pgsluice_shard_bytes", "gauge", "table, variant, backend, remainder, modulus", "Bytes of a hash partition with its indexes")
 FAMILY(SHARD_DIRECT, "pgsluice_shard_direct", "gauge", "table, variant, backend, remainder, modulus", "1: statements may go there directly; 0: some or all go to the coordinator, see SHOW SHARDS")
+FAMILY(SHARD_PREPARED, "pgsluice_shard_prepared_transactions", "gauge", "table, variant, backend, remainder, modulus", "Prepared transactions on the backend of a hash partition that writes over several shards have left there (two_phase_commit)")
 FAMILY(PARTITION_MONTHS, "pgsluice_partition_months_left", "gauge", "table, variant, backend", "Whole months until the time partitions of a backend run out")
 FAMILY(PARTITION_DEFAULT, "pgsluice_partition_default_rows", "gauge", "table, variant, backend", "Rows in default partitions, as the server estimates them")
 FAMILY(SHAPES, "pgsluice_shapes", "gauge", "", "Statement shapes remembered, all workers")

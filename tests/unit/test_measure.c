@@ -97,6 +97,8 @@ test_in_a_transaction(void **state PG_UNUSED)
 	answer(&m, &here, 'C', "BEGIN", 0, 2 * MS);
 	answer(&m, &here, 'C', "INSERT 0 5", 0, 3 * MS);
 	answer(&m, &here, 'C', "SET CONSTRAINTS", 0, 4 * MS);
+	answer(&m, &here, 'D', NULL, 9, 4 * MS);
+	answer(&m, &here, 'C', "SELECT 1", 0, 4 * MS);
 	answer(&m, &here, 'C', "COMMIT", 0, 6 * MS);
 	m.note = "so it is";
 	expect(&m, "asked: x\nasked sql: INSERT\n"

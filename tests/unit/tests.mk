@@ -34,6 +34,7 @@ UNIT_TESTS = \
 	tests/unit/test_frame \
 	tests/unit/test_functions \
 	tests/unit/test_gather \
+	tests/unit/test_gid \
 	tests/unit/test_hash \
 	tests/unit/test_hba \
 	tests/unit/test_hist \
@@ -202,6 +203,10 @@ tests_unit_test_functions_LDADD = $(UNIT_LDADD)
 tests_unit_test_gather_SOURCES = tests/unit/test_gather.c
 tests_unit_test_gather_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_gather_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_gid_SOURCES = tests/unit/test_gid.c
+tests_unit_test_gid_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_gid_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_CPPFLAGS = $(UNIT_CPPFLAGS)
