@@ -290,9 +290,10 @@ compose_is_named(const struct session *s, struct slice name)
 	return (name.n > 0 && !explain_runs(s)) || s->sw->promoted;
 }
 
+/* known: of the only statement of its unit, values included; or NULL. */
 static bool
 extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
-    struct statement *st)
+    struct statement *st, const struct query *known)
 {
 	char name[PREPARED_NAME_LEN + 1];
 	struct wire_parse p;
@@ -308,7 +309,8 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	if (st == NULL)
 		return write_refused(s, w, &p);
 	query_prepare(s, &q, st->sql, st, NULL);
-	if (!statement_form(&q, s->backend, &form))
+	/* Without values it may have no form there. */
+	if (!statement_form(known != NULL ? known : &q, s->backend, &form))
 		form = FORM_ASIS;
 	if (!query_remember(s, st->sql, form))
 		return false;
@@ -552,7 +554,7 @@ extended_message(struct session *s, struct msgwrite *w, const struct unit *u,
 
 	switch (f->type) {
 	case 'P':
-		return extended_parse(s, w, f, st);
+		return extended_parse(s, w, f, st, q);
 	case 'B':
 		return msgread_bind(f->p, f->body, &b) &&
 		    extended_bind(s, w, f, &b, st, q);

@@ -3,6 +3,7 @@
 force, and what happens when it changes.  Coordinator and shards are databases
 of one cluster; where a row belongs is for PostgreSQL to say."""
 
+import datetime
 import threading
 import time
 
@@ -591,6 +592,12 @@ def test_an_archive_of_foreign_months(town, leaf):
     assert where("at >= '2026-01-05' AND at < '2026-02-01'") == own
     assert where("at > '2026-01-05 00:00+00'") == own
     assert where("true") == own
+    # With the value in the same group of messages.
+    assert town.sluice.query(
+        "SELECT count(*) FROM app.events WHERE at < %s", (
+            datetime.datetime(2025, 12, 20, tzinfo=datetime.timezone.utc),)
+        ) == [(int(town.whole("SELECT count(*) FROM app.events_sharded WHERE "
+                              "at < '2025-12-20 00:00Z'")),)]
     insert = "INSERT INTO app.events (id, tenant, at) VALUES (0, 0, '{}')"
     assert town.route(0, insert.format("2025-06-01 00:00+00"))["backend"] == \
         "archive"
