@@ -46,6 +46,8 @@ conf_free_table(struct conf_table *t)
 		free(t->keys[i].column);
 	free(t->keys);
 	free(t->time_column);
+	free(t->month_of);
+	free(t->month_id);
 }
 
 static void

@@ -127,6 +127,11 @@ struct conf_variant {
 	                        line; NULL: not known */
 	bool sorts_text;    /* all parts and backend are known to have it in the
 	                       same order, that of their databases */
+	/* The catalogs prove of each row with a UUIDv7 in the table's month_id that
+	 * its time is in [T + id_lo, T + id_hi], in microseconds, T being the
+	 * UUID's. */
+	bool id_timed;
+	int64_t id_lo, id_hi;
 	bool refuted;       /* shards were configured that the catalogs contradict */
 	/* Of where its parts are, the same in every process that has them
 	 * there; "" if it has none. */
@@ -153,6 +158,8 @@ struct conf_table {
 	                          partition key */
 	size_t n_keys;
 	char *time_column; /* or NULL */
+	char *month_of;    /* "uuidv7(id)", or NULL */
+	char *month_id;    /* the column in it */
 	bool stays;        /* transactions run on the coordinator */
 	bool approximate_floats;
 	bool split_inserts;

@@ -186,6 +186,8 @@ layout_eq(const struct layout *a, const struct layout *b)
 	    !layout_keys_eq(a->keys, a->n_keys, b->keys, b->n_keys) ||
 	    !layout_str_eq(a->time_column, b->time_column) ||
 	    !layout_str_eq(a->columns, b->columns) ||
+	    a->id_timed != b->id_timed || a->id_lo != b->id_lo ||
+	    a->id_hi != b->id_hi ||
 	    a->sorts_text != b->sorts_text ||
 	    a->refuted != b->refuted || a->n_shards != b->n_shards ||
 	    !layout_periods_eq(a, b) ||
@@ -353,6 +355,11 @@ layout_use(const struct conf *c, struct conf_table *t, struct conf_variant *v,
 	v->sorts_text = l->sorts_text;
 	if (t->time_column == NULL && l->time_column != NULL)
 		t->time_column = x_strdup(l->time_column);
+	v->id_timed = l->id_timed && t->time_column != NULL &&
+	    (l->time_column == NULL ||
+	    strcmp(t->time_column, l->time_column) == 0);
+	v->id_lo = l->id_lo;
+	v->id_hi = l->id_hi;
 	if (t->n_keys == 0 && l->n_keys > 0) {
 		t->keys = layout_copy_keys(l->keys, l->n_keys);
 		t->n_keys = l->n_keys;

@@ -38,6 +38,8 @@ struct layout {
 	struct conf_key *keys; /* none: none that routing can use */
 	size_t n_keys;
 	char *time_column; /* or NULL */
+	bool id_timed;     /* see conf_variant */
+	int64_t id_lo, id_hi;
 	char *columns;     /* of the table, those of the system too, one a line;
 	                      NULL: not known */
 	bool sorts_text;   /* see conf_variant */

@@ -299,6 +299,7 @@ rows_table(struct rows *r, const struct conf_table *t)
 	rows_databases(r, t->databases, t->n_databases);
 	rows_keys(r, t);
 	rows_option(r, "time_column", t->time_column);
+	rows_option(r, "month_of", t->month_of);
 	rows_option_word(r, "transactions", t->stays);
 	rows_option_bool(r, "approximate_floats", t->approximate_floats);
 	rows_option_bool(r, "split_inserts", t->split_inserts);

@@ -279,6 +279,25 @@ table_take_name(struct conf_parse *p, const struct conf_sec *s,
 }
 
 static void
+table_take_month_of(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_table *t)
+{
+	static const char before[] = "uuidv7(";
+	size_t n, skip = sizeof(before) - 1;
+
+	conf_take_str(p, s, "month_of", &t->month_of);
+	if (t->month_of == NULL)
+		return;
+	n = strlen(t->month_of);
+	if (n > skip + 1 && strncmp(t->month_of, before, skip) == 0 &&
+	    t->month_of[n - 1] == ')')
+		t->month_id = x_strndup(t->month_of + skip, n - skip - 1);
+	else
+		conf_complain(p, conf_sec_opt(s, "month_of")->line,
+		    "month_of: \"%s\", expected uuidv7(column)", t->month_of);
+}
+
+static void
 table_take(struct conf_parse *p, const struct conf_sec *s,
     struct conf_table *t)
 {
@@ -289,6 +308,7 @@ table_take(struct conf_parse *p, const struct conf_sec *s,
 	t->databases = conf_take_databases_of(p, s, &t->n_databases);
 	table_take_keys(p, s, t);
 	conf_take_str(p, s, "time_column", &t->time_column);
+	table_take_month_of(p, s, t);
 	conf_take_word(p, s, "transactions", &transactions);
 	t->stays = transactions == 1;
 	conf_take_bool(p, s, "approximate_floats", &t->approximate_floats);

@@ -23,6 +23,7 @@ libpgsluice_a_SOURCES += \
 	src/layout/survey.c \
 	src/layout/survey.h \
 	src/layout/survey_address.c \
+	src/layout/survey_agree.c \
 	src/layout/survey_effect.c \
 	src/layout/survey_key.c \
 	src/layout/survey_shards.c \

@@ -349,8 +349,10 @@ survey_end(struct survey *s)
 		if (s->errors.n == 0)
 			survey_check_shards(s);
 	}
-	if (s->errors.n == 0)
+	if (s->errors.n == 0) {
 		survey_shards(s);
+		survey_agree(s);
+	}
 	/* What pgsluice was told by hand is not so. */
 	s->layout.refuted = s->contradicted && s->variant->n_shards > 0;
 	return s->errors.n == 0;

@@ -86,6 +86,8 @@ void survey_contradict(struct survey *s);
  * of time; false: it is none by which parts can be told. */
 void survey_hashed(struct survey *s, const struct fact *top);
 bool survey_time(struct survey *s, const struct fact *top) PG_MUST_CHECK;
+/* survey_agree.c: whether the table's month_of holds; a note, if not. */
+void survey_agree(struct survey *s);
 /* survey_shards.c: all places are known; what is wrong with them, what
  * contradicts what was written by hand, and the shards of the layout. */
 void survey_check_doubles(struct survey *s);

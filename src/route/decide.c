@@ -17,7 +17,7 @@ decide_range(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, enum route_sure how,
     struct month_range *all)
 {
-	return route_times(s, v, p->an_table, p->table->time_column, how, all);
+	return route_table_times(p, s, v, how, all);
 }
 
 /* Months that hold every row of the statement, [from, until), or false. */

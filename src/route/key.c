@@ -129,3 +129,17 @@ route_key_hash(enum conf_key_type type, struct route_reader *r,
 	return route_key_hash_value(type, r->v, &rv, val->cast, stored,
 	    hash) ? ROUTE_KEY_HASH : ROUTE_KEY_UNSURE;
 }
+
+bool
+route_key_uuid(struct route_reader *r, const struct an_value *val,
+    uint8_t out[16])
+{
+	struct route_value rv;
+	uint32_t oid;
+
+	route_value_get(r, val, &rv);
+	if (rv.kind != ROUTE_VALUE_TEXT && rv.kind != ROUTE_VALUE_BINARY)
+		return false;
+	return key_type_of(&rv, val->cast, &oid) &&
+	    tenant_value_uuid(rv.s, rv.kind == ROUTE_VALUE_BINARY, oid, out);
+}

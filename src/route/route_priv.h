@@ -76,6 +76,9 @@ enum route_key route_key_hash(enum conf_key_type type, struct route_reader *r,
 bool route_key_hash_value(enum conf_key_type type,
     const struct route_values *v, struct route_value *rv, enum an_cast cast,
     bool stored, uint64_t *hash) PG_MUST_CHECK;
+/* A value that meets a column of type uuid. false: unsure, or NULL. */
+bool route_key_uuid(struct route_reader *r, const struct an_value *val,
+    uint8_t out[16]) PG_MUST_CHECK;
 static inline bool
 route_key_is_text(enum conf_key_type t)
 {
@@ -146,6 +149,12 @@ enum route_sure {
  * false: they may have any. */
 bool route_times(const struct shape *s, const struct route_values *v,
     unsigned an_table, const char *column, enum route_sure how,
+    struct month_range *all) PG_MUST_CHECK;
+
+/* The same of the plan's table, also by its UUIDs if they are known to agree with its
+ * times. */
+bool route_table_times(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, enum route_sure how,
     struct month_range *all) PG_MUST_CHECK;
 
 /* gap.c: the blanks and comments between tokens of the client's text. */

@@ -36,6 +36,9 @@ unsigned tenant_remainder(uint64_t hash, unsigned modulus);
  * convert it. */
 bool tenant_hash_value(enum conf_key_type type, struct slice value,
     bool binary, uint32_t oid, uint64_t *hash) PG_MUST_CHECK;
+/* The uuid itself. */
+bool tenant_value_uuid(struct slice value, bool binary, uint32_t oid,
+    uint8_t out[16]) PG_MUST_CHECK;
 /* What was hashed is stored as it is, too: a column's length or precision
  * cannot change it. */
 bool tenant_stores_value(enum conf_key_type type, struct slice value,

@@ -311,6 +311,19 @@ value_trim(struct slice s)
 }
 
 bool
+tenant_value_uuid(struct slice s, bool binary, uint32_t oid, uint8_t out[16])
+{
+	if (oid != 0 && oid != ROUTE_OID_UUID && oid != ROUTE_OID_UNKNOWN)
+		return false;
+	if (!binary)
+		return value_parse_uuid(s, out);
+	if (s.n != 16)
+		return false;
+	memcpy(out, s.p, 16);
+	return true;
+}
+
+bool
 tenant_hash_value(enum conf_key_type type, struct slice s, bool binary,
     uint32_t oid, uint64_t *hash)
 {
@@ -321,15 +334,8 @@ tenant_hash_value(enum conf_key_type type, struct slice s, bool binary,
 		oid = 0;
 	switch (type) {
 	case KEY_TYPE_UUID:
-		if (oid != 0 && oid != ROUTE_OID_UUID)
+		if (!tenant_value_uuid(s, binary, oid, uuid))
 			return false;
-		if (binary) {
-			if (s.n != sizeof(uuid))
-				return false;
-			memcpy(uuid, s.p, sizeof(uuid));
-		} else if (!value_parse_uuid(s, uuid)) {
-			return false;
-		}
 		*hash = tenant_hash_uuid(uuid);
 		return true;
 	case KEY_TYPE_INT2:

@@ -140,7 +140,60 @@ struct times {
 	const struct an_pred *preds;
 	struct route_reader reader;
 	enum route_sure how;
+	const struct conf_variant *agrees; /* see conf_variant.id_timed; NULL: */
+	const char *id;                    /* no column is known to */
 };
+
+/* A UUIDv7 has its time in its first 48 bits, in milliseconds. */
+static bool
+times_uuid(struct times *t, const struct an_value *val, struct month_range *r)
+{
+	uint8_t uuid[16];
+	int64_t ms = 0;
+
+	if (!route_key_uuid(&t->reader, val, uuid) || uuid[6] >> 4 != 7 ||
+	    uuid[8] >> 6 != 2)
+		return false;
+	for (size_t i = 0; i < 6; i++)
+		ms = ms << 8 | uuid[i];
+	r->lo = ms * 1000 + t->agrees->id_lo;
+	r->hi = ms * 1000 + t->agrees->id_hi;
+	return true;
+}
+
+/* The hull of the times of all UUIDs that a row may have. */
+static bool
+times_pred_uuids(struct times *t, const struct an_pred *d,
+    struct month_range *hull)
+{
+	struct month_range r;
+
+	if (d->op != AN_EQ && d->op != AN_IN)
+		return false;
+	*hull = (struct month_range){ INT64_MAX, INT64_MIN };
+	for (size_t i = 0; i < d->n_values; i++) {
+		if (!times_uuid(t, &d->values[i], &r))
+			return false;
+		if (r.lo < hull->lo)
+			hull->lo = r.lo;
+		if (r.hi > hull->hi)
+			hull->hi = r.hi;
+	}
+	return d->n_values > 0;
+}
+
+/* The times that one condition leaves. false: any. */
+static bool
+times_pred(struct times *t, const struct an_pred *d, struct month_range *r)
+{
+	if (d->table != t->an_table)
+		return false;
+	if (strcmp(d->column, t->column) == 0)
+		return analysis_pred_applies(d, t->v->sql, t->v->lx) &&
+		    times_pred_range(&t->reader, d, t->how, r);
+	return t->agrees != NULL && strcmp(d->column, t->id) == 0 &&
+	    times_pred_uuids(t, d, r);
+}
 
 static struct month_range times_all(struct times *t, size_t i,
     size_t end);
@@ -176,10 +229,7 @@ times_all(struct times *t, size_t i, size_t end)
 
 		if (d->op == AN_ANY_OF)
 			r = times_any(t, i + 1, an_pred_next(t->preds, i));
-		else if (d->op == AN_ALL_OF || d->table != t->an_table ||
-		    strcmp(d->column, t->column) != 0 ||
-		    !analysis_pred_applies(d, t->v->sql, t->v->lx) ||
-		    !times_pred_range(&t->reader, d, t->how, &r))
+		else if (d->op == AN_ALL_OF || !times_pred(t, d, &r))
 			continue;
 		if (r.lo > all.lo)
 			all.lo = r.lo;
@@ -187,6 +237,16 @@ times_all(struct times *t, size_t i, size_t end)
 			all.hi = r.hi;
 	}
 	return all;
+}
+
+/* A contradiction has no rows, and so no times. */
+static bool
+times_known(struct times *t, const struct shape *s, struct month_range *all)
+{
+	route_reader_init(&t->reader, t->v);
+	*all = times_all(t, 0, s->an->n_preds);
+	return (all->lo != INT64_MIN || all->hi != INT64_MAX) &&
+	    all->lo <= all->hi;
 }
 
 bool
@@ -197,9 +257,23 @@ route_times(const struct shape *s, const struct route_values *v,
 	struct times t = { .an_table = an_table, .column = column, .v = v,
 		.preds = s->an->preds, .how = how };
 
-	route_reader_init(&t.reader, v);
-	*all = times_all(&t, 0, s->an->n_preds);
-	/* A contradiction has no rows, and so no times. */
-	return (all->lo != INT64_MIN || all->hi != INT64_MAX) &&
-	    all->lo <= all->hi;
+	return times_known(&t, s, all);
+}
+
+bool
+route_table_times(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, enum route_sure how,
+    struct month_range *all)
+{
+	struct times t = { .an_table = p->an_table,
+		.column = p->table->time_column, .v = v,
+		.preds = s->an->preds, .how = how };
+
+	/* What a statement gives a row that it makes, a trigger may change. */
+	if (p->variant->id_timed && s->an->kind != STMT_INSERT &&
+	    s->an->kind != STMT_MERGE) {
+		t.agrees = p->variant;
+		t.id = p->table->month_id;
+	}
+	return times_known(&t, s, all);
 }

@@ -2,6 +2,7 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/sql/agree.h \
 	src/sql/analysis.c \
 	src/sql/analysis.h \
 	src/sql/copy_spec.h \
@@ -15,6 +16,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/lex.h \
 	src/sql/literal.c \
 	src/sql/parse.c \
+	src/sql/parse_agree.c \
 	src/sql/parse_apart.c \
 	src/sql/parse_copy.c \
 	src/sql/parse_from.c \

@@ -36,6 +36,7 @@ BLOCK_OPTION(TABLE, databases, LIST, MAY, "", "", "Databases it is routed in; de
 BLOCK_OPTION(TABLE, key_column, LIST, MAY, "", "", "Column that names the tenant, or the columns of the partition key in its order; default: what the catalogs of the variant in use say. Needed with shards.")
 BLOCK_OPTION(TABLE, key_type, LIST, MAY, "", "uuid|int4|int8|text|int2|varchar|bpchar|bool|date|timestamptz|numeric", "Types of these columns; needed when there are any.")
 BLOCK_OPTION(TABLE, time_column, STR, MAY, "", "", "Column the months are taken from; default: what the catalogs say. Needed when a variant has spans.")
+BLOCK_OPTION(TABLE, month_of, STR, MAY, "", "", "'uuidv7(column)': a condition on this column of UUIDv7 tells the months, too, where CHECK constraints prove that it agrees with the time column.")
 BLOCK_OPTION(TABLE, transactions, WORD, MAY, "shard", "shard|coordinator", "Where transactions of a sharded table run. shard: where their first statement belongs; one that needs another shard fails. coordinator: all of them there, over as many tenants as they like.")
 BLOCK_OPTION(TABLE, approximate_floats, BOOL, MAY, "false", "", "true: sums and averages of floats over several shards are put together from theirs, and may differ in the last digits from those of one table. false: the coordinator has them.")
 BLOCK_OPTION(TABLE, split_inserts, BOOL, MAY, "false", "", "true: an INSERT ... VALUES outside of a transaction whose rows belong on several shards is sent to these, each its rows, and committed on all of them or none. false: the coordinator has it.")

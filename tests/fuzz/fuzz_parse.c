@@ -4,7 +4,9 @@
  * the analysis lies inside of the text.
  */
 #include <stdint.h>
+#include <stdlib.h>
 
+#include "sql/agree.h"
 #include "sql/shape.h"
 
 static void
@@ -53,6 +55,19 @@ fuzz_analysis(const struct analysis *a, const struct lexer *lx,
 	(void)analysis_has_special_literals(a, sql, lx);
 }
 
+/* A constraint, as a server prints it. */
+static void
+fuzz_agree(const uint8_t *data, size_t size)
+{
+	char *text = x_strndup((const char *)data, size);
+	struct agree a;
+
+	agree_init(&a);
+	agree_check(&a, text, "id", "at");
+	CHECK(!agree_is_closed(&a) || a.hi - a.lo >= 0);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
@@ -70,6 +85,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		shape_table_init(&t, 8, NULL);
 		ready = true;
 	}
+	fuzz_agree(data, size);
 	s = shape_get(&t, &lx, sql, true, 1u << 16);
 	fuzz_analysis(s->an, &lx, sql);
 	return 0;

@@ -441,6 +441,9 @@ test_unknown(void **state)
 	    "expected a setting or a block\n");
 	refuse("\n\"*\" = 1\n", "f:2: unknown option '*', expected a setting "
 	    "or a block\n");
+	refuse("table \"t\" { month_of = \"uuidv7()\" variant \"v\" {\n"
+	    "kind = plain backend = a relation = t } }\n" REST,
+	    "f:1: month_of: \"uuidv7()\", expected uuidv7(column)\n");
 	refuse("table \"t\" { variant \"v\" {\nspan \"s\" {\nfro = 1 } } }\n"
 	    REST,
 	    "f:1: variant \"v\" has no kind, expected one\n"

@@ -836,6 +836,106 @@ bound_times_confine(void **state)
 	}
 }
 
+#define V7(ms) "'" ms "-7abc-8abc-0123456789ab'"
+#define MAY_10 V7("019e11c2-3200")
+#define JUNE_1 V7("019e807a-ec00")  /* its first millisecond */
+#define DECEMBER_31 V7("019b76d9-bda0")
+
+static struct route_decision
+by_id(enum stmt_kind kind, enum an_op op, const char *one, const char *two,
+    enum an_cast cast)
+{
+	struct route_decision d;
+	struct an_pred *pred;
+	char sql[300];
+
+	snprintf(sql, sizeof(sql), "SELECT 1 FROM app.events WHERE id IN (%s, "
+	    "%s)", one, two != NULL ? two : "x");
+	start(kind, sql);
+	pred = util_pred(&st, "id", op);
+	util_value(pred, util_cut(&st, one))->cast = cast;
+	if (two != NULL)
+		util_value(pred, util_cut(&st, two));
+	d = util_decide(&conf, &st);
+	util_stmt_fini(&st);
+	return d;
+}
+
+/* A UUIDv7 tells its time, where that is known to be the row's, too. */
+static void
+ids_confine_to_months(void **state)
+{
+	static const struct {
+		enum an_op op;
+		const char *one, *two;
+		int from, until; /* of 2026; 0: not confined */
+	} rows[] = {
+		{ AN_EQ, MAY_10, NULL, 5, 6 },
+		{ AN_EQ, "'{019E11C2-3200-7ABC-BABC-0123456789AB}'", NULL, 5,
+		    6 },
+		{ AN_IN, MAY_10, JUNE_1, 5, 7 },
+		/* A millisecond of doubt to both sides. */
+		{ AN_EQ, JUNE_1, NULL, 5, 7 },
+		/* Others tell nothing: of another version, variant, none. */
+		{ AN_EQ, "'019e11c2-3200-4abc-8abc-0123456789ab'", NULL, 0, 0 },
+		{ AN_EQ, "'019e11c2-3200-7abc-cabc-0123456789ab'", NULL, 0, 0 },
+		{ AN_EQ, "'019e11c2-3200-7abc-8abc-0123456789'", NULL, 0, 0 },
+		{ AN_IN, MAY_10, "'019e11c2-3200-4abc-8abc-0123456789ab'", 0,
+		    0 },
+		{ AN_GT, MAY_10, NULL, 0, 0 }, { AN_LE, MAY_10, NULL, 0, 0 },
+		{ AN_ROWS, MAY_10, NULL, 0, 0 },
+	};
+	struct route_decision d;
+	uint8_t bytes[16] = { 0x01, 0x9e, 0x11, 0xc2, 0x32, 0, 0x70, 0, 0x80 };
+	const struct slice value = { (const char *)bytes, 16 };
+	const int binary = 1;
+
+	(void)state;
+	util_conf_init(&conf, V_MONTHLY);
+	conf.ev[V_MONTHLY].backend = &conf.b[B_PLAIN]; /* sees all months */
+	conf.events.month_id = (char *)(uintptr_t)"id";
+	conf.ev[V_MONTHLY].id_lo = -1000;
+	conf.ev[V_MONTHLY].id_hi = 1000;
+	d = by_id(STMT_SELECT, AN_EQ, MAY_10, NULL, AN_CAST_NONE);
+	in_months(&d, INT64_MIN, INT64_MIN, false); /* it is not proven */
+	conf.ev[V_MONTHLY].id_timed = true;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		d = by_id(STMT_SELECT, rows[i].op, rows[i].one, rows[i].two,
+		    AN_CAST_NONE);
+		if (d.month_from != (rows[i].from == 0 ? INT64_MIN :
+		    util_month(2026, rows[i].from)) || d.month_until !=
+		    (rows[i].from == 0 ? INT64_MIN :
+		    util_month(2026, rows[i].until)))
+			fail_msg("row %zu: %lld", i, (long long)d.month_from);
+	}
+	d = by_id(STMT_SELECT, AN_EQ, MAY_10, NULL, AN_CAST_UUID);
+	assert_ptr_equal(d.backend, &conf.b[B_MONTHLY]);
+	d = by_id(STMT_SELECT, AN_EQ, DECEMBER_31, NULL, AN_CAST_NONE);
+	assert_ptr_equal(d.backend, &conf.b[B_ARCHIVE]);
+	d = by_id(STMT_SELECT, AN_IN, DECEMBER_31, MAY_10, AN_CAST_NONE);
+	assert_ptr_equal(d.backend, &conf.b[B_PLAIN]);
+	d = by_id(STMT_SELECT, AN_EQ, MAY_10, NULL, AN_CAST_TEXT);
+	in_months(&d, INT64_MIN, INT64_MIN, false);
+	/* A trigger may give a new row another id. */
+	d = by_id(STMT_INSERT, AN_EQ, MAY_10, NULL, AN_CAST_NONE);
+	in_months(&d, INT64_MIN, INT64_MIN, false);
+	start(STMT_SELECT, "SELECT 1 FROM app.events WHERE id = $1");
+	util_value(util_pred(&st, "id", AN_EQ), util_param(1));
+	util_bind(&st, 1, &value, &binary, NULL);
+	d = util_decide(&conf, &st);
+	in_months(&d, util_month(2026, 5), util_month(2026, 6), true);
+	util_stmt_fini(&st);
+	/* The statement's times count as well. */
+	start(STMT_SELECT, "SELECT 1 FROM app.events WHERE id = " MAY_10
+	    " AND occurred_at < '2026-05-01 00:00Z'");
+	util_value(util_pred(&st, "id", AN_EQ), util_cut(&st, MAY_10));
+	util_value(util_pred(&st, "occurred_at", AN_LT),
+	    util_cut(&st, "'2026-05-01 00:00Z'"));
+	d = util_decide(&conf, &st);
+	in_months(&d, INT64_MIN, INT64_MIN, false); /* no row has both */
+	util_stmt_fini(&st);
+}
+
 static void
 a_session_in_utc_leaves_no_doubt(void **state)
 {
@@ -982,6 +1082,7 @@ main(void)
 		cmocka_unit_test(key_and_time_pick_a_part),
 		cmocka_unit_test(one_partition_is_named_if_that_is_wanted),
 		cmocka_unit_test(single_times_and_whole_months_confine),
+		cmocka_unit_test(ids_confine_to_months),
 		cmocka_unit_test(bound_times_confine),
 		cmocka_unit_test(a_session_in_utc_leaves_no_doubt),
 		cmocka_unit_test(the_month_closes_late),

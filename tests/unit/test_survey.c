@@ -574,6 +574,62 @@ test_months(void **state PG_UNUSED)
 	done();
 }
 
+#define AGREES BACKENDS "table \"app.t\" { month_of = \"uuidv7(id)\" " \
+    "variant \"v\" { kind = monthly backend = c relation = app.t } }\n"
+#define AGREE_COLUMNS "column \"id\" uuid\n" \
+    "column \"at\" timestamp with time zone"
+#define AGREE_CHECK "column \"at\" is NOT NULL\n" \
+    "CHECK ((date_trunc('milliseconds'::text, at) = " \
+    "uuid_extract_timestamp(id)))"
+
+/* CHECK constraints prove that ids and times agree, on every server. */
+static void
+test_ids_with_times(void **state PG_UNUSED)
+{
+	static const struct {
+		int fact;
+		const char *top, *part, *why;
+	} bad[] = {
+		{ FACT_constraints, "CHECK ((at = uuid_extract_timestamp(id)))",
+		    AGREE_CHECK, "the table: expected the time column to be "
+		    "NOT NULL" },
+		{ FACT_constraints, AGREE_CHECK " NOT VALID", AGREE_CHECK,
+		    "the table: expected valid CHECK constraints" },
+		{ FACT_constraints, AGREE_CHECK, "column \"at\" is NOT NULL",
+		    "old: expected valid CHECK constraints" },
+		{ FACT_columns, "column \"id\" text\n"
+		    "column \"at\" timestamp with time zone", AGREE_COLUMNS,
+		    "the table: expected the column in month_of to be a uuid" },
+		{ FACT_columns, "column \"id\" uuid\n"
+		    "column \"at\" timestamp without time zone", AGREE_COLUMNS,
+		    "the table: expected the time column to be a timestamp" },
+	};
+	size_t i;
+
+	for (i = 0; i <= ARRAY_SIZE(bad); i++) {
+		load(AGREES);
+		range_top();
+		part("m1", JAN, no_server);
+		part("old", OLD, h0);
+		rows[0][FACT_columns] = remote[FACT_columns] = AGREE_COLUMNS;
+		rows[0][FACT_constraints] = remote[FACT_constraints] =
+		    AGREE_CHECK;
+		if (i < ARRAY_SIZE(bad)) {
+			rows[0][bad[i].fact] = bad[i].top;
+			remote[bad[i].fact] = bad[i].part;
+		}
+		assert_true(run());
+		assert_int_equal(s.layout.id_timed, i == ARRAY_SIZE(bad));
+		if (i < ARRAY_SIZE(bad)) {
+			says(&s.notes, bad[i].why);
+		} else {
+			assert_int_equal(s.layout.id_lo, -1000);
+			assert_int_equal(s.layout.id_hi, 2000);
+		}
+		done();
+	}
+}
+
 /* Times that cannot be compared with bounds: no parts. */
 static void
 test_times_that_tell_no_parts(void **state PG_UNUSED)
@@ -721,6 +777,7 @@ main(void)
 		cmocka_unit_test(test_what_was_written_by_hand),
 		cmocka_unit_test(test_a_shard_that_cannot_be_asked),
 		cmocka_unit_test(test_months),
+		cmocka_unit_test(test_ids_with_times),
 		cmocka_unit_test(test_times_that_tell_no_parts),
 		cmocka_unit_test(test_months_of_hash),
 	};

@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	tests/unit/wire_util.h
 UNIT_TESTS = \
 	tests/unit/test_addr \
+	tests/unit/test_agree \
 	tests/unit/test_apart \
 	tests/unit/test_averages \
 	tests/unit/test_base64 \
@@ -107,6 +108,10 @@ endif
 tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
 tests_unit_test_addr_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_addr_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_agree_SOURCES = tests/unit/test_agree.c
+tests_unit_test_agree_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_agree_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_apart_SOURCES = tests/unit/test_apart.c
 tests_unit_test_apart_CPPFLAGS = $(UNIT_CPPFLAGS)
