@@ -93,7 +93,8 @@ verdict_statement(const struct route_plan *p, const struct analysis *a)
 		return BYPASS_CATALOG;
 	if (a->flags & AN_UNKNOWN_FN)
 		return BYPASS_UNKNOWN_FN;
-	if ((a->flags & (AN_VOLATILE | AN_TABLESAMPLE)) || a->pins != 0)
+	if ((a->flags & (AN_VOLATILE | AN_READONLY_FN | AN_TABLESAMPLE)) ||
+	    a->pins != 0)
 		return BYPASS_VOLATILE;
 	if (a->flags & AN_WRITES_ALL)
 		return BYPASS_NOT_SELECT;

@@ -527,7 +527,7 @@ spread_may_copy(const struct query *q)
 	    a->n_tables == 1 && a->pins == 0 && (q->bind == NULL ||
 	    q->bind->n_params == 0) &&
 	    !(a->flags & (AN_MULTI | AN_UNKNOWN_FN | AN_SUBLINK |
-	    AN_VOLATILE | AN_EXPLAIN_ROUTE));
+	    AN_VOLATILE | AN_READONLY_FN | AN_EXPLAIN_ROUTE));
 }
 
 /* Ready to begin with the columns, or what is asked of the shards. NULL: the

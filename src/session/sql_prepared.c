@@ -25,8 +25,8 @@
 static const struct hash128 no_hash;
 
 /* Effects of arguments that the statement's own analysis does not tell of. */
-#define ARGUMENT_EFFECTS (AN_VOLATILE | AN_UNKNOWN_FN | AN_LOCKING | \
-    AN_SUBLINK | AN_SET_LOCAL | AN_SET_ISOLATION)
+#define ARGUMENT_EFFECTS (AN_VOLATILE | AN_READONLY_FN | AN_UNKNOWN_FN | \
+    AN_LOCKING | AN_SUBLINK | AN_SET_LOCAL | AN_SET_ISOLATION)
 
 /* One such statement and the one it is about. */
 struct about {

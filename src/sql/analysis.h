@@ -57,7 +57,9 @@ enum {
 	AN_TX_CHAIN = 1u << 23,    /* COMMIT or ROLLBACK AND CHAIN */
 	AN_DDL = 1u << 24,         /* several statements, one of them STMT_DDL, whatever kind
 	                              says */
-	AN_EXPLAIN_ANALYZE = 1u << 25 /* with AN_EXPLAIN_ROUTE: and ANALYZE */
+	AN_EXPLAIN_ANALYZE = 1u << 25, /* with AN_EXPLAIN_ROUTE: and ANALYZE */
+	AN_READONLY_FN = 1u << 26  /* calls a function that is declared to read
+	                              only: volatile, for all else we know */
 };
 
 /* Why a statement ties its session to the server it ran on. */

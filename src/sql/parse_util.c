@@ -168,8 +168,8 @@ util_explain(struct parse *p, const PgQuery__ExplainStmt *s, bool whole)
 	    NODE_IS(s->query, EXECUTE_STMT))
 		return;
 	an->flags = before | (an->flags & (AN_PARAMS | AN_SUBLINK |
-	    AN_CATALOG | AN_STABLE | AN_VOLATILE | AN_UNKNOWN_FN |
-	    AN_TABLESAMPLE | AN_DATETIME_LITERAL));
+	    AN_CATALOG | AN_STABLE | AN_VOLATILE | AN_READONLY_FN |
+	    AN_UNKNOWN_FN | AN_TABLESAMPLE | AN_DATETIME_LITERAL));
 	/* Even of CREATE TABLE ... AS EXECUTE, the statement is looked up. */
 	an->pins = pins | (an->pins & (PIN_BIT(PIN_TEMP) |
 	    PIN_BIT(PIN_PREPARE)));

@@ -81,7 +81,7 @@ walk_unknown_function(struct parse *p, const char *schema, const char *name)
 	p->an->group_or_agg = true; /* it may be an aggregate */
 	if (f != NULL && walk_is_declared(f->readonly, f->n_readonly, schema,
 	    name)) {
-		p->an->flags |= AN_VOLATILE;
+		p->an->flags |= AN_READONLY_FN;
 		return;
 	}
 	if (f != NULL && walk_is_declared(f->stateless, f->n_stateless, schema,

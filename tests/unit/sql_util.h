@@ -25,7 +25,7 @@ sql_put_flags(FILE *f, uint32_t flags)
 	    "DISCARD_ALL", "SUBLINK", "SET_ISOLATION", "SET_LOCAL",
 	    "TABLESAMPLE", "DATETIME_LITERAL", "EXPLAIN_UNSUPPORTED",
 	    "SAVEPOINT", "RESET_ALL", "RENAMES", "TX_CHAIN", "DDL",
-	    "EXPLAIN_ANALYZE" };
+	    "EXPLAIN_ANALYZE", "READONLY_FN" };
 	unsigned i;
 
 	for (i = 0; i < 32; i++)
