@@ -274,7 +274,7 @@ class Postgres(Service):
     def configure(self, scram_users, tcp_trust):
         # Superusers come through the private socket folder only, unless the
         # caller wants trust for everybody on loopback.
-        lines = ["local all all trust"]
+        lines = ["local all all trust", "local replication all trust"]
         lines += [f"host all {u} 127.0.0.1/32 scram-sha-256"
                   for u in scram_users]
         if tcp_trust:
@@ -365,6 +365,31 @@ class Postgres(Service):
     def connect(self, dbname="postgres", **kw):
         import psycopg
         return psycopg.connect(self.admin_dsn(dbname), **kw)
+
+
+class Standby(Postgres):
+    """A streaming standby of a running cluster, over its private socket."""
+
+    def __init__(self, lab, primary, name, settings=None):
+        self.primary = primary
+        super().__init__(lab, name, settings={**primary.settings,
+                                              **(settings or {})})
+
+    def create(self, fresh):
+        os.makedirs(self.datadir, mode=0o700)
+        self.lab.give(self.datadir)
+        r = subprocess.run(
+            self.lab.run_as(True, False) +
+            [os.path.join(pg_bindir(), "pg_basebackup"), "-D", self.datadir,
+             "-h", self.primary.sockdir, "-p", str(self.primary.port),
+             "-U", USER, "-X", "stream", "-c", "fast", "--no-sync"],
+            text=True, capture_output=True, check=False, cwd="/")
+        if r.returncode:
+            raise LabError(f"pg_basebackup: {r.stderr.strip()}")
+        self.write("standby.signal", "")
+        self.settings["primary_conninfo"] = (
+            f"host={self.primary.sockdir} port={self.primary.port} "
+            f"user={USER}")
 
 
 class Redis(Service):
