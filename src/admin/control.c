@@ -19,6 +19,7 @@
 #include "admin/feeds.h"
 #include "admin/layouts.h"
 #include "admin/setup.h"
+#include "admin/standbys.h"
 #include "admin/watches.h"
 #include "backend/pool.h"
 #include "base/log.h"
@@ -109,6 +110,7 @@ control_apply(struct control *c, struct session_setup *fresh,
 	setup_release(&old);
 	if (c->state == CONTROL_SERVING)
 		watches_follow();
+	standbys_use(&c->setup);
 }
 
 void
@@ -456,6 +458,7 @@ control_run(struct control *c, struct doors *doors)
 	event_add(c->on_look, &look);
 	control_mask(SIG_UNBLOCK);
 	c->hooks.serving();
+	standbys_use(&c->setup);
 	layouts_read();
 	watches_follow();
 	event_base_dispatch(c->base);

@@ -397,6 +397,7 @@ exposition_write(struct control *c, struct buf *out)
 	exposition_layouts(&p);
 	exposition_feeds(&p);
 	exposition_watches(&p);
+	exposition_replicas(&p, c);
 	exposition_process(&p);
 	return !p.failed;
 }

@@ -50,9 +50,12 @@ libpgsluice_a_SOURCES += \
 	src/admin/show_feed.c \
 	src/admin/show_layout.c \
 	src/admin/show_pools.c \
+	src/admin/show_replica.c \
 	src/admin/show_sockets.c \
 	src/admin/show_stats.c \
 	src/admin/show_watch.c \
+	src/admin/standbys.c \
+	src/admin/standbys.h \
 	src/admin/tour.c \
 	src/admin/tour.h \
 	src/admin/view.c \

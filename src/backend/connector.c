@@ -36,6 +36,10 @@ static const char settings_query[] =
     /* ALTER ROLE .. SET role shows nowhere else. */
     "UNION ALL SELECT 'current_user', CURRENT_USER::pg_catalog.text "
     "UNION ALL SELECT 'session_user', SESSION_USER::pg_catalog.text "
+    /* Under no name: when the postmaster started. */
+    "UNION ALL SELECT '', (EXTRACT(epoch FROM "
+    "pg_catalog.pg_postmaster_start_time()) OPERATOR(pg_catalog.*) 1000000)"
+    "::pg_catalog.int8::pg_catalog.text "
     "ORDER BY 1";
 
 STAILQ_HEAD(job_list, connect_job);
@@ -151,7 +155,7 @@ connect_job_polling(struct connect_job *j)
 
 /* NULL: more than these settings can be. */
 static char *
-settings_text(const PGresult *r)
+settings_text(const PGresult *r, uint64_t *instance)
 {
 	size_t size = 1;
 	char *text, *p;
@@ -164,6 +168,10 @@ settings_text(const PGresult *r)
 		return NULL;
 	p = text = x_malloc(size);
 	for (i = 0; i < PQntuples(r); i++) {
+		if (PQgetlength(r, i, 0) == 0) {
+			*instance = strtoull(PQgetvalue(r, i, 1), NULL, 10);
+			continue;
+		}
 		p = stpcpy(p, PQgetvalue(r, i, 0));
 		*p++ = '=';
 		p = stpcpy(p, PQgetvalue(r, i, 1));
@@ -194,7 +202,7 @@ connect_job_settings(struct connect_job *j)
 		st = PQresultStatus(r);
 		if (st == PGRES_TUPLES_OK && j->settings == NULL &&
 		    PQnfields(r) == 2)
-			j->settings = settings_text(r);
+			j->settings = settings_text(r, &j->instance);
 		PQclear(r);
 		/* Of those there would be no end. */
 		if (st == PGRES_COPY_IN || st == PGRES_COPY_OUT ||

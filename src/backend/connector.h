@@ -29,6 +29,7 @@ struct connect_job {
 	char *error;         /* text for the log; may hold server text */
 	bool no_password;    /* it failed for want of one */
 	char *settings;      /* "name=value\n..." sorted by name */
+	uint64_t instance;   /* when the postmaster started; 0: not told */
 
 	/* private to the connector */
 	struct event ev, timer;

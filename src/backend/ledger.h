@@ -87,6 +87,14 @@ ledger_hidden(const struct ledger *l)
 	    (l->ring[l->head & (l->size - 1)].flags & LEDGER_HIDE) != 0;
 }
 
+/* ... and belongs to a Query. */
+static inline bool
+ledger_hides_query(const struct ledger *l)
+{
+	return ledger_hidden(l) &&
+	    l->ring[l->head & (l->size - 1)].kind == OWED_QUERY;
+}
+
 /* COPY data that come now belong to nothing and need not wait for an invitation:
  * the COPY has been told of its end, and its reply may come only for a Sync
  * that is behind them. */

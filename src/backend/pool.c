@@ -115,19 +115,45 @@ pool_pop_idle(struct pool *p, unsigned worker)
 struct steal { /* ask a worker to hand one of its idle servers over */
 	struct message m;
 	struct pool *pool;
+	struct worker *to; /* to have it at rest; NULL: whoever waits */
 };
+
+/* A server comes to rest on this worker. */
+static void
+move_run(struct worker *w, struct message *m)
+{
+	struct server *s = (struct server *)(void *)((char *)m -
+	    offsetof(struct server, grant.m));
+
+	server_attach(s, w);
+	pool_put(s->pool, s);
+}
+
+static void
+pool_move(struct server *s, struct worker *to)
+{
+	if (to == s->w) {
+		pool_put(s->pool, s);
+		return;
+	}
+	s->grant.m.run = move_run;
+	server_detach(s);
+	worker_post(to, &s->grant.m);
+}
 
 static void
 steal_run(struct worker *w, struct message *m)
 {
 	struct steal *st = (struct steal *)(void *)m;
 	struct pool *p = st->pool;
+	struct worker *to = st->to;
 	struct server *s = NULL;
 	unsigned i, next = pool_table.n_workers;
 
 	free(st);
 	pthread_mutex_lock(&p->lock);
-	if (!TAILQ_EMPTY(&p->waiters) && !atomic_load(&pool_table.paused))
+	if ((to != NULL || !TAILQ_EMPTY(&p->waiters)) &&
+	    !atomic_load(&pool_table.paused))
 		s = pool_pop_idle(p, w->id);
 	/* Two may have asked us for the one we had. */
 	for (i = 0; i < pool_table.n_workers && !TAILQ_EMPTY(&p->waiters) &&
@@ -139,20 +165,27 @@ steal_run(struct worker *w, struct message *m)
 		pool_steal(p, next);
 	/* Looked at, and given to whoever has waited longest. */
 	if (s != NULL && stream_is_quiet(&s->st))
-		pool_put(p, s);
+		pool_move(s, to != NULL ? to : w);
 	else if (s != NULL)
 		server_close(s, "gone while idle");
 	pool_unref(&p);
 }
 
-void
-pool_steal(struct pool *p, unsigned from)
+static void
+pool_ask_for(struct pool *p, unsigned from, struct worker *to)
 {
 	struct steal *st = x_calloc(1, sizeof(*st));
 
 	st->m.run = steal_run;
 	st->pool = pool_ref(p);
+	st->to = to;
 	worker_post(pool_table.workers[from], &st->m);
+}
+
+void
+pool_steal(struct pool *p, unsigned from)
+{
+	pool_ask_for(p, from, NULL);
 }
 
 /* ---- leasing ---------------------------------------------------------------- */
@@ -243,6 +276,54 @@ again:
 	}
 	*out = s;
 	return LEASE_GOT;
+}
+
+/* Under the lock: one more server, for whoever tries next. */
+static void
+pool_grow_idle(struct pool *p, struct worker *w, nsec_t now)
+{
+	if (p->connecting > 0 || (int64_t)p->total >= p->limit ||
+	    now < p->retry_at || limits_full(&p->limits) ||
+	    !pool_take_room(p, now, false))
+		return;
+	p->total++;
+	p->connecting++;
+	pool_connect(p, w);
+}
+
+struct server *
+pool_try(struct pool *p, const struct pool_waiter *wt, nsec_t now)
+{
+	unsigned i, from = pool_table.n_workers;
+	struct server *s;
+	uint64_t epoch;
+
+	CHECK_MAGIC(p, POOL_MAGIC);
+	if (!pool_may_serve(wt))
+		return NULL;
+	for (;;) {
+		pthread_mutex_lock(&p->lock);
+		epoch = p->epoch;
+		p->last_used = now;
+		s = pool_pop_idle(p, wt->w->id);
+		if (s != NULL)
+			p->served = now;
+		for (i = 0; s == NULL && i < pool_table.n_workers; i++)
+			if (!TAILQ_EMPTY(&p->idle[i]))
+				from = i;
+		if (s == NULL && from == pool_table.n_workers)
+			pool_grow_idle(p, wt->w, now);
+		pthread_mutex_unlock(&p->lock);
+		if (s == NULL)
+			break;
+		if (server_fit(s, now, epoch) && (now <= s->used +
+		    CHECK_QUIET_AFTER || stream_is_quiet(&s->st)))
+			return s;
+		server_close(s, "retired, or gone while idle");
+	}
+	if (from < pool_table.n_workers)
+		pool_ask_for(p, from, wt->w);
+	return NULL;
 }
 
 bool

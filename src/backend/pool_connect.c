@@ -70,6 +70,7 @@ pool_connected(struct pool *p, struct worker *w, struct connect_job *j,
 	struct server *s = server_take_over(pool_ref(p), w, j->conn, scope);
 
 	s->epoch = epoch;
+	s->instance = j->instance;
 	stat_add(&w->metrics->c.server_connects, 1);
 	log_debug("pool", "msg=\"server connected\" backend=%s user=%s pid=%d",
 	    p->backend, log_escs(p->user), s->pid);

@@ -228,6 +228,7 @@ server_lease(struct server *s, const struct server_ops *ops, void *lessee)
 	CHECK(s->state == SERVER_IDLE && ledger_empty(&s->owed));
 	s->ops = ops;
 	s->lessee = lessee;
+	s->tentative = false;
 	s->leases++;
 	server_enter(s, SERVER_LEASED);
 }

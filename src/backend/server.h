@@ -108,6 +108,8 @@ struct server {
 	bool body_pass;
 	bool ready;          /* nothing owed, ReadyForQuery seen in this read */
 	bool leaving;        /* pool.leaving counts it; under the pool's lock */
+	bool tentative;      /* what has been handed on of the unit under way can
+	                        be taken back, see server_ops.mend */
 	bool doomed;         /* close instead of going back to the pool */
 	bool goodbye;        /* it has told its lessee that it ends */
 	bool settings_changed; /* ParameterStatus while nobody had set anything */
@@ -115,6 +117,7 @@ struct server {
 	unsigned cancels;    /* cancel requests under way */
 	int pid;
 	uint64_t epoch;      /* of the pool's conninfo */
+	uint64_t instance;   /* when its postmaster started; 0: not known */
 	nsec_t born, used;   /* connected; last returned */
 	uint64_t leases;
 	const struct scope *scope; /* may be NULL: never cache */

@@ -100,14 +100,16 @@ server_error(struct server *s, const struct frame *f,
 
 /* The lessee takes an error for none: the unit that met it goes again. before: n
  * bytes that have not been handed on; the parameters of a statement whose row
- * was asked for too may be among them, but nothing else. */
+ * was asked for too may be among them, but nothing else, unless all that has
+ * been handed on so far was tentative. */
 static bool
 server_mended(struct server *s, const struct frame *f, const char *before,
     size_t n)
 {
 	struct wire_error e;
 
-	if (n > 0 && (*before != 't' || 1 + wire_u32(before + 1) != n))
+	if (n > 0 && !s->tentative &&
+	    (*before != 't' || 1 + wire_u32(before + 1) != n))
 		return false;
 	if (s->state != SERVER_LEASED || s->owed.count == 0 ||
 	    !msgread_error(f->p, f->body, &e) ||

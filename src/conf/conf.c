@@ -69,6 +69,7 @@ conf_free(struct conf *c)
 		conf_free_secret(c->backends[i].conninfo);
 		conf_free_secret(c->backends[i].written);
 		free(c->backends[i].user);
+		free(c->backends[i].replicas);
 	}
 	for (i = 0; i < c->n_databases; i++) {
 		free(c->databases[i].name);
@@ -204,6 +205,7 @@ conf_build(const struct conf_source *from, struct conf_diag *d)
 		conf_take_writes(&p);
 		conf_take_users(&p);
 		conf_take_user_map(&p);
+		conf_check_replicas(&p);
 		conf_tree_free(p.root);
 	}
 	conf_diag_sort(&p);
@@ -421,18 +423,32 @@ conf_find_user(const struct conf *c, const char *name)
 	return &c->everyone;
 }
 
+/* It is b, or a replica of it. */
+static bool
+conf_backend_reaches(const struct conf_backend *b, const char *backend)
+{
+	size_t i;
+
+	if (strcmp(b->name, backend) == 0)
+		return true;
+	for (i = 0; i < b->n_replicas; i++)
+		if (strcmp(b->replicas[i]->name, backend) == 0)
+			return true;
+	return false;
+}
+
 static bool
 conf_variant_reaches(const struct conf_variant *v, const char *backend)
 {
 	size_t i;
 
-	if (strcmp(v->backend->name, backend) == 0)
+	if (conf_backend_reaches(v->backend, backend))
 		return true;
 	for (i = 0; i < v->n_shards; i++)
-		if (strcmp(v->shards[i].backend->name, backend) == 0)
+		if (conf_backend_reaches(v->shards[i].backend, backend))
 			return true;
 	for (i = 0; i < v->n_spans; i++)
-		if (strcmp(v->spans[i].backend->name, backend) == 0)
+		if (conf_backend_reaches(v->spans[i].backend, backend))
 			return true;
 	return false;
 }
@@ -442,7 +458,7 @@ conf_database_reaches(const struct conf_database *d, const char *backend)
 {
 	size_t i, k;
 
-	if (strcmp(d->backend->name, backend) == 0)
+	if (conf_backend_reaches(d->backend, backend))
 		return true;
 	for (i = 0; i < d->n_tables; i++)
 		for (k = 0; k < d->tables[i]->n_variants; k++)

@@ -47,12 +47,23 @@ uint32_t conf_key_type_oid(enum conf_key_type t);
 /* More shards in one variant are refused. */
 #define CONF_MAX_SHARDS 256
 
-/* More shards in one variant are refused. */
-#define CONF_MAX_SHARDS 256
-
 struct conf_strings {
 	char **v;
 	size_t n;
+};
+
+/* More replicas of one backend are refused. */
+#define CONF_MAX_REPLICAS 16
+
+/* Which reads may go to replicas, and how far behind these may be. */
+enum conf_replica_reads { REPLICA_READS_OFF, REPLICA_READS_PROCESS,
+	REPLICA_READS_SESSION, REPLICA_READS_INHERIT };
+#define REPLICA_AGE_INHERIT UINT64_MAX
+#define REPLICA_LAG_INHERIT INT64_MAX
+struct conf_replica_rule {
+	enum conf_replica_reads reads;
+	nsec_t max_age;  /* 0: any */
+	int64_t max_lag; /* bytes; 0: any */
 };
 
 /* One configured PostgreSQL endpoint. */
@@ -67,6 +78,9 @@ struct conf_backend {
 	int64_t reserve_pool_size; /* more of them, if waits are long */
 	int64_t max_db_connections; /* servers of all users; 0: no maximum */
 	bool feed;         /* follow what is written there */
+	struct conf_backend **replicas; /* standbys of it */
+	size_t n_replicas;
+	const struct conf_backend *primary; /* it is one of this one's; or NULL */
 };
 
 struct conf_month_span { /* part of a monthly variant over several backends */
@@ -164,6 +178,8 @@ struct conf_table {
 	bool approximate_floats;
 	bool split_inserts;
 	bool two_phase_commit; /* of writes over several shards */
+	struct conf_replica_rule replicas; /* what it does not have from the
+	                                      database */
 	struct conf_variant *variants;
 	size_t n_variants;
 	struct conf_variant *use; /* the variant that serves it */
@@ -224,6 +240,7 @@ struct conf_database {
 	enum conf_pool_mode pool_mode;
 	bool cache;                   /* false: never any cache */
 	int64_t max_db_client_connections;
+	struct conf_replica_rule replicas;
 	struct conf_table **tables;   /* routed tables of this database */
 	size_t n_tables;
 	struct conf_rule **rules;

@@ -120,6 +120,8 @@ void conf_take_int(struct conf_parse *p, const struct conf_sec *s,
     const char *name, int64_t *out);
 void conf_take_time(struct conf_parse *p, const struct conf_sec *s,
     const char *name, nsec_t *out);
+void conf_take_size(struct conf_parse *p, const struct conf_sec *s,
+    const char *name, int64_t *out);
 void conf_take_bool(struct conf_parse *p, const struct conf_sec *s,
     const char *name, bool *out);
 void conf_take_word(struct conf_parse *p, const struct conf_sec *s,
@@ -150,6 +152,9 @@ void conf_check_titles(struct conf_parse *p, const struct conf_sec *first,
 /* validate_*.c, in the order they must run. */
 void conf_take_settings(struct conf_parse *p);
 void conf_take_backends(struct conf_parse *p);
+/* Of a section's; what is left out stays as it is. */
+void conf_take_replica_rule(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_replica_rule *rule);
 void conf_take_databases(struct conf_parse *p);
 void conf_take_tables(struct conf_parse *p);
 void conf_take_rules(struct conf_parse *p);
@@ -160,6 +165,8 @@ void conf_collect_tag_keys(struct conf *c);
 void conf_take_writes(struct conf_parse *p);
 void conf_take_users(struct conf_parse *p);
 void conf_take_user_map(struct conf_parse *p);
+/* When all that may name a backend has been taken. */
+void conf_check_replicas(struct conf_parse *p);
 
 /* layout.c: once all else is complete, what c->layouts say of tables. Backends
  * of theirs go behind the configured ones, where there is room for so many. */

@@ -24,7 +24,7 @@
 
 #define TREE_OPENER "*" /* cannot be written without quotes */
 #define TREE_TEXT_MAX 256
-#define TREE_OPTS_MAX 128 /* options and blocks in one block */
+#define TREE_OPTS_MAX 256 /* options and blocks in one block */
 
 struct tree_extra { /* an unknown option, complained about already */
 	enum conf_block block;

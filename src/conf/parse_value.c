@@ -254,6 +254,24 @@ conf_take_time(struct conf_parse *p, const struct conf_sec *s,
 }
 
 void
+conf_take_size(struct conf_parse *p, const struct conf_sec *s,
+    const char *name, int64_t *out)
+{
+	const struct conf_row *row = value_row(s, name, TYPE_SIZE);
+	const struct conf_opt *o;
+	char low[UNITS_TEXT], *word;
+	const char *high = value_bounds(row, low);
+	struct conf_opt tmp;
+	int64_t lo, hi;
+	bool ok = units_parse_size(low, &lo) && units_parse_size(high, &hi);
+
+	CHECK(ok);
+	o = value_opt(s, row, &tmp, &word);
+	if (o != NULL)
+		(void)conf_value_size(p, o, lo, hi, out);
+}
+
+void
 conf_take_bool(struct conf_parse *p, const struct conf_sec *s,
     const char *name, bool *out)
 {

@@ -204,7 +204,8 @@ rows_databases(struct rows *r, struct conf_database *const *v, size_t n)
 static void
 rows_backend(struct rows *r, const struct conf_backend *b)
 {
-	char *shown = conf_hide_conninfo(b->written);
+	char *shown = conf_hide_conninfo(b->written), **names, *value;
+	size_t i;
 
 	rows_block(r, BLOCK_BACKEND, "", b->name, 0);
 	rows_option_secret(r, "conninfo", shown, b->written);
@@ -212,7 +213,29 @@ rows_backend(struct rows *r, const struct conf_backend *b)
 	rows_option_int(r, "reserve_pool_size", b->reserve_pool_size);
 	rows_option_int(r, "max_db_connections", b->max_db_connections);
 	rows_option_bool(r, "feed", b->feed);
+	names = x_calloc(b->n_replicas, sizeof(*names));
+	for (i = 0; i < b->n_replicas; i++)
+		names[i] = b->replicas[i]->name;
+	value = rows_join(names, b->n_replicas);
+	rows_option(r, "replicas", value);
+	free(value);
+	free(names);
 	free(shown);
+}
+
+static void
+rows_replica_rule(struct rows *r, const struct conf_replica_rule *rule)
+{
+	char text[UNITS_TEXT];
+
+	if (rule->reads == REPLICA_READS_INHERIT)
+		rows_option(r, "replica_reads", "");
+	else
+		rows_option_word(r, "replica_reads", (int)rule->reads);
+	rows_option(r, "replica_max_age", rule->max_age ==
+	    REPLICA_AGE_INHERIT ? "" : units_print_time(text, rule->max_age));
+	rows_option(r, "replica_max_lag", rule->max_lag ==
+	    REPLICA_LAG_INHERIT ? "" : units_print_size(text, rule->max_lag));
 }
 
 static void
@@ -224,6 +247,7 @@ rows_database(struct rows *r, const struct conf_database *db)
 	rows_option_bool(r, "cache", db->cache);
 	rows_option_int(r, "max_db_client_connections",
 	    db->max_db_client_connections);
+	rows_replica_rule(r, &db->replicas);
 }
 
 static void
@@ -304,6 +328,7 @@ rows_table(struct rows *r, const struct conf_table *t)
 	rows_option_bool(r, "approximate_floats", t->approximate_floats);
 	rows_option_bool(r, "split_inserts", t->split_inserts);
 	rows_option_bool(r, "two_phase_commit", t->two_phase_commit);
+	rows_replica_rule(r, &t->replicas);
 	rows_option(r, "use", t->use->name);
 	memcpy(where, r->where, sizeof(where));
 	for (i = 0; i < t->n_variants; i++)

@@ -158,6 +158,7 @@ conf_take_databases(struct conf_parse *p)
 		    p->conf->max_db_client_connections;
 		conf_take_int(p, s, "max_db_client_connections",
 		    &db->max_db_client_connections);
+		conf_take_replica_rule(p, s, &db->replicas);
 	}
 }
 

@@ -314,6 +314,9 @@ table_take(struct conf_parse *p, const struct conf_sec *s,
 	conf_take_bool(p, s, "approximate_floats", &t->approximate_floats);
 	conf_take_bool(p, s, "split_inserts", &t->split_inserts);
 	conf_take_bool(p, s, "two_phase_commit", &t->two_phase_commit);
+	t->replicas = (struct conf_replica_rule){ REPLICA_READS_INHERIT,
+		REPLICA_AGE_INHERIT, REPLICA_LAG_INHERIT };
+	conf_take_replica_rule(p, s, &t->replicas);
 	table_take_variants(p, s, t);
 	table_check_columns(p, s, t);
 }

@@ -241,3 +241,49 @@ ask_row(struct ask *a, const char *sql, const char *const *params,
 	PQclear(r);
 	return ok;
 }
+
+/* ------------------------------------------------------------ positions */
+
+/* The timeline of a standby is that of its last restart point, or of what it
+ * has to replay after a crash if that is later: it has replayed that one, but
+ * may be further. A position just behind the header of a page, where nothing has
+ * been written yet, is given as a standby has it that has replayed all before. */
+static const char position_query[] =
+    "SELECT s, CASE WHEN max_data_alignment OPERATOR(pg_catalog.=) 8 AND "
+    "p % bytes_per_wal_segment OPERATOR(pg_catalog.=) 40 THEN p - 40 "
+    "WHEN max_data_alignment OPERATOR(pg_catalog.=) 8 AND "
+    "p % wal_block_size OPERATOR(pg_catalog.=) 24 AND "
+    "p % bytes_per_wal_segment OPERATOR(pg_catalog.>) wal_block_size "
+    "THEN p - 24 ELSE p END, system_identifier, "
+    "CASE WHEN s THEN GREATEST(timeline_id, min_recovery_end_timeline) "
+    "ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
+    ")::bit(32)::int END, current_setting('server_version_num'), "
+    "(EXTRACT(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint "
+    "FROM (SELECT s, ((CASE WHEN s THEN pg_last_wal_replay_lsn() "
+    "ELSE pg_current_wal_insert_lsn() END) - '0/0')::bigint AS p "
+    "FROM (SELECT pg_is_in_recovery() AS s OFFSET 0) AS t OFFSET 0) AS t, "
+    "pg_control_init(), pg_control_system(), pg_control_checkpoint(), "
+    "pg_control_recovery()";
+
+bool
+ask_position(struct ask *a, struct lag_answer *out)
+{
+	char *cells[6] = { NULL };
+	bool ok = ask_row(a, position_query, NULL, 0, cells, 6);
+	uint64_t v[6];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cells); i++) {
+		if (ok && cells[i] == NULL)
+			ok = ask_fail(a, "it tells no position");
+		v[i] = cells[i] != NULL ? strtoull(cells[i], NULL, 10) : 0;
+	}
+	if (ok)
+		*out = (struct lag_answer){ .standby = cells[0][0] == 't',
+			.position = v[1], .system = v[2],
+			.timeline = (uint32_t)v[3], .version = (int)v[4],
+			.instance = v[5] };
+	for (i = 0; i < ARRAY_SIZE(cells); i++)
+		free(cells[i]);
+	return ok;
+}

@@ -4,7 +4,7 @@
  * for as long as they do.
  *
  * Every wait has a deadline and ends when asking is stopped.  The layout
- * thread.
+ * thread, and those of standby.c.
  */
 #ifndef PGSLUICE_LAYOUT_ASK_H
 #define PGSLUICE_LAYOUT_ASK_H
@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "layout/facts.h"
+#include "layout/lag.h"
 
 struct ask {
 	PGconn *conn;
@@ -34,6 +35,8 @@ bool ask_facts(struct ask *a, const char *relation, struct facts *out)
 PGresult *ask_query(struct ask *a, const char *sql) PG_MUST_CHECK;
 /* Statements without parameters, of which the last gives one number. */
 bool ask_number(struct ask *a, const char *sql, int64_t *out) PG_MUST_CHECK;
+/* What the server is and how far it has come. */
+bool ask_position(struct ask *a, struct lag_answer *out) PG_MUST_CHECK;
 
 /* A statement with parameters of text that gives one row of n texts, NULL for
  * nulls; malloc'ed, valid only on true. */

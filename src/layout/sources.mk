@@ -18,8 +18,12 @@ libpgsluice_a_SOURCES += \
 	src/layout/kin.h \
 	src/layout/kin_close.c \
 	src/layout/kin_text.c \
+	src/layout/lag.c \
+	src/layout/lag.h \
 	src/layout/resolve.c \
 	src/layout/resolve.h \
+	src/layout/standby.c \
+	src/layout/standby.h \
 	src/layout/survey.c \
 	src/layout/survey.h \
 	src/layout/survey_address.c \

@@ -178,7 +178,8 @@ survey_address(struct survey *s, const struct fact *f, char **backend,
 
 	*conninfo = NULL;
 	for (i = 0; i < s->conf->n_backends; i++)
-		if (survey_is_backend(s, f, &s->conf->backends[i])) {
+		if (s->conf->backends[i].primary == NULL &&
+		    survey_is_backend(s, f, &s->conf->backends[i])) {
 			*backend = x_strdup(s->conf->backends[i].name);
 			return true;
 		}

@@ -158,8 +158,7 @@ gather_mode_of(struct route_plan *p, const struct analysis *a)
 {
 	const uint32_t never = AN_MULTI | AN_UNKNOWN_FN | AN_WRITES |
 	    AN_WRITES_ALL | AN_CATALOG | AN_VOLATILE | AN_READONLY_FN |
-	    AN_LOCKING |
-	    AN_TABLESAMPLE;
+	    AN_LOCKING | AN_TABLESAMPLE;
 
 	if (p->variant->kind != VARIANT_SHARDED || p->variant->n_shards < 2 ||
 	    a->kind != STMT_SELECT || a->split == NULL || a->pins != 0 ||

@@ -485,15 +485,8 @@ plan_choose(struct route_plan *p, const struct analysis *a,
 
 /* -------------------------------------------------------------------- life */
 
-struct route_plan *
-route_plan_new(const struct conf *c, const struct conf_database *db,
-    const struct shape *s)
-{
-	return route_plan_hidden(c, db, s, 0, db->backend);
-}
-
-struct route_plan *
-route_plan_hidden(const struct conf *c, const struct conf_database *db,
+static struct route_plan *
+plan_new(const struct conf *c, const struct conf_database *db,
     const struct shape *s, uint64_t hidden, const struct conf_backend *home)
 {
 	const struct analysis *a = s->an;
@@ -529,6 +522,23 @@ route_plan_hidden(const struct conf *c, const struct conf_database *db,
 		if (plan_make_edits(p, a, &pt))
 			plan_choose(p, a, &pt);
 	}
+	return p;
+}
+
+struct route_plan *
+route_plan_new(const struct conf *c, const struct conf_database *db,
+    const struct shape *s)
+{
+	return route_plan_hidden(c, db, s, 0, db->backend);
+}
+
+struct route_plan *
+route_plan_hidden(const struct conf *c, const struct conf_database *db,
+    const struct shape *s, uint64_t hidden, const struct conf_backend *home)
+{
+	struct route_plan *p = plan_new(c, db, s, hidden, home);
+
+	route_plan_replica(p, s->an);
 	return p;
 }
 

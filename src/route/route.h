@@ -40,6 +40,16 @@ enum gather_mode {
 #include "tbl/gather_modes.h"
 };
 
+/* Why a statement goes to no replica. */
+enum replica_reason {
+	REPLICA_REASON_NONE,
+#define REPLICA_REASON(sym, name, doc) REPLICA_REASON_##sym,
+#include "tbl/replica_reasons.h"
+	REPLICA_REASON_COUNT
+};
+const char *replica_reason_name(enum replica_reason r);
+const char *replica_reason_doc(enum replica_reason r);
+
 #define ROUTE_MAX_DEPS 16
 #define ROUTE_MAX_EDITS 1000
 #define ROUTE_MAX_CONFINED 16 /* relations of one statement on a shard */
@@ -98,6 +108,9 @@ struct route_plan {
 	bool writes_again; /* rows may change that it does not name */
 	const char *writes_why; /* ... because of that, of the configuration; or
 	                           NULL */
+	enum replica_reason replica; /* NONE: it may go to one that replica_rule
+	                                allows, unless its values speak against it */
+	struct conf_replica_rule replica_rule; /* the strictest of its tables */
 	bool relaxed;   /* touches no routed table: inside a transaction it may run
 	                   on whatever backend the transaction is on */
 	/* Set when the statement cannot run: several routed tables without a
@@ -185,6 +198,10 @@ bool route_rewrite_range(const struct route_plan *p, const struct shape *s,
 unsigned route_unmap_position(const struct route_plan *p,
     const struct shape *s, const struct route_values *v, unsigned form,
     unsigned pos);
+
+/* ... or with these values, which may mean the time at which it runs. */
+enum replica_reason route_replica_reason(const struct route_plan *p,
+    const struct shape *s, const struct route_values *v);
 
 /* The lines of EXPLAIN (ROUTE), handed to fn one by one. */
 void route_explain(const struct route_plan *p, const struct shape *s,

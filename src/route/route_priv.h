@@ -189,4 +189,7 @@ bool route_periods_cut(const struct conf_variant *v,
 /* verdict.c: fills reads, writes, writes_all, rule and bypass. */
 void route_plan_verdict(struct route_plan *p, const struct analysis *a);
 
+/* replica.c: fills replica and replica_rule, once tables and rule are known. */
+void route_plan_replica(struct route_plan *p, const struct analysis *a);
+
 #endif

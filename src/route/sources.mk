@@ -21,6 +21,7 @@ libpgsluice_a_SOURCES += \
 	src/route/portion.c \
 	src/route/portion.h \
 	src/route/reasons.c \
+	src/route/replica.c \
 	src/route/rewrite.c \
 	src/route/route.h \
 	src/route/route_priv.h \

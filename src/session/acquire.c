@@ -160,7 +160,7 @@ session_waiting_error(struct session *s, const char *sqlstate,
 	if (s->listening != NULL)
 		session_listen_drop(s);
 	s->unit_len = 0;
-	s->granted = s->no_cache = s->no_gather = false;
+	s->granted = s->no_cache = s->no_gather = s->no_replica = false;
 	session_enter(s, SESSION_IDLE);
 	session_unit_error(s, &u, sqlstate, message, NULL, NULL);
 	if (s->state == SESSION_CLOSED)

@@ -91,6 +91,8 @@ session_preamble(struct session *s, struct buf *b, uint32_t pins,
 	ok = ok && session_app_name_tell(s, &w, fresh);
 	if (ok && s->held_begin != NULL)
 		ok = write_begin(s, &w);
+	if (ok && s->reading != NULL)
+		ok = session_reading_check(s, &w);
 	/* The transaction failed before it had a server: let this one know. */
 	if (ok && fresh && s->tx == 'E')
 		ok = session_write_failed(s, &w);

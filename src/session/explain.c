@@ -134,12 +134,16 @@ static void
 explain_known(struct session *s, const struct unit *u, const struct query *q,
     struct msgwrite *w, char *would, size_t size)
 {
-	char now[160];
+	char now[200];
 
 	route_explain(q->plan, q->shape, &q->values, &q->where, explain_line,
 	    w);
 	if (q->plan->err_sqlstate == NULL)
 		explain_session(s, q, w);
+	if (q->where.backend->n_replicas > 0 && !q->where.gathers) {
+		session_reading_explain(s, u, q, now, sizeof(now));
+		explain_text(w, "replica", now);
+	}
 	explain_cache(s, u, q, now, sizeof(now), would, size);
 	if (*now != '\0')
 		explain_text(w, "cache now", now);

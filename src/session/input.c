@@ -241,6 +241,7 @@ input_unit(struct session *s, const char *p, size_t n)
 		query_forget(s);
 		s->flushed = false;
 		s->granted = s->no_cache = s->no_gather = false;
+		s->no_replica = false;
 		s->fill_tries = 0;
 		/* It was refused. */
 		if (u.rest > 0 && s->body_left == 0)

@@ -329,6 +329,8 @@ session_layer_tick(struct worker *w, nsec_t now)
 
 	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
+		if (s->reading != NULL)
+			session_reading_tick(s);
 		session_tick_one(s, now);
 	}
 	if (now - sw->last_second < NSEC_PER_SEC)

@@ -81,6 +81,8 @@ statement_form(const struct query *q, const struct conf_backend *b,
 	const struct conf_variant *v = q->where.variant;
 	size_t i;
 
+	if (b->primary != NULL)
+		b = b->primary; /* a replica takes what that takes */
 	*form = FORM_ASIS;
 	if (v == NULL)
 		return q->shape->an->n_tables == 0 || q->where.backend == b;

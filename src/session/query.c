@@ -186,6 +186,10 @@ query_run(struct session *s, struct unit *u, struct query *q,
 	    ((q->where.splits || q->shape->an->kind == STMT_COPY_IN) &&
 	    spread_begin(s, u, q, &r)))
 		return r;
+	if (unlikely(q->where.backend->n_replicas > 0) &&
+	    session_reading_begin(s, u, q))
+		return u->first == 'Q' ? query_send(s, u, q, OUT_BYPASS) :
+		    session_compose(s, u, q);
 	r = session_acquire(s, u, q->where.backend);
 	if (r != UNIT_DONE)
 		return unit_after(s, r);
@@ -213,6 +217,7 @@ session_unit_done(struct session *s, const struct unit *u,
 	else if (u->has_parse)
 		statements_set(&s->prepared, t, u->parse.name,
 		    statement_ref(explain_prepared(s, st)));
+	lag_read_elsewhere(&s->reader, s->sw->w->now);
 	metrics_time(session_metrics(s), s->series, took);
 	stat_add(&s->stats->query_time, took);
 	stat_add(&s->stats->transactions, 1);
@@ -433,7 +438,9 @@ unit_pipelined(struct session *s, struct unit *u)
 	struct slice sql;
 	struct query q;
 
-	if (s->server->owed.count > PIPELINE_MAX || s->again ||
+	if (s->reading != NULL || (s->sampling != 0 &&
+	    s->server->owed.count == 1) ||
+	    s->server->owed.count > PIPELINE_MAX || s->again ||
 	    session_terms(s) != NULL || explain_runs(s) ||
 	    /* What a name means is known when it has been answered. */
 	    ((s->over & OVER_ASKED) && s->server->owed.count > 0) ||

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "conf/vouch.h"
 #include "layout/job.h"
+#include "layout/standby.h"
 #include "pgwire/msgwrite.h"
 #include "session/explain.h"
 #include "session/fill.h"
@@ -44,6 +45,8 @@ write_set_bump(struct session_worker *sw, const struct write_set *w)
 	unsigned i;
 
 	stat_add(&sw->w->metrics->c.cache_bumps, 1);
+	if (atomic_load_explicit(&standby_is_on, memory_order_relaxed))
+		standby_written();
 	if (w->ddl)
 		session_statements_outdated();
 	if (w->doubt)
@@ -105,6 +108,8 @@ relay_forward(void *lessee, const char *p, size_t n)
 {
 	struct session *s = lessee;
 
+	if (unlikely(s->reading != NULL) && session_reading_holds(s, p, n))
+		return;
 	if (s->fill != NULL)
 		fill_record(s, p, n);
 	if (s->repeat != NULL)
@@ -257,6 +262,11 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	struct wire_error e;
 	bool whole;
 
+	if (unlikely(s->reading != NULL)) {
+		session_reading_release(s);
+		if (s->state == SESSION_CLOSED)
+			return true;
+	}
 	session_doubt_pins(s);
 	settings_failed(&s->set);
 	if (s->listening != NULL)
@@ -293,6 +303,15 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 	return false;
 }
 
+static bool
+relay_mend(void *lessee, const char *body, size_t n)
+{
+	struct session *s = lessee;
+
+	return session_mend(s, body, n) || (s->reading != NULL &&
+	    session_reading_mends(s, body, n));
+}
+
 static void
 relay_named(void *lessee, enum named how)
 {
@@ -320,11 +339,19 @@ relay_named(void *lessee, enum named how)
 	free(p);
 }
 
+void
+session_names_skipped(struct session *s)
+{
+	while (!TAILQ_EMPTY(&s->parsing))
+		relay_named(s, NAMED_SKIPPED);
+}
+
 static void
 relay_row(void *lessee, const char *body, size_t n)
 {
 	settings_answer(lessee, body, n);
 	session_pins_answer(lessee, body, n);
+	session_reading_row(lessee, body, n);
 }
 
 static void
@@ -377,6 +404,11 @@ relay_parameter(void *lessee, const char *name, const char *value)
 
 	if (strcmp(name, "application_name") == 0)
 		return relay_app_name(s, value);
+	if (s->reading != NULL) {
+		session_reading_spoil(s);
+		s->server->settings_changed = true;
+		return false;
+	}
 	/* What the lexer and the router must know at once. */
 	if (strcmp(name, "standard_conforming_strings") == 0)
 		s->backslashes = strcmp(value, "on") != 0;
@@ -454,6 +486,14 @@ relay_synced(void *lessee, char status)
 	bool last = ledger_empty(&s->server->owed);
 	nsec_t now = s->sw->w->now = clock_mono();
 
+	if (unlikely(s->reading != NULL)) {
+		if (!session_reading_synced(s, now)) {
+			s->completed = 0;
+			return;
+		}
+	} else {
+		lag_read_elsewhere(&s->reader, now);
+	}
 	if (s->tx == 'I')
 		s->tx_began = s->started;
 	s->tx = status;
@@ -520,11 +560,19 @@ relay_ready(void *lessee, char status)
 		session_repeat(s);
 		return;
 	}
+	if (unlikely(s->reading != NULL)) {
+		if (session_reading_has_failed(s)) {
+			session_reading_again(s);
+			return;
+		}
+		session_reading_free(s);
+	}
 	session_forget_unit(s);
 	if (s->fill != NULL)
 		fill_finish(s, status);
 	s->open_unit = false;
-	if (status == 'I' && relay_asks(s))
+	s->sampling = 0;
+	if (status == 'I' && (relay_asks(s) || session_reading_asks(s)))
 		return;
 	session_enter(s, SESSION_IDLE);
 	s->since = ended;
@@ -573,6 +621,10 @@ relay_lost(void *lessee, const char *why)
 	bool cut = s->server->body_left > 0;
 
 	s->server = NULL;
+	if (s->reading != NULL && session_reading_untold(s)) {
+		session_reading_again(s);
+		return;
+	}
 	/* Whether a write took effect is unknown: count it as done. */
 	session_write_bump(s, true);
 	fill_drop(s);
@@ -597,7 +649,7 @@ const struct server_ops session_server_ops = {
 	.forward = relay_forward,
 	.completed = relay_completed,
 	.failed = relay_failed,
-	.mend = session_mend,
+	.mend = relay_mend,
 	.named = relay_named,
 	.row = relay_row,
 	.copy_in = relay_copy_in,

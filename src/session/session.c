@@ -326,6 +326,7 @@ session_close_as(struct session *s, enum close_reason why,
 	spread_drop(s);
 	query_forget(s);
 	session_forget_unit(s);
+	session_reading_free(s);
 	session_timed(s, 0);
 	fill_drop(s);
 	explain_drop(s);
@@ -470,6 +471,7 @@ session_refresh_conf(struct session *s)
 	free(s->pools);
 	s->pools = NULL;
 	conf_unref(&s->conf);
+	s->sampled = NULL;
 	s->conf = now;
 	conf_ref(now);
 	s->limits = conf_find_user(now, s->user);

@@ -12,6 +12,7 @@
 #include "backend/hub.h"
 #include "backend/pool.h"
 #include "backend/server.h"
+#include "layout/lag.h"
 #include "net/stream.h"
 #include "pgwire/frame.h"
 #include "pgwire/msgread.h"
@@ -44,6 +45,7 @@ struct login; /* login.h */
 struct console; /* console.h */
 struct fill;  /* fill.h */
 struct repeat; /* repeat.c */
+struct reading; /* reading.c */
 struct gathering; /* gather_priv.h */
 struct spread; /* spread_priv.h */
 struct explaining; /* explain.c */
@@ -183,6 +185,15 @@ struct session {
 	struct explaining *explaining; /* the unit is run by EXPLAIN (ROUTE,
 	                       ANALYZE), or the one before was; or NULL */
 	struct repeat *repeat; /* the unit that was sent last, or NULL */
+	struct reading *reading; /* the server is one of a replica, or NULL */
+	bool no_replica;    /* this unit goes to the primary */
+	struct lag_reader reader; /* what it has seen, for replicas */
+	const struct conf_backend *sampled; /* the primary of reader.own, inside
+	                       conf; or NULL */
+	nsec_t sampling;    /* it is being asked for one, since then; 0: not */
+	unsigned floored;   /* reads that no replica was far enough for */
+	unsigned patience;  /* ... and so many are let pass */
+	bool wants_sample;  /* behind the statement under way */
 	bool again;         /* it is sent again when its server is ready */
 	bool repeating;     /* ... which is happening now */
 	struct statement *timed; /* unnamed one that runs, referenced, or NULL */
@@ -585,6 +596,47 @@ void session_fault(struct session *s, const char *body, size_t n);
 void session_repeat(struct session *s);
 void session_repeats_free(struct session_worker *sw);
 
+/* ---- reading.c ---------------------------------------------------------------------------- */
+/* The statement's backend lists replicas. true: it may be answered by one, and
+ * s->server is one of its servers, leased for this unit. */
+bool session_reading_begin(struct session *s, const struct unit *u,
+    const struct query *q) PG_MUST_CHECK;
+/* Up to session_reading_tick(): while s->reading is not NULL. */
+/* Bytes for the client: true: they are kept back, and perhaps dropped. */
+bool session_reading_holds(struct session *s, const char *p, size_t n)
+    PG_MUST_CHECK;
+/* What was kept back goes out, and so does all that comes. */
+void session_reading_release(struct session *s);
+/* The replica's configuration has changed, or it is none any more: its answer
+ * may look otherwise than the primary's, of whose settings the client knows. */
+void session_reading_spoil(struct session *s);
+/* ReadyForQuery came. false: of an answer that is not for the client. */
+bool session_reading_synced(struct session *s, nsec_t now) PG_MUST_CHECK;
+/* An error came: true: the client gets nothing of it, since the primary will be
+ * asked when the server is ready. */
+bool session_reading_mends(struct session *s, const char *body, size_t n)
+    PG_MUST_CHECK;
+bool session_reading_has_failed(const struct session *s);
+/* The client has got nothing of the answer. */
+bool session_reading_untold(const struct session *s);
+/* So it is: give the server up, if there is one, and send the unit to the
+ * primary. */
+void session_reading_again(struct session *s);
+/* A few times a second. */
+void session_reading_tick(struct session *s);
+/* Write what the replica has to prove first, if it has to. */
+bool session_reading_check(struct session *s, struct msgwrite *w)
+    PG_MUST_CHECK;
+/* The row of a hidden query, of whatever server. */
+void session_reading_row(struct session *s, const char *row, size_t n);
+/* Nothing is owed and no transaction is open on the primary. true: it is being
+ * asked how far it has come; the server stays until it has answered. */
+bool session_reading_asks(struct session *s) PG_MUST_CHECK;
+void session_reading_free(struct session *s); /* NULL is fine */
+/* The line of EXPLAIN (ROUTE) about it. */
+void session_reading_explain(struct session *s, const struct unit *u,
+    const struct query *q, char *line, size_t size);
+
 /* ---- sql_prepared.c ----------------------------------------------------------------------- */
 /* A unit that is SQL's PREPARE, EXECUTE or DEALLOCATE. false: not one, or it
  * must go to the server as it is; else *r says what became of it. */
@@ -666,6 +718,8 @@ void session_listen_records(struct worker *w, struct hub *l,
 /* ---- relay.c ------------------------------------------------------------------- */
 extern const struct server_ops session_server_ops;
 void session_write_bump(struct session *s, bool clear);
+/* Messages about names that are not answered have not been sent, in effect. */
+void session_names_skipped(struct session *s);
 /* The writes of the session, to be bumped when it is decided what became of them; NULL:
  * there are none. */
 struct server_orphan *session_orphan(const struct session *s);

@@ -50,6 +50,7 @@ libpgsluice_a_SOURCES += \
 	src/session/quota.c \
 	src/session/quota.h \
 	src/session/read.c \
+	src/session/reading.c \
 	src/session/relay.c \
 	src/session/repeat.c \
 	src/session/secret.c \

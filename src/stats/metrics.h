@@ -18,6 +18,7 @@
 #define SERIES_MAX 4096
 #define BYPASS_SLOTS 32
 #define CLOSE_SLOTS 64
+#define REPLICA_SLOTS 32
 
 struct counters {
 #define COUNTER(name, help) _Atomic uint64_t name;
@@ -27,6 +28,7 @@ struct counters {
 struct metrics { /* one per worker */
 	struct counters c;
 	_Atomic uint64_t bypass[BYPASS_SLOTS]; /* by enum bypass_reason */
+	_Atomic uint64_t replica_bypass[REPLICA_SLOTS]; /* by replica_reason */
 	_Atomic uint64_t closes[CLOSE_SLOTS]; /* of clients, by enum close_reason */
 	_Atomic(struct hist *) series[SERIES_MAX]; /* made at first use by the writer */
 	struct hist wait;  /* for a server */

@@ -6,10 +6,10 @@
  * BLOCK(symbol, name, parent, doc)
  *	a block is written: name "title" { options }
  * BLOCK_OPTION(block, name, type, need, default, accepts, doc)
- *	type     STR LIST INT TIME BOOL WORD MONTH
+ *	type     STR LIST INT SIZE TIME BOOL WORD MONTH
  *	need     MUST or MAY be given
  *	default  as it would stand in the file; "" for none (doc tells then)
- *	accepts  INT and TIME: "low..high"; WORD: "one|other"; else ""
+ *	accepts  INT, SIZE and TIME: "low..high"; WORD: "one|other"; else ""
  */
 #ifndef BLOCK
 #define BLOCK(sym, name, parent, doc)
@@ -24,12 +24,16 @@ BLOCK_OPTION(BACKEND, pool_size, INT, MAY, "0", "0..10000", "Servers per user of
 BLOCK_OPTION(BACKEND, reserve_pool_size, INT, MAY, "", "0..10000", "More servers per user for statements that have waited long; default: the setting of this name.")
 BLOCK_OPTION(BACKEND, max_db_connections, INT, MAY, "", "0..1000000", "Servers of all users of this backend; 0: no maximum; default: the setting of this name.")
 BLOCK_OPTION(BACKEND, feed, BOOL, MAY, "false", "", "true: follow what is written there, by whomever, through logical replication: a temporary slot, and the publication named by feed_publication. Needed by strong cache rules.")
+BLOCK_OPTION(BACKEND, replicas, LIST, MAY, "", "", "Backends that are streaming standbys of this one, each a server of its own. They are named nowhere else, and have the same dbname and user in their conninfo.")
 
 BLOCK(DATABASE, "database", ROOT, "A database that clients can connect to. The name pgsluice is taken by the console.")
 BLOCK_OPTION(DATABASE, backend, STR, MUST, "", "", "Backend for statements that are not routed elsewhere.")
 BLOCK_OPTION(DATABASE, pool_mode, WORD, MAY, "", "transaction|session", "When a server goes back to its pool; default: the setting pool_mode.")
 BLOCK_OPTION(DATABASE, cache, BOOL, MAY, "true", "", "false: no statement of this database is ever cached.")
 BLOCK_OPTION(DATABASE, max_db_client_connections, INT, MAY, "", "0..1000000", "Client connections; 0: no limit of its own; default: the setting of this name.")
+BLOCK_OPTION(DATABASE, replica_reads, WORD, MAY, "off", "off|process|session", "Whether reads may go to replicas of their backend. process: where all is replayed that was written through this pgsluice. session: that its own session has written; others' writes may be missing for as long as the bounds allow. Neither goes back behind what the session has seen.")
+BLOCK_OPTION(DATABASE, replica_max_age, TIME, MAY, "1s", "0..1d", "A replica that may show an older state than this has no reads; 0: no such bound.")
+BLOCK_OPTION(DATABASE, replica_max_lag, SIZE, MAY, "1MB", "0..1TB", "A replica that is more bytes of WAL behind has no reads; 0: no such bound.")
 
 BLOCK(TABLE, "table", ROOT, "A logical table, titled with the name applications use (schema.table, or table for any schema). A title may occur again as long as no database is named by two of its blocks.")
 BLOCK_OPTION(TABLE, databases, LIST, MAY, "", "", "Databases it is routed in; default: all.")
@@ -41,6 +45,9 @@ BLOCK_OPTION(TABLE, transactions, WORD, MAY, "shard", "shard|coordinator", "Wher
 BLOCK_OPTION(TABLE, approximate_floats, BOOL, MAY, "false", "", "true: sums and averages of floats over several shards are put together from theirs, and may differ in the last digits from those of one table. false: the coordinator has them.")
 BLOCK_OPTION(TABLE, split_inserts, BOOL, MAY, "false", "", "true: an INSERT ... VALUES outside of a transaction whose rows belong on several shards is sent to these, each its rows, and committed on all of them or none. false: the coordinator has it.")
 BLOCK_OPTION(TABLE, two_phase_commit, BOOL, MAY, "false", "", "true: a COPY or INSERT that is dealt out to several shards is prepared on all of them (PREPARE TRANSACTION) before it is committed on any, and ends on all as it ends on one of them, whatever dies meanwhile. Needs max_prepared_transactions on the shards, and somebody to log in as (layout_user) who may end what is left. false: a shard that is lost between the commits leaves the write on some shards only.")
+BLOCK_OPTION(TABLE, replica_reads, WORD, MAY, "", "off|process|session", "The same for statements that name the table; default: the database's. Of several tables the strictest counts.")
+BLOCK_OPTION(TABLE, replica_max_age, TIME, MAY, "", "0..1d", "The same; default: the database's.")
+BLOCK_OPTION(TABLE, replica_max_lag, SIZE, MAY, "", "0..1TB", "The same; default: the database's.")
 BLOCK_OPTION(TABLE, use, STR, MAY, "", "", "Variant that serves the table; default: the first.")
 
 BLOCK(VARIANT, "variant", TABLE, "One physical form of the table; at least one per table.")

@@ -116,6 +116,10 @@ SETTING_LIST(stateless_functions, "", true, "Functions of yours that may write b
 SETTING_TIME(layout_interval, 60 * S_, 0, 86400 * S_, true, "How often the catalogs of sharded and monthly variants are read again; 0: only at start, at RELOAD, on CHECK LAYOUTS, and when a statement fails as if partitions had moved.")
 SETTING_STR(layout_user, "", true, "Role that reads them, and those of cached tables (revocation_bound), on backends whose conninfo names no user; its password comes from users_file or a conninfo. Empty: auth_user.")
 
+/* replicas */
+SETTING_TIME(replica_interval, 100 * NSEC_PER_MSEC, 10 * NSEC_PER_MSEC, 60 * S_, true, "How often backends with replicas, and these, are asked how far they have come. What a session has written or seen is known to be on a replica only when both have been asked after it.")
+SETTING_TIME(replica_timeout, S_, 10 * NSEC_PER_MSEC, 60 * S_, true, "One that has not answered by then, or cannot be connected to, takes no reads. It is asked by the user that layouts are read as.")
+
 /* cache */
 SETTING_SIZE(cache_memory, 64 * MB_, 0, 1024 * GB_, true, "Bytes for L1, overhead included; 0: no L1.")
 SETTING_SIZE(cache_max_object, MB_, KB_, 64 * MB_, true, "Larger results are not cached.")

@@ -22,6 +22,8 @@ libpgsluice_a_SOURCES += \
 	src/tbl/output_settings.h \
 	src/tbl/owed.h \
 	src/tbl/pin_reasons.h \
+	src/tbl/replica_reasons.h \
+	src/tbl/replica_states.h \
 	src/tbl/reported.h \
 	src/tbl/server_states.h \
 	src/tbl/session_states.h \

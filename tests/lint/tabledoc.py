@@ -109,6 +109,9 @@ TABLES = {
     "console_roles": ("CONSOLE_ROLE", ["role", "users of", "may"],
                       console_role),
     "output_settings": ("OUTPUT_SETTING", None, name_only),
+    "replica_reasons": ("REPLICA_REASON", ["reason", "the statement ..."],
+                        reason),
+    "replica_states": ("REPLICA_STATE", ["state", "the replica ..."], reason),
     "reported": ("REPORTED", None, name_only),
 }
 

@@ -23,6 +23,8 @@ TABLES = {
     "console_roles": 'CONSOLE_ROLE(READ, "read", stats_users, "look")',
     "output_settings": "OUTPUT_SETTING(DateStyle)\n"
                        "OUTPUT_SETTING(TimeZone)",
+    "replica_reasons": 'REPLICA_REASON(OFF, "off", "it is off")',
+    "replica_states": 'REPLICA_STATE(FIT, "fit", "takes reads")',
     "reported": "REPORTED(TimeZone)",
 }
 

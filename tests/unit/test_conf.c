@@ -428,8 +428,8 @@ test_unknown(void **state)
 	    "f:1: unknown option 'listenn', expected 'listen' perhaps\n"
 	    "f:2: pool_size: '0' is out of range, expected 1 to 10000\n"
 	    "f:6: unknown option 'colour' in block backend, expected "
-	    "conninfo, pool_size, reserve_pool_size, max_db_connections or "
-	    "feed\n"
+	    "conninfo, pool_size, reserve_pool_size, max_db_connections, "
+	    "feed or replicas\n"
 	    "f:8: unknown option 'backend2' in block database, expected "
 	    "'backend' perhaps\n"
 	    "f:9: unknown option 'zzz', expected a setting or a block\n");
@@ -656,6 +656,81 @@ test_keys(void **state)
 }
 
 /* As many as a set of shards has room for. */
+static void
+test_replicas(void **state PG_UNUSED)
+{
+	struct conf *c = load(
+	    "backend \"m\" { conninfo = \"host=h dbname=d user=u\" "
+	    "replicas = {\"r\", \"s\"} }\n"
+	    "backend \"r\" { conninfo = \"host=i dbname=d user=u\" }\n"
+	    "backend \"s\" { conninfo = \"host=j dbname=d user=u\" }\n"
+	    "database \"d\" { backend = \"m\" replica_reads = \"session\" "
+	    "replica_max_age = 0 }\n"
+	    "database \"e\" { backend = \"m\" }\n"
+	    "table \"t\" { replica_max_lag = \"2MB\" variant \"v\" { "
+	    "kind = \"plain\" backend = \"m\" relation = \"t\" } }\n");
+	const struct conf_backend *m = &c->backends[0];
+
+	assert_int_equal(m->n_replicas, 2);
+	assert_ptr_equal(m->replicas[1], &c->backends[2]);
+	assert_null(m->primary);
+	assert_ptr_equal(c->backends[1].primary, m);
+	assert_int_equal(c->databases[0].replicas.reads,
+	    REPLICA_READS_SESSION);
+	assert_int_equal(c->databases[0].replicas.max_age, 0);
+	assert_int_equal(c->databases[0].replicas.max_lag, 1 << 20);
+	assert_int_equal(c->databases[1].replicas.reads, REPLICA_READS_OFF);
+	assert_int_equal(c->databases[1].replicas.max_age, NSEC_PER_SEC);
+	assert_int_equal(c->tables[0].replicas.reads, REPLICA_READS_INHERIT);
+	assert_true(c->tables[0].replicas.max_age == REPLICA_AGE_INHERIT);
+	assert_int_equal(c->tables[0].replicas.max_lag, 2 << 20);
+	/* RECONNECT of the database, and the like. */
+	assert_true(conf_database_reaches(&c->databases[1], "s"));
+	conf_unref(&c);
+}
+
+static void
+test_replicas_refused(void **state PG_UNUSED)
+{
+#define M(more) "backend \"m\" { conninfo = \"host=h dbname=d\" " more "}\n" \
+	"database \"d\" { backend = \"m\" }\n"
+#define R(name, conninfo) "backend \"" name "\" { conninfo = \"" conninfo \
+	"\" }\n"
+	refuse(M("replicas = {\"x\"}"), "f:1: replicas: unknown backend 'x', "
+	    "expected one of m\n");
+	refuse(M("replicas = {\"m\"}"), "f:1: replicas: backend \"m\" is its "
+	    "own replica, expected another one\n");
+	refuse(M("replicas = {\"r\", \"r\"}") R("r", "host=i dbname=d"),
+	    "f:1: replicas: backend 'r' is named twice, expected once\n");
+	refuse(M("replicas = {\"r\"}") R("r", "host=i dbname=e"),
+	    "f:1: replicas: backend \"r\" has another dbname in its conninfo "
+	    "than \"m\", expected the same in both or neither\n");
+	refuse(M("replicas = {\"r\"}") R("r", "host=i dbname=d user=u"),
+	    "f:1: replicas: backend \"r\" has another user in its conninfo "
+	    "than \"m\", expected the same in both or neither\n");
+	refuse(M("replicas = {\"r\"}") R("r", "host=i,j dbname=d"),
+	    "f:1: replicas: conninfo of backend \"r\" has several hosts, "
+	    "expected one\n");
+	refuse(M("replicas = {\"r\"}") R("r", "host=i dbname=d")
+	    "database \"e\" { backend = \"r\" }\n", "f:1: replicas: backend "
+	    "\"r\" is named by a database or a variant, expected a backend "
+	    "that nothing else names\n");
+	refuse(M("replicas = {\"r\"}") "backend \"r\" { conninfo = "
+	    "\"host=i dbname=d\" replicas = {\"s\"} }\n"
+	    R("s", "host=j dbname=d"), "f:1: replicas: backend \"r\" has "
+	    "replicas itself, expected all of them at \"m\"\n");
+	refuse(M("replicas = {\"r\"}") "backend \"n\" { conninfo = "
+	    "\"host=k dbname=d\" replicas = {\"r\"} }\n"
+	    R("r", "host=i dbname=d"), "f:3: replicas: backend \"r\" is a "
+	    "replica of \"m\" as well, expected one primary\n");
+	refuse(M("") "table \"t\" { replica_max_lag = \"x\" variant \"v\" { "
+	    "kind = \"plain\" backend = \"m\" relation = \"t\" } }\n",
+	    "f:3: replica_max_lag: 'x' is not a size, expected one like 64kB, "
+	    "64MB or 1GB\n");
+#undef M
+#undef R
+}
+
 static void
 test_many_shards(void **state)
 {
@@ -1180,6 +1255,8 @@ main(void)
 		cmocka_unit_test(test_backends),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_replicas),
+		cmocka_unit_test(test_replicas_refused),
 		cmocka_unit_test(test_many_shards),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_rules_refused),

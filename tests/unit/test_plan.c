@@ -447,6 +447,109 @@ every_reason_has_its_statement(void **state)
 	}
 }
 
+/* What goes to no replica, and what may. */
+static void
+reads_of_replicas(void **state)
+{
+	static const struct {
+		enum stmt_kind kind;
+		uint32_t flags;
+		const char *table;
+		enum replica_reason reason;
+	} rows[] = {
+		{ STMT_SELECT, 0, "other", REPLICA_REASON_NONE },
+		{ STMT_SELECT, AN_SUBLINK | AN_PARAMS, "other",
+		    REPLICA_REASON_NONE },
+		{ STMT_SELECT, AN_READONLY_FN, "other", REPLICA_REASON_NONE },
+		{ STMT_SELECT, 0, "notes", REPLICA_REASON_CACHED },
+		{ STMT_SELECT, 0, NULL, REPLICA_REASON_NO_TABLE },
+		{ STMT_SELECT, AN_STABLE, "other", REPLICA_REASON_FUNCTION },
+		{ STMT_SELECT, AN_VOLATILE, "other",
+		    REPLICA_REASON_FUNCTION },
+		{ STMT_SELECT, AN_UNKNOWN_FN | AN_WRITES_ALL, "other",
+		    REPLICA_REASON_FUNCTION },
+		{ STMT_SELECT, AN_TABLESAMPLE, "other",
+		    REPLICA_REASON_FUNCTION },
+		{ STMT_SELECT, AN_CATALOG, "pg_class",
+		    REPLICA_REASON_CATALOG },
+		{ STMT_SELECT, AN_LOCKING, "other", REPLICA_REASON_NOT_READ },
+		{ STMT_SELECT, AN_WRITES, "other", REPLICA_REASON_NOT_READ },
+		{ STMT_SELECT, AN_MULTI, "other", REPLICA_REASON_NOT_READ },
+		{ STMT_INSERT, AN_WRITES, "other", REPLICA_REASON_NOT_READ },
+		{ STMT_EXPLAIN, 0, "other", REPLICA_REASON_NOT_READ },
+		{ STMT_COPY_OUT, 0, "other", REPLICA_REASON_NOT_READ },
+		{ STMT_UNPARSED, AN_WRITES_ALL, NULL,
+		    REPLICA_REASON_NOT_READ },
+	};
+
+	(void)state;
+	util_conf_init(&conf, V_PLAIN);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (int on = 0; on < 2; on++) {
+			struct route_plan *p;
+			char sql[64];
+
+			snprintf(sql, sizeof(sql), "SELECT 1 FROM %s",
+			    rows[i].table != NULL ? rows[i].table : "");
+			util_stmt_init(&st, rows[i].kind, sql);
+			if (rows[i].table != NULL)
+				util_table(&st, rows[i].table)->read = true;
+			st.an.flags = rows[i].flags;
+			conf.db.replicas.reads = on ? REPLICA_READS_SESSION :
+			    REPLICA_READS_OFF;
+			p = plan();
+			if (p->replica != (on ? rows[i].reason :
+			    REPLICA_REASON_OFF))
+				fail_msg("row %zu: %s", i,
+				    replica_reason_name(p->replica));
+			end(p);
+		}
+	}
+}
+
+/* The strictest of the tables' rules, and of the database's. */
+static void
+rules_of_replicas(void **state)
+{
+	struct conf_table *t;
+	struct route_plan *p;
+
+	(void)state;
+	util_conf_init(&conf, V_PLAIN);
+	conf.db.replicas = (struct conf_replica_rule){
+		REPLICA_READS_SESSION, 10, 0 };
+	t = conf.db.tables[0];
+	t->replicas = (struct conf_replica_rule){ REPLICA_READS_PROCESS,
+		REPLICA_AGE_INHERIT, 5 };
+	util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM app.events");
+	util_table(&st, "app.events")->read = true;
+	p = plan();
+	assert_int_equal(p->replica_rule.reads, REPLICA_READS_PROCESS);
+	assert_int_equal(p->replica_rule.max_age, 10);
+	assert_int_equal(p->replica_rule.max_lag, 5);
+	end(p);
+	t->replicas.max_age = 0;
+	util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM app.events");
+	util_table(&st, "app.events")->read = true;
+	p = plan();
+	assert_int_equal(p->replica_rule.max_age, 0);
+	end(p);
+	util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM app.events, other");
+	util_table(&st, "app.events")->read = true;
+	util_table(&st, "other")->read = true;
+	p = plan();
+	assert_int_equal(p->replica_rule.reads, REPLICA_READS_PROCESS);
+	assert_int_equal(p->replica_rule.max_age, 10);
+	assert_int_equal(p->replica_rule.max_lag, 5);
+	end(p);
+	t->replicas.reads = REPLICA_READS_OFF;
+	util_stmt_init(&st, STMT_SELECT, "SELECT 1 FROM app.events");
+	util_table(&st, "app.events")->read = true;
+	p = plan();
+	assert_int_equal(p->replica, REPLICA_REASON_OFF);
+	end(p);
+}
+
 static void
 settings_of_rule_and_database_count(void **state)
 {
@@ -620,6 +723,8 @@ main(void)
 		cmocka_unit_test(only_some_statements_go_to_a_shard),
 		cmocka_unit_test(rows_that_may_move_stay_with_the_coordinator),
 		cmocka_unit_test(every_reason_has_its_statement),
+		cmocka_unit_test(reads_of_replicas),
+		cmocka_unit_test(rules_of_replicas),
 		cmocka_unit_test(settings_of_rule_and_database_count),
 		cmocka_unit_test(the_first_rule_that_names_all_tables_counts),
 		cmocka_unit_test(results_depend_on_logical_names),

@@ -50,6 +50,7 @@ UNIT_TESTS = \
 	tests/unit/test_l2_entry \
 	tests/unit/test_l2_name \
 	tests/unit/test_l2_pending \
+	tests/unit/test_lag \
 	tests/unit/test_ledger \
 	tests/unit/test_lex \
 	tests/unit/test_limit \
@@ -268,6 +269,10 @@ tests_unit_test_l2_name_LDADD = $(UNIT_LDADD)
 tests_unit_test_l2_pending_SOURCES = tests/unit/test_l2_pending.c
 tests_unit_test_l2_pending_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_l2_pending_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_lag_SOURCES = tests/unit/test_lag.c
+tests_unit_test_lag_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_lag_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c
 tests_unit_test_ledger_CPPFLAGS = $(UNIT_CPPFLAGS)
