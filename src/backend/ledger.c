@@ -8,6 +8,7 @@
  * protocol everything up to the next Sync falls away.
  */
 #include "backend/ledger.h"
+#include "base/planted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -250,7 +251,8 @@ ledger_message(struct ledger *l, unsigned char type,
 		ledger_begin_copy(l);
 	if (type == 'C' || type == 'Z')
 		ledger_end_copy(l);
-	hide = e->flags & LEDGER_HIDE;
+	hide = (e->flags & LEDGER_HIDE) && !(PLANTED(REPLY_NOT_HIDDEN) &&
+	    e->kind == OWED_PARSE);
 	if (rule == DONE) {
 		if (done != NULL)
 			*done = *e;

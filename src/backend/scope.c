@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/htab.h"
+#include "base/planted.h"
 
 struct scope_entry {
 	struct htab_node node;
@@ -106,6 +107,12 @@ scope_new(char *text, size_t identity_len)
 	const char *settings = text + identity_len + 1;
 
 	e->scope.id = ++scope_count;
+	if (PLANTED(USER_LEFT_OUT)) {
+		const char *path = scope_value(settings, "search_path=");
+
+		e->scope.id = (uint32_t)hash_bytes(path,
+		    strcspn(path, "\n")).lo;
+	}
 	e->scope.text = text;
 	e->scope.identity_len = identity_len;
 	e->scope.settings = hash_bytes(settings, strlen(settings));
@@ -213,6 +220,12 @@ scope_with(const struct scope *base, const struct vars *v)
 		end = p + strcspn(p, "\n");
 		n = strcspn(p, "=\n");
 		i = scope_line_var(v, p, n);
+		if (PLANTED(SEARCH_PATH_LEFT_OUT) && n == 11 &&
+		    strncmp(p, "search_path", n) == 0) {
+			if (i < v->n)
+				in_line[i] = true;
+			i = v->n;
+		}
 		if (i < v->n) {
 			in_line[i] = true;
 			fprintf(f, "%.*s=%s\n", (int)n, p, v->var[i].value);

@@ -14,4 +14,6 @@ libpgsluice_a_SOURCES += \
 	src/base/log.c \
 	src/base/log.h \
 	src/base/logesc.c \
+	src/base/planted.c \
+	src/base/planted.h \
 	src/base/slice.h

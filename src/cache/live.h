@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "base/clock.h"
+#include "base/planted.h"
 
 struct live {
 	_Atomic nsec_t until; /* mono; 0: not now */
@@ -29,6 +30,8 @@ live_now(const struct live_set *s, nsec_t now)
 {
 	unsigned i;
 
+	if (PLANTED(STALE_FEED_SERVED))
+		return true;
 	for (i = 0; s != NULL && i < s->n; i++)
 		if (now >= atomic_load_explicit(&s->v[i]->until,
 		    memory_order_acquire))

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/planted.h"
 #include "conf/deps.h"
 #include "route/touch.h"
 #include "session/session_priv.h"
@@ -79,6 +80,8 @@ query_note_writes(struct session *s, const struct query *q)
 		write_set_add(w, tag_of_table(p->writes[i]));
 		query_note_values(w, q, i);
 	}
+	if (PLANTED(BUMPED_TOO_EARLY))
+		session_write_bump(s, true);
 }
 
 static bool

@@ -15,6 +15,10 @@
  */
 #include "session/fill.h"
 
+
+#include "base/planted.h"
+#include "feed/feed.h"
+#include "route/touch.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,7 +111,7 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 		return false;
 	*why = BYPASS_IN_TRANSACTION;
 	if (!scope->read_committed || s->tx == 'E' ||
-	    (s->tx == 'T' && s->tx_dirty))
+	    (s->tx == 'T' && s->tx_dirty && !PLANTED(DIRTY_TRANSACTION)))
 		return false;
 	*why = BYPASS_NONE;
 	k->scope = fill_scope(s, scope);
@@ -367,6 +371,8 @@ fill_on_l2(void *arg, const struct l2_found *found,
 	}
 	age = f->wall > found->fetched_wall ?
 	    f->wall - found->fetched_wall : 0;
+	if (PLANTED(TTL_RESTARTED))
+		age = 0;
 	fill_date(o, f, f->mono > age ? f->mono - age : 0,
 	    found->fetched_wall);
 	o->from_l2 = true;
@@ -569,6 +575,15 @@ fill_split(const struct fill *f, struct slice *desc, struct slice *data,
 			*why = BYPASS_FAILED;
 		if (fr.type == 'D' && want == 'C')
 			continue;
+		if (PLANTED(ERROR_STORED) && fr.type == 'E' && want == 'T')
+			start = p;
+		if (PLANTED(ERROR_STORED) && fr.type == 'E' &&
+		    (want == 'T' || want == 'C')) {
+			*data = slice_make(start,
+			    (size_t)(p + fr.size - start));
+			want = 'Z';
+			continue;
+		}
 		if (fr.type != (unsigned char)want)
 			return false;
 		switch (want) {
@@ -613,6 +628,8 @@ fill_finish(struct session *s, char status)
 		fill_spoil(s, why);
 		return;
 	}
+	if (PLANTED(NO_EPOCH_CHECK))
+		tagset_record(&f->tags);
 	if (!tagset_current(&f->tags)) {
 		fill_spoil(s, BYPASS_INVALIDATED);
 		return;
@@ -626,7 +643,10 @@ fill_finish(struct session *s, char status)
 		fill_spoil(s, BYPASS_TOO_LARGE);
 		return;
 	}
-	fill_date(o, f, f->mono, f->wall);
+	if (PLANTED(TTL_FROM_REPLY))
+		fill_date(o, f, clock_mono(), clock_wall());
+	else
+		fill_date(o, f, f->mono, f->wall);
 	stat_add(&session_metrics(s)->c.cache_stores, 1);
 	l1_publish(session_layer_l1(), o, clock_mono());
 	if (f->rule->l2 && s->sw->l2 != NULL && f->asked_l2 &&

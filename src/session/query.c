@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "pgwire/msgwrite.h"
 #include "session/explain.h"
 #include "session/fill.h"
@@ -430,6 +431,15 @@ unit_wait_ready(struct session *s, const struct unit *u)
 	return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_DONE;
 }
 
+static bool
+unit_jumps_queue(struct session *s, const struct unit *u, struct slice sql)
+{
+	enum bypass_reason why;
+	struct cache_key k;
+
+	return fill_key(s, u, sql, NULL, &k, &why) && fill_hit(s, u, &k);
+}
+
 /* Behind statements whose replies are still owed: only what can follow them
  * on the same server goes now. */
 static enum unit_result
@@ -468,6 +478,8 @@ unit_pipelined(struct session *s, struct unit *u)
 	/* It ends the unnamed statement. */
 	if (session_name_is_open(s, slice_make(NULL, 0)))
 		return UNIT_WAIT;
+	if (PLANTED(HIT_JUMPS_QUEUE) && unit_jumps_queue(s, u, sql))
+		return UNIT_DONE;
 	query_prepare(s, &q, sql, NULL, NULL);
 	query_adapt(s, &q);
 	if (session_needs_native(s, q.shape->an) && !s->native &&

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "conf/vouch.h"
 #include "layout/job.h"
 #include "layout/standby.h"
@@ -44,6 +45,8 @@ write_set_bump(struct session_worker *sw, const struct write_set *w)
 	tag_t all = TAG_ALL;
 	unsigned i;
 
+	if (PLANTED(NO_INVALIDATION))
+		return;
 	stat_add(&sw->w->metrics->c.cache_bumps, 1);
 	if (atomic_load_explicit(&standby_is_on, memory_order_relaxed))
 		standby_written();

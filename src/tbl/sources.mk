@@ -22,6 +22,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/output_settings.h \
 	src/tbl/owed.h \
 	src/tbl/pin_reasons.h \
+	src/tbl/planted_bugs.h \
 	src/tbl/replica_reasons.h \
 	src/tbl/replica_states.h \
 	src/tbl/reported.h \

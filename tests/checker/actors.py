@@ -11,7 +11,7 @@ import random
 import rawpg
 from driver import Lost, Pause
 
-KEYS = 12
+KEYS, RARE = 12, 4  # the last ones are written seldom
 ACCOUNTS, EACH = 10, 1000
 SCHEMAS = ("north", "south")
 READERS = ("alice", "bob")
@@ -23,22 +23,27 @@ CREATE TABLE reg_log (k int, ver bigint, val text, PRIMARY KEY (k, ver));
 INSERT INTO reg_log SELECT * FROM reg;
 CREATE TABLE account (id int PRIMARY KEY, amount int NOT NULL);
 INSERT INTO account SELECT i, {EACH} FROM generate_series(1, {ACCOUNTS}) i;
+CREATE TABLE pad (n int PRIMARY KEY);
+INSERT INTO pad SELECT generate_series(1, 10);
 CREATE TABLE divisor (id int PRIMARY KEY, n int NOT NULL);
 INSERT INTO divisor VALUES (1, 1);
 """ + "".join(f"""
 CREATE SCHEMA {s}; GRANT USAGE ON SCHEMA {s} TO PUBLIC;
-CREATE TABLE {s}.here (name text);
+CREATE TABLE {s}.here (name text PRIMARY KEY);
 INSERT INTO {s}.here VALUES ('{s}');
 GRANT SELECT ON {s}.here TO PUBLIC;
 """ for s in SCHEMAS) + "".join(f"""
-CREATE TABLE of_{r} (word text);
+CREATE TABLE of_{r} (word text PRIMARY KEY);
 INSERT INTO of_{r} VALUES ('{r}');
 GRANT SELECT ON of_{r} TO {r};
-GRANT SELECT, UPDATE, INSERT ON reg, reg_log, account, divisor TO {r};
+GRANT SELECT, UPDATE, INSERT ON reg, reg_log, account, divisor, pad TO {r};
 """ for r in READERS)
 
-TABLES = (["reg", "account", "divisor"] + [f"{s}.here" for s in SCHEMAS] +
-          [f"of_{r}" for r in READERS])
+SCHEMA += """
+RESET ROLE;
+CREATE PUBLICATION pgsluice FOR TABLE reg, account, divisor, north.here,
+  south.here, of_alice, of_bob, pad;
+"""
 
 
 def ask(sql):
@@ -143,14 +148,24 @@ def write_and_read(actor, rng, token, k):
                    form="simple", after=int(found[0][0]))
 
 
-def writer(seed, rate):
+def often(rng):
+    """Some keys are written all the time, by many,"""
+    return min(rng.randrange(KEYS - RARE), rng.randrange(KEYS - RARE)) + 1
+
+
+def seldom(rng):
+    """... and some now and then, by few."""
+    return KEYS - rng.randrange(RARE)
+
+
+def writer(seed, rate, key=often):
     def script(actor):
         rng = random.Random(f"{seed}/{actor.name}")
         if not hasattr(actor, "tokens"):
             actor.tokens = Tokens(actor.name)
         while True:
             yield Pause(rng.expovariate(rate))
-            k = min(rng.randrange(KEYS), rng.randrange(KEYS)) + 1
+            k = key(rng)
             how = rng.choices((write_whole, write_block, write_and_read),
                               (5, 4, 2))[0]
             yield from how(actor, rng, actor.tokens.next(), k)
@@ -183,15 +198,66 @@ def banker(seed, rate):
     return script
 
 
+SLOW = ("SELECT count(*) FROM account a, account b, account c, account d "
+        "WHERE a.amount + b.amount + c.amount + d.amount > 0")
+
+
+# Takes some 100 ms, in which much can happen.
+LONG = (f"SELECT ver, val FROM reg WHERE k = {KEYS} AND (SELECT count(*) FROM "
+        "pad a, pad b, pad c, pad d, pad e, pad f WHERE a.n + b.n + c.n + d.n "
+        "+ e.n + f.n > 0) > 0")
+
+
+def patient(seed, rate):
+    """One register, read slowly."""
+    def script(actor):
+        rng = random.Random(f"{seed}/{actor.name}")
+        while True:
+            yield Pause(rng.expovariate(rate))
+            answer = yield ask(LONG)
+            if failed(answer):
+                actor.note("refused", sqlstate=failed(answer)[0])
+            elif len(text(answer)) != 1:
+                actor.note("shape", found=repr(answer)[:300])
+            else:
+                actor.note("read", k=KEYS, version=int(text(answer)[0][0]),
+                           value=text(answer)[0][1], form="long")
+    return script
+
+
+def hurried(seed, rate):
+    """Gives up early what others are patient enough for."""
+    def script(actor):
+        rng = random.Random(f"{seed}/{actor.name}")
+        yield ask("SET statement_timeout = '1ms'")
+        while True:
+            yield Pause(rng.expovariate(rate))
+            answer = yield ask(SLOW)
+            actor.note("hurried", failed=failed(answer))
+    return script
+
+
 # -- readers ------------------------------------------------------------------
 
+ONE = "SELECT ver, val FROM reg WHERE k = $1"
+
+
 def read_one(actor, rng, k):
-    form = rng.choice(("simple", "extended"))
+    form = rng.choice(("simple", "extended", "named"))
     if form == "simple":
         answer = yield ask(f"SELECT ver, val FROM reg WHERE k = {k}")
+        whole = "TDCZ"
+    elif form == "extended":
+        answer = yield extended(ONE, [str(k)])
+        whole = "12TDCZ"
     else:
-        answer = yield extended("SELECT ver, val FROM reg WHERE k = $1",
-                                [str(k)])
+        answer = yield (rawpg.bind("", "one", [str(k)]) +
+                        rawpg.describe("P") + rawpg.execute() + rawpg.sync(),
+                        1)
+        whole = "2TDCZ"
+    if not failed(answer) and rawpg.types(answer) != whole:
+        actor.note("shape", found=rawpg.types(answer))
+        return
     if failed(answer):
         actor.note("refused", sqlstate=failed(answer)[0])
         return
@@ -236,6 +302,14 @@ def read_divided(actor, _rng, _k):
         actor.note("shape", found=repr(answer)[:300])
 
 
+def read_slow(actor, _rng, _k):
+    answer = yield ask(SLOW)
+    if failed(answer):
+        actor.note("refused", sqlstate=failed(answer)[0])
+    elif len(text(answer)) != 1:
+        actor.note("shape", found=repr(answer)[:300])
+
+
 def read_block(actor, rng, k):
     """As mappers do: a transaction around a read."""
     for sql in ("BEGIN", None, rng.choice(("COMMIT", "ROLLBACK"))):
@@ -248,12 +322,13 @@ def read_block(actor, rng, k):
 def reader(seed, rate=None):
     def script(actor):
         rng = random.Random(f"{seed}/{actor.name}")
+        yield rawpg.parse("one", ONE) + rawpg.sync(), 1
         for _ in range(400):  # and then a new connection
             if rate:
                 yield Pause(rng.expovariate(rate))
-            k = min(rng.randrange(KEYS), rng.randrange(KEYS)) + 1
+            k = rng.randrange(KEYS) + 1
             how = rng.choices((read_one, read_some, read_sum, read_divided,
-                               read_block), (12, 3, 2, 1, 2))[0]
+                               read_block, read_slow), (24, 6, 4, 2, 4, 1))[0]
             yield from how(actor, rng, k)
     return script
 

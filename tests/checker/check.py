@@ -17,8 +17,9 @@ class Bounds:
     """How old a read may be, in seconds: of what was written through the same
     process, and of all else."""
 
-    def __init__(self, same, other, slack=0.0):
-        self.same, self.other, self.slack = same, other, slack
+    def __init__(self, same, other, forward=True):
+        self.same, self.other = same, other
+        self.forward = forward  # a session never goes back in time
 
 
 class Verdict:
@@ -164,7 +165,7 @@ class Checker:
                 continue
             age = (e["invoked"] - told) / 1e9
             self.out.staleness[of].append(age)
-            if age > bound + (self.bounds.slack if bound else 0):
+            if age > bound:
                 self.out.violation(
                     "stale, written here" if of == "same" else "stale",
                     f"{e['actor']} via {e['via']}: version {version} of {k}, "
@@ -175,7 +176,8 @@ class Checker:
         may be older as far as the bounds allow."""
         question = e["actor"], e["k"], e["form"]
         last = seen.get(question, 0)
-        if e["version"] < last:
+        self.out.counts["went back"] += e["version"] < last
+        if e["version"] < last and self.bounds.forward:
             self.out.violation("went back", f"{e['actor']} via {e['via']}: "
                                f"{e['version']} of {e['k']} after {last}")
         seen[question] = max(last, e["version"])
@@ -209,6 +211,11 @@ class Checker:
 
     def judge_shape(self, e):
         self.out.violation("shape", e["found"])
+
+    def judge_refused(self, e):
+        """A timeout is that of the session that has asked for one."""
+        if e["sqlstate"] == "57014":
+            self.out.violation("another's error", e["actor"])
 
     def judge_foreign(self, e):
         if e["found"] != e["expected"]:

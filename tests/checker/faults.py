@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """What goes wrong during a run, one after another: each at least once."""
 
+import os
 import random
 import signal
 import time
@@ -9,7 +10,7 @@ import time
 class Faults:
     """In the main thread: what a thread starts ends with it."""
 
-    def __init__(self, scene, seed, every=2.0):
+    def __init__(self, scene, seed, every=1.0):
         self.scene, self.every = scene, every
         self.rng = random.Random(seed)
         self.fired = {}
@@ -19,6 +20,11 @@ class Faults:
         yield self.flush_cache
         yield self.reload
         yield self.crash_second
+        yield self.freeze_first
+        if self.scene.mode.feed:
+            yield self.hold_commits
+            yield self.kill_walsenders
+            yield self.freeze_walsenders
         if self.scene.redis:
             yield self.freeze_redis
             yield self.crash_redis
@@ -48,6 +54,41 @@ class Faults:
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
             "WHERE datname = 'app' AND backend_type = 'client backend' AND "
             "random() < 0.5", "postgres")
+
+    def hold_commits(self):
+        """In the log, and not yet to be seen."""
+        for _ in range(3):
+            self.scene.receiver.freeze()
+            time.sleep(0.3)
+            self.scene.receiver.thaw()
+            time.sleep(0.1)
+
+    def walsenders(self):
+        """Those of feeds."""
+        return [int(pid) for pid in self.scene.pg.psql(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = "
+            "'walsender' AND usename = 'feeder'", "postgres").split()]
+
+    def kill_walsenders(self):
+        for pid in self.walsenders():
+            os.kill(pid, signal.SIGTERM)
+
+    def freeze_first(self):
+        """With answers of servers on their way to it."""
+        for _ in range(2):
+            self.scene.sluices[0].freeze()
+            time.sleep(0.6)
+            self.scene.sluices[0].thaw()
+            time.sleep(0.3)
+
+    def freeze_walsenders(self):
+        """For longer than strong rules are served without news."""
+        pids = self.walsenders()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(3.5)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
     def flush_cache(self):
         self.scene.sluices[0].console("FLUSH CACHE")

@@ -8,7 +8,8 @@ from check import Bounds
 
 TTL = 1.0        # of the mode ttl
 L1_TTL = 0.5     # where another process's writes are not heard of
-INVALIDATION = ("ttl", "seen")
+LAG = 1.0        # of the mode feed
+INVALIDATION = ("ttl", "seen", "feed")
 STORES = ("l1", "l1+l2")
 POOLING = ("session", "transaction")
 
@@ -21,9 +22,14 @@ pool_size = $servers
 server_login_retry = "20ms"
 query_wait_timeout = "10s"
 $redis
-backend "main" { conninfo = "host=127.0.0.1 port=$server dbname=app" }
+feed_user = "feeder"
+max_feed_lag = "1s"
+backend "main" {
+    conninfo = "host=127.0.0.1 port=$server dbname=app" feed = $feed
+}
 database "app" { backend = "main" }
 cache "register" { tables = {"reg"} keys = {"reg.k"} $life }
+cache "padded" { tables = {"reg", "pad"} keys = {"reg.k"} $life }
 cache "account" { tables = {"account"} $life }
 cache "divisor" { tables = {"divisor"} $life }
 cache "here" { tables = {"here"} $life }
@@ -39,19 +45,25 @@ class Mode:
         self.invalidation, self.store = invalidation, store
         self.pooling = pooling
         self.name = f"{invalidation}/{store}/{pooling}"
-        self.behind = invalidation == "ttl"
+        self.behind = invalidation != "seen"
+        self.feed = invalidation == "feed"
         self.l2 = store == "l1+l2"
 
     @property
     def bounds(self):
         """A write through the same process ends what it changes before it is
-        acknowledged; another process's are bounded by time."""
+        acknowledged; others are bounded by time, or by what the feed has
+        seen."""
         if self.invalidation == "ttl":
-            return Bounds(same=0.0, other=TTL)
+            return Bounds(same=0.0, other=TTL, forward=False)
+        if self.feed:
+            return Bounds(same=0.0, other=LAG)
         return Bounds(same=0.0, other=L1_TTL)
 
     @property
     def life(self):
+        if self.feed:
+            return 'ttl = "300s" consistency = "strong" l2 = false'
         if self.invalidation == "ttl":
             return f'ttl = "{TTL}s"' + ("" if self.l2 else " l2 = false")
         if self.l2:
@@ -62,17 +74,22 @@ class Mode:
         # With session pooling every session has one.
         return {"server": server, "pooling": self.pooling,
                 "servers": 12 if self.pooling == "transaction" else 40,
+                "feed": "true" if self.feed else "false",
                 "life": self.life.replace(f"{TTL}s", f"{int(TTL)}s"),
                 "redis": f'redis_host = "127.0.0.1"\nredis_port = {redis}'
                 if self.l2 else ""}
 
 
+def possible(cell):
+    """Strong rules keep nothing in Redis."""
+    return cell[:2] != ("feed", "l1+l2")
+
+
 def pairwise():
     """As few cells as hold every pair of choices."""
-    axes = (INVALIDATION, STORES, POOLING)
-    wanted = {((i, x), (j, y)) for i, j in itertools.combinations(range(3), 2)
-              for x in axes[i] for y in axes[j]}
-    cells = list(itertools.product(*axes))
+    cells = [c for c in itertools.product(INVALIDATION, STORES, POOLING)
+             if possible(c)]
+    wanted = set().union(*map(pairs, cells))
     chosen = []
     while wanted:
         def gain(cell):

@@ -36,6 +36,42 @@ COUNTERS = {"hits_l1": "cache_hits_l1", "hits_l2": "cache_hits_l2",
 RACES = 'pgsluice_cache_bypass_total{reason="invalidated"}'
 
 
+class Receiver(harness.lablib.Service):
+    """A synchronous standby: commits are in the log for as long as it likes
+    before anybody can see them."""
+
+    as_postgres = True
+
+    def __init__(self, lab, name, pg):
+        super().__init__(lab, name)
+        self.pg = pg
+        self.directory = os.path.join(lab.work, name)
+        os.mkdir(self.directory)
+        lab.give(self.directory)
+
+    def command(self):
+        return [os.path.join(harness.lablib.pg_bindir(), "pg_receivewal"),
+                "-D", self.directory, "--synchronous", "-d",
+                f"host=127.0.0.1 port={self.pg.port} user=postgres "
+                "application_name=receiver"]
+
+    def is_ready(self):
+        return self.pg.psql("SELECT count(*) FROM pg_stat_replication WHERE "
+                            "application_name = 'receiver'") == "1"
+
+    def start(self, timeout=harness.lablib.READY_TIMEOUT):
+        super().start(timeout)
+        self.pg.psql("ALTER SYSTEM SET synchronous_standby_names = 'receiver'")
+        self.pg.psql("SELECT pg_reload_conf()")
+        return self
+
+    def stop(self, *args, **kw):
+        if self.running and self.pg.running:
+            self.pg.psql("ALTER SYSTEM RESET synchronous_standby_names")
+            self.pg.psql("SELECT pg_reload_conf()")
+        return super().stop(*args, **kw)
+
+
 class Scene:
     """The servers of one mode."""
 
@@ -44,9 +80,14 @@ class Scene:
         self.kept = dict.fromkeys([*COUNTERS, "races"], 0.0)
         self.redis = harness.lablib.Redis(lab, f"redis-{id(self)}").start() \
             if mode.l2 else None
+        self.receiver = Receiver(lab, f"receiver-{id(self)}", pg).start() \
+            if mode.feed else None
         self.sluices = [self.sluice(lab, n) for n in (1, 2)]
         for s in self.sluices:
             s.console("CHECK LAYOUTS")
+        if mode.feed:
+            harness.until(lambda: all(s.console("SHOW FEEDS")[0]["state"] ==
+                                      "live" for s in self.sluices))
 
     def sluice(self, lab, n):
         port, http = harness.lablib.free_port(), harness.lablib.free_port()
@@ -85,6 +126,8 @@ class Scene:
             s.stop()
         if self.redis:
             self.redis.stop()
+        if self.receiver:
+            self.receiver.stop()
 
     def actors(self, part, seed):
         """The share of one process of the driver."""
@@ -98,8 +141,12 @@ class Scene:
         add("wa", a, "first", actors.writer(seed, 25))
         add("wb", b, "second", actors.writer(seed, 10))
         add("wd", behind, "behind" if self.mode.behind else "first",
-            actors.writer(seed, 10))
+            actors.writer(seed, 5))
+        add("we", behind, "behind" if self.mode.behind else "first",
+            actors.writer(seed, 2, actors.seldom))
         add("ba", a, "first", actors.banker(seed, 5))
+        add("pa", a, "first", actors.patient(seed, 30))
+        add("hu", a, "first", actors.hurried(seed, 5))
         for n in range(5):
             add(f"ra{n}-", a, "first", actors.reader(seed))
         for n in range(3):
@@ -108,6 +155,19 @@ class Scene:
             add(f"t{user}", a, "first", actors.trespasser(seed, 20), user)
             add(f"u{user}", b, "second", actors.trespasser(seed, 20), user)
         return what
+
+
+def cluster(lab, name):
+    """A PostgreSQL that feeds can follow."""
+    pg = harness.Cluster(lab, name, settings={
+        "autovacuum": "on", "fsync": "off", "wal_level": "logical",
+        "max_replication_slots": "8", "max_wal_senders": "8"}).start()
+    with open(os.path.join(pg.datadir, "pg_hba.conf"), "a",
+              encoding="utf-8") as f:
+        f.write("host replication postgres 127.0.0.1/32 trust\n")
+    pg.psql("SELECT pg_reload_conf()")
+    pg.psql("CREATE ROLE feeder LOGIN REPLICATION")
+    return pg
 
 
 def prepare(pg):
@@ -235,8 +295,7 @@ def main(argv):
         work = up.enter_context(tempfile.TemporaryDirectory(
             prefix="pgs-checker.", dir="/tmp"))
         lab = up.enter_context(harness.lablib.Lab(work))
-        pg = harness.Cluster(lab, "checker-pg", settings={
-            "autovacuum": "on", "fsync": "off"}).start()
+        pg = cluster(lab, "checker-pg")
         for mode in options.mode or modes.pairwise():
             for seed in options.seed or [1]:
                 verdict, figures, lacking = one(lab, pg, mode, seed, options)
