@@ -271,6 +271,18 @@ ledger_swallow(struct ledger *l)
 }
 
 bool
+ledger_begins(const struct ledger *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->ring[(l->head + i) & (l->size - 1)].flags &
+		    LEDGER_BEGIN)
+			return true;
+	return false;
+}
+
+bool
 ledger_take_synth(struct ledger *l, struct slice *bytes)
 {
 	struct ledger_entry *e;

@@ -32,6 +32,8 @@ enum {
 	                            ReadyForQuery behind it */
 	LEDGER_VITAL = 1 << 6,   /* HIDE, and what is sent behind it counts on its
 	                            success, as for any hidden QUERY */
+	LEDGER_BEGIN = 1 << 7,   /* with it a transaction begins, in which what is
+	                            sent behind it is to run */
 	LEDGER_NAME = 1 << 5     /* PARSE, CLOSE or QUERY: a name of the client's means
 	                            something else if it is done */
 };
@@ -154,6 +156,8 @@ enum ledger_verdict ledger_message(struct ledger *l, unsigned char type,
 /* An error came that the client shall not see: what is owed up to and with the
  * next ReadyForQuery is ours. */
 void ledger_swallow(struct ledger *l);
+/* An entry of LEDGER_BEGIN is owed. */
+bool ledger_begins(const struct ledger *l) PG_MUST_CHECK;
 /* If a reply of our own is next: returns true with its bytes (valid until the
  * next push) and removes it. */
 bool ledger_take_synth(struct ledger *l, struct slice *bytes) PG_MUST_CHECK;

@@ -294,6 +294,7 @@ server_give_back(struct server *s, bool reset)
 	CHECK_MAGIC(s, SERVER_MAGIC);
 	s->ops = NULL;
 	s->lessee = NULL;
+	s->cancel_later = false;
 	if (s->doomed || s->tx != 'I' || !ledger_empty(&s->owed) ||
 	    stream_backlog(&s->st) > 0 || buf_len(&s->in) > 0 ||
 	    s->body_left > 0 || s->st.failed) {
@@ -396,6 +397,10 @@ server_cancel(struct server *s)
 
 	if (s->cancel == NULL || s->cancels > 0)
 		return;
+	if (ledger_begins(&s->owed)) {
+		s->cancel_later = true;
+		return;
+	}
 	d = x_calloc(1, sizeof(*d));
 	d->m.run = server_cancel_done;
 	d->s = s;

@@ -115,6 +115,7 @@ struct server {
 	bool settings_changed; /* ParameterStatus while nobody had set anything */
 	char tx;             /* I, T or E as last told */
 	unsigned cancels;    /* cancel requests under way */
+	bool cancel_later;   /* one is to be sent, see server_cancel() */
 	int pid;
 	uint64_t epoch;      /* of the pool's conninfo */
 	uint64_t instance;   /* when its postmaster started; 0: not known */
@@ -183,7 +184,8 @@ void server_give_back(struct server *s, bool reset);
 void server_abandon(struct server *s, struct server_orphan *orphan,
     bool midway);
 /* Ask PostgreSQL to cancel what runs. The server is not reused before the
- * request is through. */
+ * request is through. While a BEGIN is owed that was sent ahead of a statement
+ * this waits: without it the statement would run, and stay. */
 void server_cancel(struct server *s);
 /* Close now. why: for the log at level info; NULL: quietly. Not told to the lessee. */
 void server_close(struct server *s, const char *why);

@@ -352,6 +352,18 @@ server_act(struct server *s)
 	return true;
 }
 
+/* The transaction has begun: what runs in it is to be cancelled. */
+static void
+server_begun(struct server *s)
+{
+	if (ledger_begins(&s->owed))
+		return;
+	s->cancel_later = false;
+	if (s->owed.count > 0 && (s->state == SERVER_LEASED ||
+	    s->state == SERVER_DRAINING))
+		server_cancel(s);
+}
+
 static enum stream_status
 server_read(struct server *s, size_t *got, size_t *asked)
 {
@@ -415,6 +427,8 @@ server_on_readable(struct stream *st)
 		if (rs == STREAM_AGAIN)
 			return;
 		stat_add(&s->w->metrics->c.server_bytes_in, got);
+		if (unlikely(s->cancel_later))
+			server_begun(s);
 		if (s->state == SERVER_IDLE &&
 		    (s->doomed || s->settings_changed)) {
 			server_close(s, s->doomed ? "server said goodbye" :

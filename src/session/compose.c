@@ -39,11 +39,13 @@ write_begin(struct session *s, struct msgwrite *w)
 		    vital | LEDGER_UNNAMED) &&
 		    server_owe(srv, OWED_BIND, vital, no_hash) &&
 		    server_owe(srv, OWED_EXECUTE, vital, no_hash) &&
-		    server_owe(srv, OWED_SYNC, vital, no_hash);
+		    server_owe(srv, OWED_SYNC, vital | LEDGER_BEGIN,
+		    no_hash);
 		msgwrite_raw(w, rest, sizeof(rest) - 1);
 	} else {
 		msgwrite_query(w, slice_str(s->held_begin));
-		ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE, no_hash);
+		ok = server_owe(srv, OWED_QUERY, LEDGER_HIDE | LEDGER_BEGIN,
+		    no_hash);
 	}
 	free(s->held_begin);
 	s->held_begin = NULL;

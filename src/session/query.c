@@ -455,7 +455,8 @@ unit_pipelined(struct session *s, struct unit *u)
 	    /* What a name means is known when it has been answered. */
 	    ((s->over & OVER_ASKED) && s->server->owed.count > 0) ||
 	    /* A cancel under way is for what has been sent already. */
-	    (s->server->cancels > 0 && !s->open_unit) ||
+	    ((s->server->cancels > 0 || s->server->cancel_later) &&
+	    !s->open_unit) ||
 	    /* The cache may have it when that is known, or shards take it. */
 	    ((s->set.asked.count > 0 || s->pins_asked != 0) &&
 	    s->server->owed.count == 1 &&

@@ -73,7 +73,8 @@ spread_compose(struct part *base, struct msgwrite *w)
 			return false;
 	} else {
 		msgwrite_query(w, SLICE_LIT("BEGIN"));
-		if (!server_owe(base->server, OWED_QUERY, 0, no_hash))
+		if (!server_owe(base->server, OWED_QUERY, LEDGER_BEGIN,
+		    no_hash))
 			return false;
 		if (x->insert)
 			return spread_write_portion(p, w);

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import struct
+import threading
 import time
 
 import psycopg
@@ -499,6 +500,40 @@ def test_server_that_never_answers(fake, make):
         # The pool of one is taken until it is: by the next tick or so.
         fake.drop()
         check_next("silent", sluice, ())
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_begin_is_not_cancelled(fake, make, leaves):
+    """The write behind it would be done without a transaction, and stay."""
+    asked, begun = threading.Event(), threading.Event()
+
+    def begin(conn, _):
+        asked.set()
+        assert begun.wait(20)
+        conn.send(complete("BEGIN") + ready("T"))
+
+    def write(conn, _):
+        until(lambda: fake.cancels)
+        conn.send(error("canceled", sqlstate="57014") + ready("E"))
+
+    fake.on("BEGIN", begin)
+    fake.on("DELETE FROM t", write)
+    sluice = make()
+    with client(sluice) as c:
+        assert c.ask(GOOD)  # the server is there
+        c.ask("BEGIN")
+        c.send(query("DELETE FROM t"))
+        assert asked.wait(20)
+        if leaves:
+            c.abort()
+        else:
+            c.cancel()
+        time.sleep(0.5)
+        assert not fake.cancels
+        begun.set()
+        until(lambda: fake.cancels)
+        if not leaves:
+            assert rawpg.sqlstates(c.read_until_ready()) == ["57014"]
 
 
 def test_cancel_of_a_server_that_never_answers(fake, make):
