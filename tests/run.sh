@@ -205,7 +205,7 @@ end_to_end() {
 		export PYTHONDONTWRITEBYTECODE=1
 		export ASAN_OPTIONS=log_path=$reports/asan
 		export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
-		exec /usr/bin/python3 -m pytest "${files[@]}" -n 2 --timeout 300 \
+		exec /usr/bin/python3 -m pytest "${files[@]}" -n 4 --timeout 300 \
 		    -q -p no:cacheprovider --junitxml "$xml" \
 		    ${pytest_args[@]+"${pytest_args[@]}"}
 	) 2>&1 | tee "$work/logs/$stage-e2e.log"
