@@ -32,10 +32,10 @@ static uint64_t
 tag_hash_name(const char *name)
 {
 	char folded[TAG_NAME_MAX];
-	size_t n;
+	size_t n = 0;
 
-	for (n = 0; n < TAG_NAME_MAX && name[n] != '\0'; n++) {
-		unsigned char c = (unsigned char)name[n];
+	for (; n < TAG_NAME_MAX && *name != '\0'; name++) {
+		unsigned char c = (unsigned char)*name;
 
 		/* Case folding, cutting and the bytes themselves depend on
 		 * encodings here: all such names share one slot. */
@@ -43,7 +43,10 @@ tag_hash_name(const char *name)
 			n = 0;
 			break;
 		}
-		folded[n] = (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
+		/* A configuration may spell it with quotes. */
+		if (c != '"')
+			folded[n++] = (char)(c >= 'A' && c <= 'Z' ?
+			    c + 'a' - 'A' : c);
 	}
 	return XXH3_64bits(folded, n);
 }

@@ -17,6 +17,7 @@ names_are_folded(void **state)
 {
 	(void)state;
 	assert_int_equal(tag_of_table("Events"), tag_of_table("events"));
+	assert_int_equal(tag_of_table("\"Events\""), tag_of_table("events"));
 	assert_int_not_equal(tag_of_table("events"), tag_of_table("event"));
 	assert_int_not_equal(tag_of_table("tb_post"), tag_of_table("tv_post"));
 	/* Digits and signs next to the letters stay as they are. */
