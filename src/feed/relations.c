@@ -306,7 +306,9 @@ relations_described(struct relations *r, const struct pgo_message *m)
 	rel->identity = m->identity;
 	if (rel->columns_len <= RELATION_COLUMNS_MAX) {
 		rel->columns = x_malloc(rel->columns_len + 1);
-		memcpy(rel->columns, m->columns.rest.p, rel->columns_len);
+		if (rel->columns_len > 0)
+			memcpy(rel->columns, m->columns.rest.p,
+			    rel->columns_len);
 	}
 	relation_find_keys(&rel->node, r);
 }

@@ -73,8 +73,9 @@ def test_sequences(played):
     assert total["well"] > o.n // 3 and len(total["pairs"]) > 40
     assert sluice.count("server_surprises") == 0
     if o.cache:
-        # How many hits there are depends on the lanes' pace, stores do not.
-        assert sluice.count("cache_stores") > 10
+        # How many hits there are depends on the lanes' pace; stores less so,
+        # though behind DDL nothing is stored until the catalogs are read.
+        assert sluice.count("cache_stores") > 3
         with rawpg.RawConn("127.0.0.1", ports[1], "app", "direct") as conn:
             with sluice.counting(cache_hits_l1=1):
                 assert conn.ask_rows(FIXED) == conn.ask_rows(FIXED) == \
