@@ -41,6 +41,7 @@ class Receiver(harness.lablib.Service):
     before anybody can see them."""
 
     as_postgres = True
+    port = None  # it listens nowhere
 
     def __init__(self, lab, name, pg):
         super().__init__(lab, name)
