@@ -97,6 +97,8 @@ control_apply(struct control *c, struct session_setup *fresh,
 {
 	const struct conf *conf = fresh->conf;
 	struct session_setup old = c->setup;
+	/* Else only what catalogs say of tables is new. */
+	bool other = old.conf->lineage != conf->lineage;
 
 	conf_diff(old.conf, conf, control_change, ch);
 	__atomic_store_n(&log_threshold, (enum log_level)conf->log_level,
@@ -110,7 +112,8 @@ control_apply(struct control *c, struct session_setup *fresh,
 	setup_release(&old);
 	if (c->state == CONTROL_SERVING)
 		watches_follow();
-	standbys_use(&c->setup);
+	if (other)
+		standbys_use(&c->setup);
 }
 
 void

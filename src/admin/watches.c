@@ -216,6 +216,7 @@ void
 watches_init(struct control *c)
 {
 	watches.c = c;
+	watch_init();
 }
 
 void

@@ -111,14 +111,18 @@ enum l1_state { L1_ABSENT, L1_FRESH, L1_GRACE, L1_DEAD };
 static enum l1_state
 l1_entry_state(struct l1_stripe *s, const struct l1_entry *e, nsec_t now)
 {
+	bool live;
+
 	if (e == NULL || e->obj == NULL)
 		return L1_ABSENT;
+	/* In this order: who vouches again has bumped before what it missed. */
+	live = live_now(e->obj->live, now);
 	if (unlikely(!object_current(e->obj))) {
 		s->stale++;
 		return L1_DEAD;
 	}
 	/* It may be again: nothing has been missed. */
-	if (unlikely(!live_now(e->obj->live, now)))
+	if (unlikely(!live))
 		return L1_ABSENT;
 	if (likely(now < e->obj->l1_until))
 		return L1_FRESH;

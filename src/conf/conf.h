@@ -325,6 +325,8 @@ struct conf_tag_place {
 /* Borrows from text. false: it is not of that form. */
 bool conf_tag_key_read(const char *text, struct conf_tag_place *out)
     PG_MUST_CHECK;
+/* Writes end the same results under both, whatever catalogs vouch for. */
+bool conf_tag_keys_eq(const struct conf *a, const struct conf *b);
 /* NULL: none. */
 struct conf_tag_key *conf_tag_key_find(const struct conf *c,
     const struct conf_tag_place *at);

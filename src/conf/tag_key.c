@@ -101,6 +101,21 @@ conf_tag_key_find(const struct conf *c, const struct conf_tag_place *at)
 	return NULL;
 }
 
+bool
+conf_tag_keys_eq(const struct conf *a, const struct conf *b)
+{
+	size_t i;
+
+	if (a->n_tag_keys != b->n_tag_keys)
+		return false;
+	for (i = 0; i < a->n_tag_keys; i++)
+		if (a->tag_keys[i].month != b->tag_keys[i].month ||
+		    strcmp(a->tag_keys[i].rel, b->tag_keys[i].rel) != 0 ||
+		    strcmp(a->tag_keys[i].column, b->tag_keys[i].column) != 0)
+			return false;
+	return true;
+}
+
 void
 conf_collect_tag_keys(struct conf *c)
 {

@@ -476,7 +476,7 @@ standby_choose(const struct conf_backend *b, const struct lag_bounds *bounds,
 }
 
 bool
-standby_has_lost(uint64_t epoch)
+standby_has_lost(uint64_t epoch, const struct conf_backend *b)
 {
 	bool lost = false;
 	const struct group *g;
@@ -486,8 +486,10 @@ standby_has_lost(uint64_t epoch)
 	for (i = 0; i < standbys.n_groups; i++) {
 		g = standbys.groups[i];
 		for (k = 1; k < g->n; k++)
-			lost |= g->v[k].epoch == epoch &&
-			    g->v[k].failures > 1;
+			lost |= g->v[k].failures > 1 &&
+			    (g->v[k].epoch == epoch ||
+			    (strcmp(g->v[k].name, b->name) == 0 &&
+			    strcmp(g->v[k].conninfo, b->conninfo) == 0));
 	}
 	pthread_mutex_unlock(&standbys.lock);
 	return lost;

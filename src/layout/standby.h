@@ -50,8 +50,8 @@ unsigned standby_choose(const struct conf_backend *b,
     nsec_t written, nsec_t now, struct standby_choice *out,
     enum replica_state *why);
 /* The connection over which this replica was asked is gone, and there is no
- * other. */
-bool standby_has_lost(uint64_t epoch);
+ * other; or (a new configuration begins anew) there never was one to b. */
+bool standby_has_lost(uint64_t epoch, const struct conf_backend *b);
 
 /* Something has been written, or may have been, by a session of this process. */
 void standby_written(void);

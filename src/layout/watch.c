@@ -226,13 +226,18 @@ watch_kick(void)
 }
 
 void
+watch_init(void)
+{
+	vouch_on_doubt(watch_kick);
+}
+
+void
 watch_use(struct watch_setup *s)
 {
 	struct watch_setup *old;
 	struct watch *w, *ended;
 	size_t i;
 
-	vouch_on_doubt(watch_kick);
 	pthread_mutex_lock(&watches.lock);
 	old = watches.setup;
 	watches.setup = s;

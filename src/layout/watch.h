@@ -32,6 +32,8 @@ struct watch_setup {
 /* All of these functions of it are called on threads of watches, but release
  * on any. */
 
+/* Once, before other threads start. */
+void watch_init(void);
 /* Control thread. The reference is taken over; watches begin and end as its
  * configuration wants. */
 void watch_use(struct watch_setup *s);

@@ -94,6 +94,9 @@ reload_run(struct worker *w, struct message *m)
 
 	sw->setup = r->setup;
 	session_worker_apply(sw);
+	/* What others have stored by new keys, a write here has not ended. */
+	if (!conf_tag_keys_eq(old.conf, sw->setup.conf))
+		session_flush_cache(w);
 	setup_fini(&old);
 	free(r);
 }

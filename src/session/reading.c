@@ -390,7 +390,7 @@ session_reading_tick(struct session *s)
 	struct server *srv = s->server;
 
 	if (s->state != SESSION_RELAY || s->reading->said ||
-	    !standby_has_lost(s->reading->epoch))
+	    !standby_has_lost(s->reading->epoch, s->backend))
 		return;
 	s->server = NULL;
 	server_close(srv, "its replica cannot be asked any more");

@@ -65,11 +65,21 @@ write_set_bump(struct session_worker *sw, const struct write_set *w)
 			tag_bump(w->tag[i]);
 }
 
+/* A transaction keeps the configuration that it began with; by keys of a newer
+ * one it has noted nothing. */
+static bool
+relay_writes_all(const struct session *s)
+{
+	return s->writes.all || (s->conf != s->sw->setup.conf &&
+	    !conf_tag_keys_eq(s->conf, s->sw->setup.conf));
+}
+
 void
 session_write_bump(struct session *s, bool clear)
 {
 	if (!s->writes.any)
 		return;
+	s->writes.all = relay_writes_all(s);
 	write_set_bump(s->sw, &s->writes);
 	if (clear)
 		memset(&s->writes, 0, sizeof(s->writes));
@@ -101,6 +111,7 @@ session_orphan(const struct session *s)
 	ow = x_calloc(1, sizeof(*ow));
 	ow->base.settled = orphan_settled;
 	ow->writes = s->writes;
+	ow->writes.all = relay_writes_all(s);
 	return &ow->base;
 }
 

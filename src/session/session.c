@@ -440,6 +440,8 @@ session_follow_conf(struct session *s, struct conf *now)
 	if (s->server != NULL)
 		s->backend = &now->backends[s->backend->id];
 	s->limits = conf_find_user(now, s->user);
+	if (s->sampled != NULL)
+		s->sampled = &now->backends[s->sampled->id];
 	conf_unref(&s->conf);
 	s->conf = now;
 	conf_ref(now);

@@ -434,6 +434,10 @@ spread_on_ready(struct part *base, char status)
 
 	if (status == 'I')
 		return !spread_keeps(p);
+	/* What should have ended the transaction was cancelled: the end of the
+	 * connection does. */
+	if (status == 'E' && (p->ending || p->prepares))
+		return true;
 	if (p->ending || x->phase >= SPREAD_PREPARING)
 		return false;
 	if (status == 'E' || spread_failing(x)) {

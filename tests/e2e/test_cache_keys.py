@@ -24,8 +24,10 @@ cache "events" {
     ttl = "300s" l2 = false
 }
 cache "other" {
-    tables = {"trigger_on", "ruled", "nested", "free", "seen", "made", "loose"}
+    tables = {"trigger_on", "ruled", "nested", "free", "seen", "made", "loose",
+              "policed"}
     keys = {"trigger_on.id", "ruled.id", "nested.id", "free.id", "seen.id",
+            "policed.id",
             "made.twice", "loose.word", "free.nothing", "month(free.day)"}
     ttl = "300s" l2 = false
 }
@@ -47,6 +49,8 @@ CREATE TABLE nested (id int PRIMARY KEY, up int REFERENCES nested
   ON DELETE CASCADE);
 CREATE TABLE free (id point, day date);
 CREATE VIEW seen AS SELECT 1 AS id;
+CREATE TABLE policed (id int PRIMARY KEY);
+CREATE POLICY p ON policed USING (EXISTS (SELECT FROM nested));
 CREATE TABLE made (id int, twice int GENERATED ALWAYS AS (id * 2) STORED);
 RESET ROLE;
 CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2',
@@ -86,6 +90,7 @@ def test_what_catalogs_vouch_for(sluice):
             ("trigger_on", "id"): "has triggers",
             ("ruled", "id"): "has rules",
             ("nested", "id"): "changes rows of its own by a foreign key",
+            ("policed", "id"): "has policies that read other relations",
             ("free", "id"): "has a column of no type of key_type: point",
             ("free", "day"): "has a column that is no timestamptz: date",
             ("free", "nothing"): "has no such column",
@@ -196,6 +201,28 @@ def test_more_values_than_are_noted(sluice, client):
     client.ask("COMMIT")
     with sluice.counting(cache_hits_l1=0):
         client.ask(TENANT % 3)
+
+
+def test_a_transaction_from_before_the_keys(pg, db, pgsluice):
+    """It has noted no values: its end ends everything."""
+    pg.psql(SCHEMA, db)
+    keys = 'keys = {"event.tenant", "event.id", "month(event.at)"}'
+    assert keys in CONF
+    sluice = pgsluice(CONF.replace(keys, ""))
+    with rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as old, \
+            rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as new:
+        old.ask("BEGIN")
+        old.ask("UPDATE event SET n = n + 1 WHERE tenant = 3")
+        sluice.rewrite(CONF)
+        sluice.reload()
+        sluice.console("CHECK LAYOUTS")
+        assert rows(sluice)["event", "tenant"]["state"] == "in use"
+        before = new.ask_rows(TENANT % 3)
+        with sluice.counting(cache_hits_l1=1):
+            assert new.ask_rows(TENANT % 3) == before
+        old.ask("COMMIT")
+        with sluice.counting(cache_hits_l1=0):
+            assert new.ask_rows(TENANT % 3) != before
 
 
 def test_explained(client):
