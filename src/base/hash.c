@@ -7,6 +7,7 @@
  * whoever compares by hash alone must not let a peer gain from a collision.
  * Any thread, after hash_init().
  */
+#include <string.h>
 #include <limits.h>
 #include <openssl/rand.h>
 /* Inlined: short inputs hash in half the time, and libpg_query exports an
@@ -48,6 +49,12 @@ hash_mix(struct hash128 a, struct hash128 b)
 	uint64_t both[4] = { a.lo, a.hi, b.lo, b.hi };
 
 	return hash_bytes(both, sizeof(both));
+}
+
+struct hash128
+hash_mix_text(struct hash128 a, const char *s)
+{
+	return hash_mix(a, hash_bytes(s, strlen(s)));
 }
 
 void

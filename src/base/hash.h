@@ -19,6 +19,7 @@ void hash_init(void);
 struct hash128 hash_bytes(const void *p, size_t n);
 /* Mix b into a (order matters). */
 struct hash128 hash_mix(struct hash128 a, struct hash128 b);
+struct hash128 hash_mix_text(struct hash128 a, const char *s);
 /* Fill with bytes of the system's CSPRNG (OpenSSL RAND_bytes); panics if the
  * system has none. */
 void hash_random(void *p, size_t n);

@@ -43,6 +43,14 @@ enum conf_key_type {
 const char *conf_key_type_name(enum conf_key_type t);
 /* The builtin type. */
 uint32_t conf_key_type_oid(enum conf_key_type t);
+/* false: it is none of these. */
+bool conf_key_type_of(uint32_t oid, enum conf_key_type *t) PG_MUST_CHECK;
+static inline bool
+conf_key_type_is_text(enum conf_key_type t)
+{
+	return t == KEY_TYPE_TEXT || t == KEY_TYPE_VARCHAR ||
+	    t == KEY_TYPE_BPCHAR;
+}
 
 /* More shards in one variant are refused. */
 #define CONF_MAX_SHARDS 256

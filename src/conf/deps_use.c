@@ -121,36 +121,30 @@ conf_deps_names(const struct conf *c, const struct conf_backend *b,
 }
 
 static struct hash128
-deps_mix(struct hash128 h, const char *s)
-{
-	return hash_mix(h, hash_bytes(s, strlen(s)));
-}
-
-static struct hash128
 deps_mix_list(struct hash128 h, const struct conf_strings *l)
 {
 	size_t i;
 
 	h = hash_mix(h, (struct hash128){ l->n, 1 });
 	for (i = 0; i < l->n; i++)
-		h = deps_mix(h, l->v[i]);
+		h = hash_mix_text(h, l->v[i]);
 	return h;
 }
 
 struct hash128
 conf_deps_question(const struct conf *c, const struct conf_backend *b)
 {
-	struct hash128 h = deps_mix((struct hash128){ 0, 0 }, b->name);
+	struct hash128 h = hash_mix_text((struct hash128){ 0, 0 }, b->name);
 	struct conf_strings names = { .n = 0 };
 	size_t i;
 
-	h = deps_mix(h, b->conninfo);
+	h = hash_mix_text(h, b->conninfo);
 	conf_deps_names(c, b, &names);
 	h = deps_mix_list(h, &names);
 	conf_strings_fini(&names);
 	h = deps_mix_list(h, &c->readonly_functions);
 	for (i = 0; i < c->n_writes; i++) {
-		h = deps_mix(h, c->writes[i].name);
+		h = hash_mix_text(h, c->writes[i].name);
 		h = deps_mix_list(h, &c->writes[i].also);
 	}
 	return h;

@@ -26,3 +26,16 @@ conf_key_type_oid(enum conf_key_type t)
 	CHECK(t < KEY_TYPE_COUNT);
 	return keys_types[t].oid;
 }
+
+bool
+conf_key_type_of(uint32_t oid, enum conf_key_type *t)
+{
+	unsigned i;
+
+	for (i = 0; i < KEY_TYPE_COUNT; i++)
+		if (keys_types[i].oid == oid) {
+			*t = (enum conf_key_type)i;
+			return true;
+		}
+	return false;
+}

@@ -233,25 +233,19 @@ conf_layouts_eq(const struct conf_layouts *a, const struct conf_layouts *b)
 
 /* ------------------------------------------------------------ origin */
 
-static struct hash128
-layout_mix(struct hash128 h, const char *s)
-{
-	return hash_mix(h, hash_bytes(s, strlen(s)));
-}
-
 struct hash128
 conf_layout_origin(const struct conf_table *t, const struct conf_variant *v)
 {
 	struct hash128 h = { (uint64_t)v->kind, t->n_databases };
 	size_t i;
 
-	h = layout_mix(h, t->name);
+	h = hash_mix_text(h, t->name);
 	for (i = 0; i < t->n_databases; i++)
-		h = layout_mix(h, t->databases[i]->name);
-	h = layout_mix(h, v->name);
-	h = layout_mix(h, v->backend->name);
-	h = layout_mix(h, v->backend->conninfo);
-	return layout_mix(h, v->relations[0].sql);
+		h = hash_mix_text(h, t->databases[i]->name);
+	h = hash_mix_text(h, v->name);
+	h = hash_mix_text(h, v->backend->name);
+	h = hash_mix_text(h, v->backend->conninfo);
+	return hash_mix_text(h, v->relations[0].sql);
 }
 
 const struct layout *

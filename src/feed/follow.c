@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "feed/feed_priv.h"
+#include "layout/ask.h"
 
 #define PAUSE_FIRST NSEC_PER_SEC
 #define PAUSE_LAST (15 * NSEC_PER_SEC)
@@ -159,18 +160,6 @@ feed_advance(struct feed *f)
 
 /* ------------------------------------------------------------ connecting */
 
-static void
-login_wipe(char **v)
-{
-	size_t i;
-
-	for (i = 0; v[i] != NULL; i++) {
-		OPENSSL_cleanse(v[i], strlen(v[i]));
-		free(v[i]);
-	}
-	free(v);
-}
-
 static char **
 login_with(char **v, const char *one)
 {
@@ -199,8 +188,8 @@ feed_connect(struct feed *f, struct link *l, bool replication)
 	}
 	link_open(l, (const char *const *)keywords,
 	    (const char *const *)values);
-	login_wipe(keywords);
-	login_wipe(values);
+	ask_wipe(keywords);
+	ask_wipe(values);
 }
 
 static void

@@ -4,6 +4,7 @@
  *
  * What a server says is bounded: no more than FACTS_MAX relations.
  */
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,33 @@ ask_open(struct ask *a, const char *const *keywords,
 			return false;
 		s = PQconnectPoll(a->conn);
 	}
+}
+
+void
+ask_wipe(char **v)
+{
+	size_t i;
+
+	for (i = 0; v != NULL && v[i] != NULL; i++) {
+		OPENSSL_cleanse(v[i], strlen(v[i]));
+		free(v[i]);
+	}
+	free(v);
+}
+
+bool
+ask_login(struct ask *a, bool got, char **keywords, char **values)
+{
+	bool ok;
+
+	if (!got)
+		return ask_fail(a, "nobody to log in as: expected a user in "
+		    "conninfo, layout_user or auth_user");
+	ok = ask_open(a, (const char *const *)keywords,
+	    (const char *const *)values);
+	ask_wipe(keywords);
+	ask_wipe(values);
+	return ok;
 }
 
 void
@@ -221,18 +249,13 @@ bool
 ask_row(struct ask *a, const char *sql, const char *const *params,
     int n_params, char **cells, int n)
 {
-	PGresult *r;
+	PGresult *r = ask_rows(a, sql, n_params, params, n);
 	bool ok;
 	int i;
 
-	if (PQsendQueryParams(a->conn, sql, n_params, NULL, params, NULL,
-	    NULL, 0) != 1)
-		return ask_fail(a, PQerrorMessage(a->conn));
-	r = ask_result(a);
 	if (r == NULL)
 		return false;
-	ok = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1 &&
-	    PQnfields(r) == n;
+	ok = PQntuples(r) == 1;
 	for (i = 0; ok && i < n; i++)
 		cells[i] = PQgetisnull(r, 0, i) ? NULL :
 		    x_strdup(PQgetvalue(r, 0, i));

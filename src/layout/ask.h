@@ -28,6 +28,12 @@ struct ask {
 bool ask_open(struct ask *a, const char *const *keywords,
     const char *const *values) PG_MUST_CHECK;
 void ask_close(struct ask *a);
+/* With what a login gave, which is wiped and freed. got: there was somebody to log in
+ * as; else both are NULL. false: as above. */
+bool ask_login(struct ask *a, bool got, char **keywords, char **values)
+    PG_MUST_CHECK;
+/* Arguments for libpq that end with NULL, perhaps a password among them. */
+void ask_wipe(char **v);
 /* The facts of a relation (see facts_query); n is 0 if there is none. */
 bool ask_facts(struct ask *a, const char *relation, struct facts *out)
     PG_MUST_CHECK;

@@ -2,7 +2,6 @@
  *
  * The connections of one job.
  */
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,18 +18,6 @@ calls_close(struct calls *all)
 }
 
 static void
-call_wipe(char **v)
-{
-	size_t i;
-
-	for (i = 0; v != NULL && v[i] != NULL; i++) {
-		OPENSSL_cleanse(v[i], strlen(v[i]));
-		free(v[i]);
-	}
-	free(v);
-}
-
-static void
 call_open(struct calls *all, struct call *c, const char *conninfo)
 {
 	char **keywords = NULL, **values = NULL;
@@ -38,16 +25,7 @@ call_open(struct calls *all, struct call *c, const char *conninfo)
 	c->a.stopping = all->stopping;
 	c->a.timeout = all->job->conf->server_connect_timeout;
 	c->nobody = !all->job->login(all->job, conninfo, &keywords, &values);
-	if (c->nobody) {
-		snprintf(c->a.error, sizeof(c->a.error), "nobody to log in "
-		    "as: expected a user in conninfo, layout_user or "
-		    "auth_user");
-		return;
-	}
-	c->good = ask_open(&c->a, (const char *const *)keywords,
-	    (const char *const *)values);
-	call_wipe(keywords);
-	call_wipe(values);
+	c->good = ask_login(&c->a, !c->nobody, keywords, values);
 }
 
 struct call *

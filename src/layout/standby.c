@@ -160,36 +160,14 @@ standby_failed(struct watched *t, const char *why)
 
 /* ------------------------------------------------------------ asking */
 
-static void
-standby_wipe(char **v)
-{
-	size_t i;
-
-	for (i = 0; v != NULL && v[i] != NULL; i++) {
-		OPENSSL_cleanse(v[i], strlen(v[i]));
-		free(v[i]);
-	}
-	free(v);
-}
-
 static bool
 standby_open(struct watched *t)
 {
 	struct standby_login *l = t->group->login;
 	char **keywords = NULL, **values = NULL;
-	bool ok;
+	bool got = l->args(l, t->conninfo, &keywords, &values);
 
-	if (!l->args(l, t->conninfo, &keywords, &values)) {
-		snprintf(t->a.error, sizeof(t->a.error), "nobody to log in "
-		    "as: expected a user in conninfo, layout_user or "
-		    "auth_user");
-		return false;
-	}
-	ok = ask_open(&t->a, (const char *const *)keywords,
-	    (const char *const *)values);
-	standby_wipe(keywords);
-	standby_wipe(values);
-	if (!ok)
+	if (!ask_login(&t->a, got, keywords, values))
 		return false;
 	pthread_mutex_lock(&standbys.lock);
 	t->epoch = ++standbys.epochs;

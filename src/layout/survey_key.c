@@ -11,27 +11,6 @@
 #include "layout/survey.h"
 
 static bool
-survey_key_type(const char *oid, enum conf_key_type *type)
-{
-	unsigned t;
-
-	for (t = 0; t < KEY_TYPE_COUNT; t++)
-		if (conf_key_type_oid((enum conf_key_type)t) ==
-		    (uint32_t)facts_number(oid)) {
-			*type = (enum conf_key_type)t;
-			return true;
-		}
-	return false;
-}
-
-static bool
-survey_is_text(enum conf_key_type t)
-{
-	return t == KEY_TYPE_TEXT || t == KEY_TYPE_VARCHAR ||
-	    t == KEY_TYPE_BPCHAR;
-}
-
-static bool
 survey_is_true(const char *cell)
 {
 	return cell != NULL && *cell == 't';
@@ -44,12 +23,13 @@ survey_key_column(struct survey *s, const struct fact *top, size_t i)
 	char *oid = facts_line(top->key_oids, i);
 	char *name = facts_line(top->key_types, i);
 	struct conf_key *k = &s->layout.keys[i];
-	bool ok = survey_key_type(oid, &k->type);
+	bool ok = conf_key_type_of((uint32_t)facts_number(oid),
+	    &k->type);
 
 	if (!ok)
 		survey_note(s, "the key's column \"%s\": expected a type of "
 		    "key_type, found %s", k->column, name);
-	if (ok && survey_is_text(k->type) &&
+	if (ok && conf_key_type_is_text(k->type) &&
 	    strcmp(top->encoding, "UTF8") != 0) {
 		survey_note(s, "expected encoding UTF8 for a key of text, "
 		    "found %s", top->encoding);

@@ -7,7 +7,6 @@
  */
 #include "layout/watch_look.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,36 +38,17 @@ watch_look_fini(struct watch_look *w)
 	conf_deps_names_free(&w->names);
 }
 
-static void
-look_wipe(char **v)
-{
-	size_t i;
-
-	for (i = 0; v != NULL && v[i] != NULL; i++) {
-		OPENSSL_cleanse(v[i], strlen(v[i]));
-		free(v[i]);
-	}
-	free(v);
-}
-
 static bool
 look_open(struct watch_look *w, const struct watch_setup *s)
 {
 	char **keywords = NULL, **values = NULL;
+	bool got;
 
 	if (w->open)
 		return true;
-	if (!s->login(s, w->vouch->conninfo, &keywords, &values)) {
-		snprintf(w->a.error, sizeof(w->a.error), "nobody to log in "
-		    "as: expected a user in conninfo, layout_user or "
-		    "auth_user");
-		return false;
-	}
+	got = s->login(s, w->vouch->conninfo, &keywords, &values);
 	w->a.timeout = s->conf->server_connect_timeout;
-	w->open = ask_open(&w->a, (const char *const *)keywords,
-	    (const char *const *)values);
-	look_wipe(keywords);
-	look_wipe(values);
+	w->open = ask_login(&w->a, got, keywords, values);
 	if (!w->open)
 		ask_close(&w->a);
 	return w->open;

@@ -111,7 +111,7 @@ route_array_open(struct route_array *a, struct route_reader *r,
 
 	a->broken = a->first = a->comma = a->binary = false;
 	a->count = 0;
-	a->text = route_key_is_text(type);
+	a->text = conf_key_type_is_text(type);
 	route_value_get(r, v, rv);
 	a->null = rv->kind == ROUTE_VALUE_NULL;
 	if (a->null)

@@ -109,7 +109,7 @@ route_key_hash_value(enum conf_key_type type, const struct route_values *v,
 	 * even if the parameter stands elsewhere too. */
 	if (rv->repeated && type != KEY_TYPE_UUID)
 		return false;
-	if (v->other_encoding && route_key_is_text(type) &&
+	if (v->other_encoding && conf_key_type_is_text(type) &&
 	    !key_is_ascii(rv->s))
 		return false;
 	binary = rv->kind == ROUTE_VALUE_BINARY;

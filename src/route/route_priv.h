@@ -80,12 +80,6 @@ bool route_key_hash_value(enum conf_key_type type,
 bool route_key_uuid(struct route_reader *r, const struct an_value *val,
     uint8_t out[16]) PG_MUST_CHECK;
 static inline bool
-route_key_is_text(enum conf_key_type t)
-{
-	return t == KEY_TYPE_TEXT || t == KEY_TYPE_VARCHAR ||
-	    t == KEY_TYPE_BPCHAR;
-}
-static inline bool
 route_key_is_int(enum conf_key_type t)
 {
 	return t == KEY_TYPE_INT2 || t == KEY_TYPE_INT4 || t == KEY_TYPE_INT8;

@@ -101,6 +101,15 @@ times_whole_month(struct month_range *r, enum route_sure how, int64_t zone)
 	return true;
 }
 
+static void
+times_widen(struct month_range *hull, const struct month_range *r)
+{
+	if (r->lo < hull->lo)
+		hull->lo = r->lo;
+	if (r->hi > hull->hi)
+		hull->hi = r->hi;
+}
+
 /* The hull of all values of a predicate. */
 static bool
 times_pred_range(struct route_reader *reader, const struct an_pred *d,
@@ -118,10 +127,7 @@ times_pred_range(struct route_reader *reader, const struct an_pred *d,
 		if (d->op == AN_MONTH_EQ && !times_whole_month(&r, how,
 		    times_zone(reader)))
 			return false;
-		if (r.lo < hull->lo)
-			hull->lo = r.lo;
-		if (r.hi > hull->hi)
-			hull->hi = r.hi;
+		times_widen(hull, &r);
 	}
 	if (d->op == AN_LT)
 		hull->hi--;
@@ -174,10 +180,7 @@ times_pred_uuids(struct times *t, const struct an_pred *d,
 	for (size_t i = 0; i < d->n_values; i++) {
 		if (!times_uuid(t, &d->values[i], &r))
 			return false;
-		if (r.lo < hull->lo)
-			hull->lo = r.lo;
-		if (r.hi > hull->hi)
-			hull->hi = r.hi;
+		times_widen(hull, &r);
 	}
 	return d->n_values > 0;
 }
@@ -210,10 +213,7 @@ times_any(struct times *t, size_t i, size_t end)
 		r = times_all(t, i + (t->preds[i].op == AN_ALL_OF), next);
 		if (r.lo > r.hi) /* it has no rows */
 			continue;
-		if (r.lo < hull.lo)
-			hull.lo = r.lo;
-		if (r.hi > hull.hi)
-			hull.hi = r.hi;
+		times_widen(&hull, &r);
 	}
 	return hull;
 }

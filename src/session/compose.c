@@ -339,22 +339,6 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	return true;
 }
 
-/* A statement that is planned, whose values it names itself. */
-static bool
-is_planned(const struct analysis *an)
-{
-	switch ((int)an->kind) {
-	case STMT_SELECT:
-	case STMT_INSERT:
-	case STMT_UPDATE:
-	case STMT_DELETE:
-	case STMT_MERGE:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Does the server refuse these values, before it looks at the state of the
  * transaction? Where it is sure; n: how many the statement takes. */
 static bool
@@ -365,7 +349,7 @@ bind_misfits(const struct wire_bind *b, const struct query *q, unsigned *n)
 
 	if (q->stmt->declared || (an->flags & AN_MULTI))
 		return false;
-	if (!is_planned(an) && (an->kind == STMT_UNPARSED ||
+	if (!analysis_is_planned(an) && (an->kind == STMT_UNPARSED ||
 	    an->n_params > 0))
 		return false;
 	*n = an->n_params > typed ? an->n_params : typed;
@@ -586,7 +570,7 @@ compose_promotes(struct session *s, const struct query *q)
 {
 	struct statement *st = q->stmt;
 
-	if (!is_planned(q->shape->an) || s->sw->instead.n > 0 ||
+	if (!analysis_is_planned(q->shape->an) || s->sw->instead.n > 0 ||
 	    s->conf->prepare_unnamed_after == 0)
 		return false;
 	session_timed(s, 0);

@@ -183,23 +183,6 @@ explain_route(struct session *s, const struct unit *u, const struct query *q)
 
 /* ---- the beginning of a run ---------------------------------------------------------- */
 
-/* Those that are planned: they take nothing from the client while they run, and what
- * they do is over with their answer. */
-static bool
-explain_can_run(const struct query *q)
-{
-	switch ((int)q->shape->an->kind) {
-	case STMT_SELECT:
-	case STMT_INSERT:
-	case STMT_UPDATE:
-	case STMT_DELETE:
-	case STMT_MERGE:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* false: what is known is too long. */
 static bool
 explain_begin(struct session *s, const struct unit *u, const struct query *q)
@@ -236,7 +219,7 @@ explain_unit(struct session *s, const struct unit *u, const struct query *q)
 		    "statement, and no other option than ANALYZE", NULL, NULL);
 	} else if (!(flags & AN_EXPLAIN_ANALYZE)) {
 		explain_route(s, u, q);
-	} else if (!explain_can_run(q)) {
+	} else if (!analysis_is_planned(q->shape->an)) {
 		snprintf(text, sizeof(text), "EXPLAIN (ROUTE, ANALYZE) cannot "
 		    "run a statement of kind %s",
 		    stmt_kind_name(q->shape->an->kind));

@@ -15,13 +15,10 @@
  */
 #include "session/fill.h"
 
-
-#include "base/planted.h"
-#include "feed/feed.h"
-#include "route/touch.h"
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/planted.h"
 #include "conf/deps.h"
 #include "feed/feed.h"
 #include "route/touch.h"

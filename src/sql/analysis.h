@@ -226,6 +226,15 @@ analysis_is_ddl(const struct analysis *a)
 {
 	return a->kind == STMT_DDL || (a->flags & AN_DDL);
 }
+/* One that is planned: its values are its own, it takes nothing from the client
+ * while it runs, and what it does is over with its answer. */
+static inline bool
+analysis_is_planned(const struct analysis *a)
+{
+	return a->kind == STMT_SELECT || a->kind == STMT_INSERT ||
+	    a->kind == STMT_UPDATE || a->kind == STMT_DELETE ||
+	    a->kind == STMT_MERGE;
+}
 void analysis_free(struct analysis **a);
 /* Leave the first n predicates. */
 void analysis_drop_preds(struct analysis *a, size_t n);

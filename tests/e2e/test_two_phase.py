@@ -17,7 +17,8 @@ import uuid
 import psycopg
 import pytest
 
-from harness import TOP, binary, lablib, sanitizer_options, wait_for
+import test_split_inserts
+from harness import TOP, lablib, sanitizer_options, wait_for
 
 sys.path.insert(0, os.path.join(TOP, "contrib", "lab", "events"))
 
@@ -45,22 +46,12 @@ class TwoPhase(Events):
             "pool_size = 10", 'pool_size = 10\nlayout_interval = "2s"')
 
 
-class Scene:
+class Scene(test_split_inserts.Scene):
     def __init__(self, lab):
-        self.ev = TwoPhase(lab, per_month=10, tenants=20, months=2,
-                           shared_buffers="16MB").start()
-        self.ev.start_pgsluice(binary())
-        tenants = [str(t) for (t,) in self.ev.pg["plain"].connect(
-            "app").execute("SELECT DISTINCT tenant_id FROM "
-                           "app.events_plain").fetchall()]
-        self.on = [[t for t in tenants if self.ev.shard_of(t) == s]
-                   for s in ("shard0", "shard1")]
+        super().__init__(lab, TwoPhase)
 
     def through(self, dbname="sharded", **kw):
-        kw.setdefault("autocommit", True)
-        return psycopg.connect(
-            host="127.0.0.1", port=self.ev.sluice.port, dbname=dbname,
-            user="app", password="app", connect_timeout=10, **kw)
+        return super().through(dbname, connect_timeout=10, **kw)
 
     def count(self, name):
         return int(self.ev.sluice.metrics()[f"pgsluice_{name}_total"])
