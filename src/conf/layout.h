@@ -87,11 +87,10 @@ const struct layout *conf_layout_find(const struct conf_layouts *l,
 struct hash128 conf_layout_origin(const struct conf_table *t,
     const struct conf_variant *v);
 
-/* Each relation whose catalogs must vouch for the key: those its rules name, in
- * all databases of theirs. table: as a configuration spells it. */
+/* Each relation whose catalogs must vouch for the key: wherever its rules' table
+ * may be (conf_rule_places()), as far as that was written by hand. */
 void conf_tag_key_each(const struct conf *c, const struct conf_tag_key *key,
-    void (*fn)(void *arg, const struct conf_backend *b, struct slice table),
-    void *arg);
+    void (*fn)(void *arg, const struct conf_place *p), void *arg);
 struct hash128 conf_tag_key_origin(const struct conf *c,
     const struct conf_tag_key *key);
 const struct layout_tag_key *conf_tag_key_vouched(

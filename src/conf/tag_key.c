@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "conf/conf_priv.h"
-#include "conf/ident.h"
 #include "conf/layout.h"
 
 #define TAG_KEY_NAME_MAX 59 /* bytes; longer names may share a tag */
@@ -140,38 +139,25 @@ conf_collect_tag_keys(struct conf *c)
 /* ---- where their columns are ---- */
 
 struct tag_key_each {
-	void (*fn)(void *arg, const struct conf_backend *b,
-	    struct slice table);
+	void (*fn)(void *arg, const struct conf_place *p);
 	void *arg;
+	struct slice table; /* as the rule names it */
 };
 
-/* A routed table is asked where the variant in use is, by its name there. */
 static void
-tag_key_place(const struct tag_key_each *e, const struct conf_database *db,
-    struct slice table)
+tag_key_place(void *arg, const struct conf_place *p)
 {
-	char *name = x_strndup(table.p, table.n);
-	const struct conf_table *routed = NULL;
-	size_t i;
+	const struct tag_key_each *e = arg;
 
-	for (i = 0; i < db->n_tables && routed == NULL; i++)
-		if (ident_is_table(name, db->tables[i]->schema,
-		    db->tables[i]->rel))
-			routed = db->tables[i];
-	if (routed != NULL)
-		e->fn(e->arg, routed->use->backend,
-		    slice_str(routed->use->relations[0].name));
-	else
-		e->fn(e->arg, db->backend, table);
-	free(name);
+	if (slice_eq_str(e->table, p->named))
+		e->fn(e->arg, p);
 }
 
 void
 conf_tag_key_each(const struct conf *c, const struct conf_tag_key *key,
-    void (*fn)(void *arg, const struct conf_backend *b, struct slice table),
-    void *arg)
+    void (*fn)(void *arg, const struct conf_place *p), void *arg)
 {
-	struct tag_key_each e = { fn, arg };
+	struct tag_key_each e = { .fn = fn, .arg = arg };
 	const struct conf_rule *r;
 	struct conf_tag_place at;
 	size_t i, k;
@@ -181,24 +167,21 @@ conf_tag_key_each(const struct conf *c, const struct conf_tag_key *key,
 			CHECK(conf_tag_key_read(r->keys.v[i], &at));
 			if (conf_tag_key_find(c, &at) != key)
 				continue;
+			e.table = at.table;
 			for (k = 0; k < r->n_databases; k++)
-				tag_key_place(&e, r->databases[k], at.table);
+				conf_rule_places(r->databases[k], r,
+				    tag_key_place, &e);
 		}
 }
 
-static struct hash128
-tag_key_mix(struct hash128 h, const char *s)
-{
-	return hash_mix(h, hash_bytes(s, strlen(s)));
-}
-
 static void
-tag_key_mix_place(void *arg, const struct conf_backend *b, struct slice table)
+tag_key_mix_place(void *arg, const struct conf_place *p)
 {
 	struct hash128 *h = arg;
 
-	*h = tag_key_mix(tag_key_mix(*h, b->name), b->conninfo);
-	*h = hash_mix(*h, hash_bytes(table.p, table.n));
+	*h = hash_mix_text(hash_mix_text(*h, p->backend->name),
+	    p->backend->conninfo);
+	*h = hash_mix_text(*h, p->relation);
 }
 
 struct hash128
@@ -206,7 +189,7 @@ conf_tag_key_origin(const struct conf *c, const struct conf_tag_key *key)
 {
 	struct hash128 h = { key->month, 0 };
 
-	h = tag_key_mix(tag_key_mix(h, key->rel), key->column);
+	h = hash_mix_text(hash_mix_text(h, key->rel), key->column);
 	conf_tag_key_each(c, key, tag_key_mix_place, &h);
 	return h;
 }

@@ -10,8 +10,8 @@
 #include "layout/tag_key.h"
 
 /* $1: schema, or empty for any; $2: table; $3: column.  Of all tables of that
- * name, since tags leave schemas out: the first thing that speaks against it,
- * the lowest and the highest type, and that type's name. */
+ * name, since tags leave schemas out: how many there are, the first thing that
+ * speaks against it, the lowest and the highest type, and that type's name. */
 static const char tag_key_query[] =
     "WITH RECURSIVE rel AS ("
     "SELECT c.oid, c.relkind, c.relhasrules, a.attnum, a.attgenerated, "
@@ -55,10 +55,11 @@ static const char tag_key_query[] =
     "AND (k.confdeltype IN ('c', 'n', 'd') "
     "OR k.confupdtype IN ('c', 'n', 'd')) WHERE r.top = rel.oid) "
     "THEN 'changes rows of its own by a foreign key' END AS why FROM rel) "
-    "SELECT CASE WHEN count(*) = 0 THEN 'is not there' ELSE min(why) END, "
-    "min(type), max(type), min(type_name), getdatabaseencoding() FROM found";
+    "SELECT count(*), min(why), min(type), max(type), min(type_name), "
+    "getdatabaseencoding() FROM found";
 
-enum { CELL_WHY, CELL_LOW, CELL_HIGH, CELL_NAME, CELL_ENCODING, CELLS };
+enum { CELL_COUNT, CELL_WHY, CELL_LOW, CELL_HIGH, CELL_NAME, CELL_ENCODING,
+	CELLS };
 
 #define TIMESTAMPTZ_OID 1184u
 
@@ -70,13 +71,13 @@ struct tag_key_state {
 };
 
 static void
-tag_key_why(struct layout_tag_result *out, const struct conf_backend *b,
-    struct slice table, const char *what, const char *detail)
+tag_key_why(struct layout_tag_result *out, const struct conf_place *p,
+    const char *what, const char *detail)
 {
 	char line[700];
 
-	snprintf(line, sizeof(line), "%.*s on backend \"%s\" %s%s",
-	    (int)table.n, table.p, b->name, what, detail);
+	snprintf(line, sizeof(line), "%s on backend \"%s\" %s%s",
+	    p->relation, p->backend->name, what, detail);
 	free(out->why);
 	out->why = x_strdup(line);
 	out->good = false;
@@ -87,74 +88,64 @@ tag_key_type(const struct conf_tag_key *key, char *const *cells,
     enum conf_key_type *type)
 {
 	uint32_t oid = (uint32_t)facts_number(cells[CELL_LOW]);
-	unsigned t;
 
 	if (facts_number(cells[CELL_LOW]) != facts_number(cells[CELL_HIGH]))
 		return false;
 	if (key->month)
 		return oid == TIMESTAMPTZ_OID;
-	for (t = 0; t < KEY_TYPE_COUNT; t++)
-		if (conf_key_type_oid((enum conf_key_type)t) == oid) {
-			*type = (enum conf_key_type)t;
-			return true;
-		}
-	return false;
-}
-
-static bool
-tag_key_is_text(enum conf_key_type t)
-{
-	return t == KEY_TYPE_TEXT || t == KEY_TYPE_VARCHAR ||
-	    t == KEY_TYPE_BPCHAR;
+	return conf_key_type_of(oid, type);
 }
 
 static void
-tag_key_judge(struct tag_key_state *s, const struct conf_backend *b,
-    struct slice table, char *const *cells)
+tag_key_judge(struct tag_key_state *s, const struct conf_place *p,
+    char *const *cells)
 {
 	struct layout_tag_result *out = s->out;
 	enum conf_key_type type = KEY_TYPE_INT8;
 
+	if (facts_number(cells[CELL_COUNT]) == 0) {
+		if (!p->maybe)
+			tag_key_why(out, p, "is not there", "");
+		return;
+	}
 	if (cells[CELL_WHY] != NULL)
-		tag_key_why(out, b, table, cells[CELL_WHY], "");
+		tag_key_why(out, p, cells[CELL_WHY], "");
 	else if (!tag_key_type(s->key, cells, &type))
-		tag_key_why(out, b, table, s->key->month ? "has a column that "
+		tag_key_why(out, p, s->key->month ? "has a column that "
 		    "is no timestamptz: " : "has a column of no type of "
 		    "key_type: ", cells[CELL_NAME]);
-	else if (!s->key->month && tag_key_is_text(type) &&
+	else if (!s->key->month && conf_key_type_is_text(type) &&
 	    strcmp(cells[CELL_ENCODING], "UTF8") != 0)
-		tag_key_why(out, b, table, "has text of encoding ",
+		tag_key_why(out, p, "has text of encoding ",
 		    cells[CELL_ENCODING]);
 	else if (!s->first && type != out->type)
-		tag_key_why(out, b, table, "has another type than elsewhere: ",
+		tag_key_why(out, p, "has another type than elsewhere: ",
 		    cells[CELL_NAME]);
 	out->type = type;
 	s->first = false;
 }
 
 static void
-tag_key_place(void *arg, const struct conf_backend *b, struct slice table)
+tag_key_place(void *arg, const struct conf_place *p)
 {
 	struct tag_key_state *s = arg;
-	struct call *c = calls_to(s->all, b->conninfo);
-	char *cells[CELLS] = { NULL }, *text, *schema, *name;
+	struct call *c = calls_to(s->all, p->backend->conninfo);
+	char *cells[CELLS] = { NULL }, *schema, *name;
 	const char *params[3];
 	int i;
 
 	if (!s->out->good)
 		return;
-	text = x_strndup(table.p, table.n);
-	ident_parts(text, &schema, &name);
-	free(text);
+	ident_parts(p->relation, &schema, &name);
 	params[0] = schema != NULL ? schema : "";
 	params[1] = name;
 	params[2] = s->key->column;
 	c->good = c->good && ask_row(&c->a, tag_key_query, params, 3, cells,
 	    CELLS);
 	if (c->good) {
-		tag_key_judge(s, b, table, cells);
+		tag_key_judge(s, p, cells);
 	} else {
-		tag_key_why(s->out, b, table, "cannot be asked about: ",
+		tag_key_why(s->out, p, "cannot be asked about: ",
 		    c->a.error);
 		s->out->not_asked = true;
 	}

@@ -103,6 +103,37 @@ def test_what_catalogs_vouch_for(sluice):
     assert "do not tell cached results apart" in sluice.log
 
 
+def test_wherever_statements_run(pg, db, pgsluice):
+    """A table that is not routed is looked up where its statement runs, which
+    may be where a routed one is: it must be alike there, or not be there."""
+    other = f"{db}_other"
+    conf = CONF.replace('tables = {"event"}', 'tables = {"event", "routed"}')
+    conf += f"""
+backend "other" {{ conninfo = "host=127.0.0.1 port=$PG dbname={other}" }}
+table "routed" {{
+    variant "plain" {{
+        kind = "plain" backend = "other" relation = "routed"
+    }}
+}}
+"""
+    pg.psql(SCHEMA, db)
+    pg.psql(f"CREATE DATABASE {other} OWNER app")
+    try:
+        pg.psql("CREATE TABLE routed (id int)", other)
+        sluice = pgsluice(conf)
+        sluice.console("CHECK LAYOUTS")
+        assert rows(sluice)["event", "tenant"]["state"] == "in use"
+        pg.psql("CREATE TABLE event (tenant text)", other)
+        sluice.console("CHECK LAYOUTS")
+        r = rows(sluice)["event", "tenant"]
+        assert (r["state"], r["text"]) == (
+            "not in use",
+            'event on backend "other" has another type than elsewhere: text')
+        sluice.stop()
+    finally:
+        pg.psql(f"DROP DATABASE {other} WITH (FORCE)")
+
+
 def test_nobody_to_ask(pg, db, pgsluice):
     pg.psql(SCHEMA, db)
     s = pgsluice(CONF.replace('layout_user = "app"',
