@@ -29,10 +29,11 @@ statement_table_init(struct statement_table *t)
 void
 statement_table_fini(struct statement_table *t)
 {
-	size_t i;
+	size_t set, way;
 
-	for (i = 0; i < STATEMENTS_KEPT; i++)
-		statement_unref(t, &t->kept[i]);
+	for (set = 0; set < STATEMENT_SETS; set++)
+		for (way = 0; way < STATEMENT_WAYS; way++)
+			statement_unref(t, &t->kept[set][way]);
 	CHECK(t->tab.count == 0);
 	htab_fini(&t->tab);
 }
@@ -83,12 +84,19 @@ statement_get(struct statement_table *t, struct slice sql,
 void
 statement_keep(struct statement_table *t, struct statement *st)
 {
-	struct statement **slot = &t->kept[st->hash.lo % STATEMENTS_KEPT];
+	struct statement **set = t->kept[st->hash.lo % STATEMENT_SETS];
+	unsigned way = 0;
 
-	if (*slot == st || st->sql.n > STATEMENT_KEPT_MAX)
+	if (set[0] == st || st->sql.n > STATEMENT_KEPT_MAX)
 		return;
-	statement_unref(t, slot);
-	*slot = statement_ref(st);
+	while (way < STATEMENT_WAYS - 1 && set[way] != st)
+		way++;
+	if (set[way] != st) {
+		statement_unref(t, &set[way]);
+		statement_ref(st);
+	}
+	memmove(set + 1, set, way * sizeof(*set));
+	set[0] = st;
 }
 
 void

@@ -47,14 +47,15 @@ struct statement {
 	unsigned next_phys;      /* is overwritten next */
 };
 
-#define STATEMENTS_KEPT 256
+#define STATEMENT_SETS 64
+#define STATEMENT_WAYS 4
 #define STATEMENT_KEPT_MAX 4096 /* bytes of text */
 
 struct statement_table { /* per worker */
 	struct htab tab;
-	/* Lately sent as unnamed ones, by hash: they come again, though no
-	 * session holds on to them. */
-	struct statement *kept[STATEMENTS_KEPT];
+	/* Lately sent as unnamed ones, by hash and in each set the last first:
+	 * they come again, though no session holds on to them. */
+	struct statement *kept[STATEMENT_SETS][STATEMENT_WAYS];
 };
 
 struct named_statement;

@@ -282,6 +282,41 @@ test_declared(void **state PG_UNUSED)
 	statement_table_fini(&t);
 }
 
+/* As many as a set has room for, and one more: the one longest unused goes. */
+static void
+test_kept_by_the_last_use(void **arg)
+{
+	struct statement_table t;
+	struct statement *st[STATEMENT_WAYS + 1];
+	char sql[32];
+	unsigned i, n = 0;
+	size_t len;
+
+	(void)arg;
+	statement_table_init(&t);
+	for (i = 0; n < STATEMENT_WAYS + 1; i++) {
+		len = (size_t)snprintf(sql, sizeof(sql), "SELECT %u", i);
+		st[n] = statement_get(&t, slice_make(sql, len), NULL,
+		    SLICE_LIT(""), false, 0);
+		if (st[n]->hash.lo % STATEMENT_SETS == 7)
+			n++;
+		else
+			statement_unref(&t, &st[n]);
+	}
+	for (i = 0; i < STATEMENT_WAYS; i++)
+		statement_keep(&t, st[i]);
+	statement_keep(&t, st[0]);
+	statement_keep(&t, st[STATEMENT_WAYS]);
+	assert_ptr_equal(t.kept[7][0], st[STATEMENT_WAYS]);
+	assert_ptr_equal(t.kept[7][1], st[0]);
+	for (i = 0; i < STATEMENT_WAYS + 1; i++)
+		assert_int_equal(st[i]->refs, i == 1 ? 1 : 2);
+	for (i = 0; i < STATEMENT_WAYS + 1; i++)
+		statement_unref(&t, &st[i]);
+	assert_int_equal(t.tab.count, STATEMENT_WAYS);
+	statement_table_fini(&t);
+}
+
 int
 main(void)
 {
@@ -293,6 +328,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_the_unnamed_one),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_kept_by_the_last_use),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
