@@ -50,6 +50,14 @@ wait_free(struct wait *wait)
 	free(wait);
 }
 
+/* Take back what the command has begun, unless another command did. */
+static void
+wait_undo(const struct wait *wait)
+{
+	if (!wait->kind->ended(wait))
+		wait->kind->undo(wait);
+}
+
 /* One round of questions is over. */
 static void
 wait_asked(struct tour *t)
@@ -62,13 +70,14 @@ wait_asked(struct tour *t)
 	case CONSOLE_WAIT_ON:
 		break;
 	case CONSOLE_WAIT_CANCELLED:
+		wait_undo(wait);
 		rows_error(wait->origin, wait->session, "57014",
 		    "canceling statement due to user request",
 		    "What the command had begun has been taken back.", NULL);
-		__attribute__((fallthrough));
+		wait_free(wait);
+		return;
 	case CONSOLE_WAIT_OVER:
-		if (!kind->ended(wait))
-			kind->undo(wait);
+		wait_undo(wait);
 		wait_free(wait);
 		return;
 	}
