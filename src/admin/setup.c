@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Loading what a configuration names: users, TLS, the Redis password.
+ * Loading what a configuration names: users, TLS, the Redis password and keys.
  *
  * Used by the start, by --check and by reloads alike, so that what --check
  * accepts does start.  Control thread only.
@@ -118,6 +118,12 @@ setup_load_files(struct session_setup *s, const struct session_setup *old,
 			setup_complain(d, c->path, "redis_password_file",
 			    why);
 	}
+	if (c->redis_key_file[0] != '\0') {
+		s->redis_keys = l2_keys_load(c->redis_key_file, why,
+		    sizeof(why));
+		if (s->redis_keys == NULL)
+			setup_complain(d, c->path, "redis_key_file", why);
+	}
 }
 
 /* conf: taken over; NULL: there are messages in *d. */
@@ -164,6 +170,7 @@ setup_copy(struct session_setup *to, const struct session_setup *from)
 		SSL_CTX_up_ref(to->tls);
 	if (to->redis_password != NULL)
 		to->redis_password = x_strdup(from->redis_password);
+	l2_keys_ref(to->redis_keys);
 }
 
 void
@@ -188,6 +195,7 @@ setup_release(struct session_setup *s)
 		OPENSSL_cleanse(s->redis_password, strlen(s->redis_password));
 	free(s->redis_password);
 	s->redis_password = NULL;
+	l2_keys_unref(&s->redis_keys);
 }
 
 bool

@@ -32,6 +32,7 @@ struct l2 {
 	struct l2_conn *conn;
 	char *prefix;
 	size_t max_object;
+	struct l2_sealer *seal; /* NULL: entries carry a checksum */
 	struct l2_replay replay;
 	unsigned replaying; /* sent again and not yet acknowledged */
 	_Atomic uint64_t gets, hits, misses, errors, puts, bumps, corrupt;
@@ -226,7 +227,7 @@ l2_put(struct l2 *l, const struct object *o, struct slice scope_text,
 	left -= age;
 	if (left > L2_TOKEN_LIFE)
 		left = L2_TOKEN_LIFE;
-	if (!l2_entry_encode(o, scope_text, tokens, &entry, &size))
+	if (!l2_entry_encode(o, scope_text, tokens, l->seal, &entry, &size))
 		return;
 	if (size > l->max_object + L2_ENTRY_SLACK) {
 		free(entry);
@@ -284,7 +285,7 @@ l2_read_entry(struct l2 *l, const struct l2_request *r, const redisReply *e,
 	if (e->type != REDIS_REPLY_STRING)
 		return false;
 	switch (l2_entry_read(e->str, e->len, &r->key, r->scope, &r->tags,
-	    tokens, found)) {
+	    tokens, l->seal, found)) {
 	case L2_ENTRY_VALID:
 		break;
 	case L2_ENTRY_STALE:
@@ -441,6 +442,7 @@ l2_free(struct l2 **l)
 	*l = NULL;
 	l2_conn_free(&old->conn);
 	l2_replay_abandon(&old->replay);
+	l2_sealer_free(&old->seal);
 	free(old->prefix);
 	free(old);
 }
@@ -449,6 +451,13 @@ void
 l2_set_times(struct l2 *l, nsec_t timeout, nsec_t retry)
 {
 	l2_conn_set_times(l->conn, timeout, retry);
+}
+
+void
+l2_set_keys(struct l2 *l, struct l2_keys *keys)
+{
+	l2_sealer_free(&l->seal);
+	l->seal = keys != NULL ? l2_sealer_new(keys) : NULL;
 }
 
 void

@@ -11,15 +11,16 @@
  * bumps that were lost with a connection are replayed before anything else.
  * Every answer has a time budget; an overdue one closes the connection (a late
  * reply can never meet another question) and opens the circuit breaker.
- * Entries carry their full key, fill time and a checksum; anything that does
- * not fit exactly is a miss.  Runs on one worker; the pending-bump counters
- * are shared by all.
+ * Entries carry their full key, fill time and a checksum, or with keys are
+ * sealed together with them; anything that does not fit exactly is a miss.
+ * Runs on one worker; the pending-bump counters are shared by all.
  */
 #ifndef PGSLUICE_CACHE_L2_H
 #define PGSLUICE_CACHE_L2_H
 
 #include <event2/event.h>
 
+#include "cache/l2_keys.h"
 #include "cache/object.h"
 
 struct l2;
@@ -58,6 +59,9 @@ struct l2 *l2_new(struct event_base *base, const struct l2_options *o)
 /* Callbacks still owed are called with a miss. Not from inside a callback. */
 void l2_free(struct l2 **l);
 void l2_set_times(struct l2 *l, nsec_t timeout, nsec_t retry);
+/* From now on entries are sealed with the first of these keys, and only such
+ * as one of them opens are used; NULL (at first): they carry a checksum. */
+void l2_set_keys(struct l2 *l, struct l2_keys *keys);
 /* Usable now: connected, circuit closed, no pending bump for these tags. */
 bool l2_usable(const struct l2 *l, const struct tagset *tags);
 
@@ -82,12 +86,5 @@ struct l2_stats {
 	uint64_t gets, hits, misses, timeouts, errors, puts, bumps, corrupt, breaker_opens;
 };
 void l2_stats(const struct l2 *l, struct l2_stats *st); /* any thread; relaxed */
-
-/* Pure part, for tests and the fuzz target: entry <-> bytes. */
-bool l2_entry_encode(const struct object *o, struct slice scope_text,
-    const struct l2_tokens *tokens, char **out, size_t *n) PG_MUST_CHECK;
-bool l2_entry_decode(const void *p, size_t n, const struct cache_key *k,
-    struct slice scope_text, const struct tagset *tags,
-    const struct l2_tokens *now, struct l2_found *found) PG_MUST_CHECK;
 
 #endif

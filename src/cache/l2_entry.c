@@ -5,13 +5,17 @@
  * Pure but for the wall clock, which tells entries from the future.  Knows
  * nothing of connections.  Any thread.  Redis is not trusted: whatever is
  * read may be cut, damaged, old, another's answer, or made up.  So an entry
- * repeats its whole question, carries a checksum, and the server messages in
- * it are walked before a client could see them.
+ * repeats its whole question and carries a checksum, or it is sealed so that
+ * only who asks the same question can open it; and the server messages in it
+ * are walked before a client could see them.
  *
  * Layout, integers little-endian:
  *   u32 magic, version; u64 fetched_wall; u32 form, number of tags;
  *   u32 lengths of scope, sql, types, bind, description, data;
- *   per tag u32 tag, u64 token; the six parts; u64 XXH3-64 of all before it
+ *   per tag u32 tag, u64 token; then
+ *   version 1: the six parts; u64 XXH3-64 of all before it
+ *   version 2: sealed (l2_seal.c): description, data.  With them are
+ *     authenticated all that is before, and scope, sql, types and bind.
  */
 #include <stdlib.h>
 #include <xxhash.h>
@@ -20,7 +24,9 @@
 #include "cache/l2_priv.h"
 
 #define ENTRY_MAGIC 0x4c534750u /* "PGSL" */
-#define ENTRY_VERSION 1
+#define ENTRY_PLAIN 1 /* versions */
+#define ENTRY_SEALED 2
+#define ENTRY_ASKED 4 /* parts that are the question */
 #define ENTRY_PARTS 6
 #define ENTRY_HEAD (4 + 4 + 8 + 4 + 4 + ENTRY_PARTS * 4)
 #define ENTRY_TAG (4 + 8)
@@ -49,45 +55,92 @@ l2_take_int(const char **at, unsigned bytes)
 	return v;
 }
 
+/* The question, in parts. */
+static void
+l2_entry_asked(struct slice part[ENTRY_ASKED], const struct cache_key *k,
+    struct slice scope_text)
+{
+	part[0] = scope_text;
+	part[1] = k->sql;
+	part[2] = k->types;
+	part[3] = k->bind;
+}
+
+static void
+l2_put_bytes(char **at, struct slice s)
+{
+	if (s.n > 0)
+		memcpy(*at, s.p, s.n);
+	*at += s.n;
+}
+
+/* Everything before the parts. */
+static void
+l2_put_head(char **at, const struct object *o, const struct slice *asked,
+    const struct l2_tokens *tokens, unsigned version)
+{
+	unsigned i;
+
+	l2_put_int(at, ENTRY_MAGIC, 4);
+	l2_put_int(at, version, 4);
+	l2_put_int(at, o->fetched_wall, 8);
+	l2_put_int(at, (uint64_t)o->key.form, 4);
+	l2_put_int(at, o->tags.n, 4);
+	for (i = 0; i < ENTRY_ASKED; i++)
+		l2_put_int(at, asked[i].n, 4);
+	l2_put_int(at, o->desc_len, 4);
+	l2_put_int(at, o->frames.n - o->desc_len, 4);
+	for (i = 0; i < o->tags.n; i++) {
+		l2_put_int(at, o->tags.tag[i], 4);
+		l2_put_int(at, tokens->token[i], 8);
+	}
+}
+
 bool
 l2_entry_encode(const struct object *o, struct slice scope_text,
-    const struct l2_tokens *tokens, char **out, size_t *n)
+    const struct l2_tokens *tokens, struct l2_sealer *seal, char **out,
+    size_t *n)
 {
-	const struct slice part[] = { scope_text, o->key.sql, o->key.types,
-		o->key.bind, o->frames };
-	size_t size = ENTRY_HEAD + o->tags.n * ENTRY_TAG + ENTRY_SUM, i;
+	size_t head = ENTRY_HEAD + o->tags.n * ENTRY_TAG;
+	size_t size = head + L2_SEAL_HEAD + L2_SEAL_TAIL;
+	/* What is authenticated with a sealed one: head and question. */
+	struct slice with[1 + ENTRY_ASKED], *asked = with + 1;
 	char *at;
+	unsigned i;
 
 	if (!tokens->valid)
 		return false;
-	for (i = 0; i < ARRAY_SIZE(part); i++) {
-		if (part[i].n > UINT32_MAX - size)
+	l2_entry_asked(asked, &o->key, scope_text);
+	for (i = 0; i < ENTRY_ASKED; i++) {
+		if (asked[i].n > UINT32_MAX - size)
 			return false;
-		size += part[i].n;
+		size += asked[i].n;
 	}
+	if (o->frames.n > UINT32_MAX - size)
+		return false;
+	size += o->frames.n; /* enough for either form */
 	at = *out = malloc(size);
 	if (at == NULL)
 		return false;
-	*n = size;
-	l2_put_int(&at, ENTRY_MAGIC, 4);
-	l2_put_int(&at, ENTRY_VERSION, 4);
-	l2_put_int(&at, o->fetched_wall, 8);
-	l2_put_int(&at, (uint64_t)o->key.form, 4);
-	l2_put_int(&at, o->tags.n, 4);
-	for (i = 0; i < ARRAY_SIZE(part) - 1; i++)
-		l2_put_int(&at, part[i].n, 4);
-	l2_put_int(&at, o->desc_len, 4);
-	l2_put_int(&at, o->frames.n - o->desc_len, 4);
-	for (i = 0; i < o->tags.n; i++) {
-		l2_put_int(&at, o->tags.tag[i], 4);
-		l2_put_int(&at, tokens->token[i], 8);
+	l2_put_head(&at, o, asked, tokens,
+	    seal != NULL ? ENTRY_SEALED : ENTRY_PLAIN);
+	if (seal != NULL) {
+		with[0] = slice_make(*out, head);
+		at += L2_SEAL_HEAD;
+		l2_put_bytes(&at, o->frames);
+		*n = head + L2_SEAL_HEAD + o->frames.n + L2_SEAL_TAIL;
+		if (l2_seal(seal, with, ARRAY_SIZE(with), *out + head,
+			o->frames.n))
+			return true;
+		free(*out);
+		*out = NULL;
+		return false;
 	}
-	for (i = 0; i < ARRAY_SIZE(part); i++) {
-		if (part[i].n > 0)
-			memcpy(at, part[i].p, part[i].n);
-		at += part[i].n;
-	}
-	l2_put_int(&at, XXH3_64bits(*out, size - ENTRY_SUM), ENTRY_SUM);
+	for (i = 0; i < ENTRY_ASKED; i++)
+		l2_put_bytes(&at, asked[i]);
+	l2_put_bytes(&at, o->frames);
+	l2_put_int(&at, XXH3_64bits(*out, (size_t)(at - *out)), ENTRY_SUM);
+	*n = (size_t)(at - *out);
 	return true;
 }
 
@@ -117,14 +170,14 @@ l2_frames_sound(struct slice s, const char *types, char last)
 	return last == '\0' || type == last;
 }
 
-/* Cut the six parts out of what follows the tags. */
+/* Cut parts of these lengths out of the n bytes. */
 static bool
-l2_entry_split(const char *at, size_t n, const uint32_t len[ENTRY_PARTS],
-    struct slice part[ENTRY_PARTS])
+l2_entry_split(const char *at, size_t n, const uint32_t *len,
+    struct slice *part, unsigned parts)
 {
 	unsigned i;
 
-	for (i = 0; i < ENTRY_PARTS; i++) {
+	for (i = 0; i < parts; i++) {
 		if (len[i] > n)
 			return false;
 		part[i] = slice_make(at, len[i]);
@@ -134,26 +187,71 @@ l2_entry_split(const char *at, size_t n, const uint32_t len[ENTRY_PARTS],
 	return n == 0;
 }
 
-enum l2_verdict
-l2_entry_read(const void *p, size_t n, const struct cache_key *k,
-    struct slice scope_text, const struct tagset *tags,
-    const struct l2_tokens *now, struct l2_found *found)
+/* The checksum is right; what is before it repeats the question. frames: the
+ * parts of the answer. */
+static bool
+l2_entry_plain(const char *p, size_t head, size_t n, const uint32_t *len,
+    const struct slice *asked, struct slice frames[2])
 {
-	const char *at = p, *end;
+	const char *sum = p + n - ENTRY_SUM;
 	struct slice part[ENTRY_PARTS];
+	unsigned i;
+
+	if (n < head + ENTRY_SUM)
+		return false;
+	n -= ENTRY_SUM;
+	if (l2_take_int(&sum, ENTRY_SUM) != XXH3_64bits(p, n) ||
+	    !l2_entry_split(p + head, n - head, len, part, ENTRY_PARTS))
+		return false;
+	for (i = 0; i < ENTRY_ASKED && !PLANTED(LATE_REDIS_REPLY); i++)
+		if (!slice_eq(part[i], asked[i]))
+			return false;
+	frames[0] = part[ENTRY_ASKED];
+	frames[1] = part[ENTRY_ASKED + 1];
+	return true;
+}
+
+/* The same for one that opens with this question. */
+static bool
+l2_entry_sealed(char *p, size_t head, size_t n, const uint32_t *len,
+    const struct slice *asked, struct l2_sealer *seal,
+    struct slice frames[2])
+{
+	struct slice with[1 + ENTRY_ASKED] = { slice_make(p, head) };
+	unsigned i;
+
+	if (n < head + L2_SEAL_HEAD + L2_SEAL_TAIL)
+		return false;
+	n -= head + L2_SEAL_HEAD + L2_SEAL_TAIL;
+	for (i = 0; i < ENTRY_ASKED; i++) {
+		/* Without the lengths, one part's bytes could be the next's. */
+		if (len[i] != asked[i].n)
+			return false;
+		with[1 + i] = asked[i];
+	}
+	return l2_entry_split(p + head + L2_SEAL_HEAD, n, len + ENTRY_ASKED,
+	    frames, 2) &&
+	    l2_unseal(seal, with, ARRAY_SIZE(with), p + head, n);
+}
+
+enum l2_verdict
+l2_entry_read(char *p, size_t n, const struct cache_key *k,
+    struct slice scope_text, const struct tagset *tags,
+    const struct l2_tokens *now, struct l2_sealer *seal,
+    struct l2_found *found)
+{
+	size_t head = ENTRY_HEAD + tags->n * ENTRY_TAG;
+	struct slice asked[ENTRY_ASKED], frames[2];
 	uint32_t len[ENTRY_PARTS];
+	const char *at = p;
 	bool stale = false;
 	nsec_t fetched;
 	unsigned i;
 
-	if (n < ENTRY_HEAD + ENTRY_SUM)
+	if (n < head)
 		return L2_ENTRY_BAD;
-	n -= ENTRY_SUM;
-	end = at + n;
-	if (l2_take_int(&end, ENTRY_SUM) != XXH3_64bits(p, n))
-		return L2_ENTRY_BAD;
-	if (l2_take_int(&at, 4) != ENTRY_MAGIC ||
-	    l2_take_int(&at, 4) != ENTRY_VERSION)
+	if (l2_take_int(&at, 4) != ENTRY_MAGIC || l2_take_int(&at, 4) !=
+	    (uint64_t)(seal != NULL ? ENTRY_SEALED : ENTRY_PLAIN))
 		return L2_ENTRY_BAD;
 	fetched = l2_take_int(&at, 8);
 	if (fetched > clock_wall() + ENTRY_CLOCK_SKEW)
@@ -163,9 +261,6 @@ l2_entry_read(const void *p, size_t n, const struct cache_key *k,
 		return L2_ENTRY_BAD;
 	for (i = 0; i < ENTRY_PARTS; i++)
 		len[i] = (uint32_t)l2_take_int(&at, 4);
-	n -= ENTRY_HEAD;
-	if (tags->n * ENTRY_TAG > n)
-		return L2_ENTRY_BAD;
 	for (i = 0; i < tags->n; i++) {
 		if (l2_take_int(&at, 4) != tags->tag[i] &&
 		    !PLANTED(LATE_REDIS_REPLY))
@@ -174,26 +269,16 @@ l2_entry_read(const void *p, size_t n, const struct cache_key *k,
 		    !PLANTED(LATE_REDIS_REPLY))
 			stale = true;
 	}
-	n -= tags->n * ENTRY_TAG;
-	if (!l2_entry_split(at, n, len, part) ||
-	    (!PLANTED(LATE_REDIS_REPLY) && (!slice_eq(part[0], scope_text) ||
-	    !slice_eq(part[1], k->sql) || !slice_eq(part[2], k->types) ||
-	    !slice_eq(part[3], k->bind))) ||
-	    !l2_frames_sound(part[4], "tTn", '\0') ||
-	    !l2_frames_sound(part[5], "DC", 'C'))
+	l2_entry_asked(asked, k, scope_text);
+	if (!(seal != NULL ?
+	    l2_entry_sealed(p, head, n, len, asked, seal, frames) :
+	    l2_entry_plain(p, head, n, len, asked, frames)) ||
+	    !l2_frames_sound(frames[0], "tTn", '\0') ||
+	    !l2_frames_sound(frames[1], "DC", 'C'))
 		return L2_ENTRY_BAD;
 	if (stale || !now->valid)
 		return L2_ENTRY_STALE;
-	*found = (struct l2_found){ .desc = part[4], .data = part[5],
+	*found = (struct l2_found){ .desc = frames[0], .data = frames[1],
 		.fetched_wall = fetched };
 	return L2_ENTRY_VALID;
-}
-
-bool
-l2_entry_decode(const void *p, size_t n, const struct cache_key *k,
-    struct slice scope_text, const struct tagset *tags,
-    const struct l2_tokens *now, struct l2_found *found)
-{
-	return l2_entry_read(p, n, k, scope_text, tags, now, found) ==
-	    L2_ENTRY_VALID;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * What l2.c shares with its parts: the connection (l2_conn.c), entries
- * (l2_entry.c), names (l2_name.c) and the bumps that Redis has not
- * acknowledged (l2_pending.c).
+ * (l2_entry.c) and their seal (l2_seal.c), names (l2_name.c) and the bumps
+ * that Redis has not acknowledged (l2_pending.c).
  */
 #ifndef PGSLUICE_CACHE_L2_PRIV_H
 #define PGSLUICE_CACHE_L2_PRIV_H
@@ -49,15 +49,40 @@ void l2_conn_fail(struct l2_conn *c, const char *why);
 
 /* --- l2_entry.c: entries, pure ----------------------------------------- */
 
+struct l2_sealer;
+
 enum l2_verdict {
 	L2_ENTRY_VALID,
 	L2_ENTRY_STALE, /* sound, but a tag was bumped since */
 	L2_ENTRY_BAD    /* damaged, foreign, or of another question */
 };
-enum l2_verdict l2_entry_read(const void *p, size_t n,
-    const struct cache_key *k, struct slice scope_text,
-    const struct tagset *tags, const struct l2_tokens *now,
+/* To be freed. false: it cannot be stored. */
+bool l2_entry_encode(const struct object *o, struct slice scope_text,
+    const struct l2_tokens *tokens, struct l2_sealer *seal, char **out,
+    size_t *n) PG_MUST_CHECK;
+/* What is sealed is opened in place. seal: NULL: entries are not sealed. */
+enum l2_verdict l2_entry_read(char *p, size_t n, const struct cache_key *k,
+    struct slice scope_text, const struct tagset *tags,
+    const struct l2_tokens *now, struct l2_sealer *seal,
     struct l2_found *found) PG_MUST_CHECK;
+
+/* --- l2_seal.c: authenticated encryption -------------------------------- */
+
+/* Bytes before and behind what is sealed. */
+#define L2_SEAL_HEAD 24
+#define L2_SEAL_TAIL 16
+
+/* One worker's. Takes a reference. */
+struct l2_sealer *l2_sealer_new(struct l2_keys *keys) PG_MUST_CHECK;
+void l2_sealer_free(struct l2_sealer **s);
+/* n bytes at at + L2_SEAL_HEAD, in place; opened only together with the same
+ * bytes in `with`. */
+bool l2_seal(struct l2_sealer *s, const struct slice *with, unsigned n_with,
+    char *at, size_t n) PG_MUST_CHECK;
+/* false: not sealed with a key of ours, not with these bytes, or changed
+ * since; the n bytes mean nothing then. */
+bool l2_unseal(struct l2_sealer *s, const struct slice *with, unsigned n_with,
+    char *at, size_t n) PG_MUST_CHECK;
 
 /* --- l2_name.c: names and tokens, pure --------------------------------- */
 

@@ -13,9 +13,12 @@ libpgsluice_a_SOURCES += \
 	src/cache/l2.h \
 	src/cache/l2_conn.c \
 	src/cache/l2_entry.c \
+	src/cache/l2_keys.c \
+	src/cache/l2_keys.h \
 	src/cache/l2_name.c \
 	src/cache/l2_pending.c \
 	src/cache/l2_priv.h \
+	src/cache/l2_seal.c \
 	src/cache/live.h \
 	src/cache/object.c \
 	src/cache/object.h \

@@ -260,6 +260,7 @@ settings_check(struct conf_parse *p)
 	settings_check_server_tls(p);
 	settings_check_file(p, "redis_password_file", c->redis_password_file,
 	    true);
+	settings_check_file(p, "redis_key_file", c->redis_key_file, true);
 	if (c->min_pool_size > c->pool_size)
 		conf_complain(p, settings_line(p, "min_pool_size"),
 		    "min_pool_size: %" PRId64 " is more than pool_size, "

@@ -46,6 +46,7 @@ setup_ref(const struct session_setup *from)
 		SSL_CTX_up_ref(to.tls);
 	if (to.redis_password != NULL)
 		to.redis_password = x_strdup(to.redis_password);
+	l2_keys_ref(to.redis_keys);
 	return to;
 }
 
@@ -60,6 +61,7 @@ setup_fini(struct session_setup *st)
 		OPENSSL_cleanse(st->redis_password,
 		    strlen(st->redis_password));
 	free(st->redis_password);
+	l2_keys_unref(&st->redis_keys);
 	memset(st, 0, sizeof(*st));
 }
 
@@ -75,8 +77,10 @@ session_worker_apply(struct session_worker *sw)
 	};
 
 	shape_table_clear(&sw->shapes, &fns);
-	if (sw->l2 != NULL)
+	if (sw->l2 != NULL) {
 		l2_set_times(sw->l2, c->redis_timeout, c->redis_retry);
+		l2_set_keys(sw->l2, sw->setup.redis_keys);
+	}
 	listen_worker_reload(sw);
 }
 

@@ -33,6 +33,7 @@ struct session_setup {
 	struct userdb *users;
 	SSL_CTX *tls;        /* NULL: no TLS */
 	char *redis_password; /* or NULL */
+	struct l2_keys *redis_keys; /* NULL: entries are not sealed */
 };
 
 /* What a user may do on the console; later ones may what earlier ones may. */

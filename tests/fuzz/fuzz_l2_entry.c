@@ -3,8 +3,9 @@
  * Fuzzes the entries of L2: any bytes that Redis returns are a miss or whole
  * result messages for the question asked.
  *
- * The first byte says whether the checksum is made right first, so that the
- * fuzzer gets past it; the rest is the entry.
+ * The first byte says whether entries are sealed (2) and whether the checksum
+ * or the seal is made right first (1), so that the fuzzer gets past it; the
+ * rest is the entry.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +15,47 @@
 #include "cache/l2_priv.h"
 
 #define FUZZ_SUM 8
+#define FUZZ_HEAD 72 /* of an entry with two tags, up to the seal */
+#define FUZZ_SCOPE SLICE_LIT("scope")
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-fuzz_seal(uint8_t *p, size_t n)
+fuzz_sum(uint8_t *p, size_t n)
 {
 	uint64_t sum = XXH3_64bits(p, n - FUZZ_SUM);
 	unsigned i;
 
 	for (i = 0; i < FUZZ_SUM; i++)
 		p[n - FUZZ_SUM + i] = (uint8_t)(sum >> (8 * i));
+}
+
+static struct l2_sealer *
+fuzz_sealer(void)
+{
+	static struct l2_sealer *s;
+	struct l2_keys *k;
+	char text[64], why[128];
+
+	if (s != NULL)
+		return s;
+	memset(text, 'a', sizeof(text));
+	k = l2_keys_parse(text, sizeof(text), "keys", why, sizeof(why));
+	CHECK(k != NULL);
+	s = l2_sealer_new(k);
+	l2_keys_unref(&k);
+	return s;
+}
+
+static void
+fuzz_seal(const struct cache_key *k, uint8_t *p, size_t n)
+{
+	const struct slice with[] = { slice_make((char *)p, FUZZ_HEAD),
+		FUZZ_SCOPE, k->sql, k->types, k->bind };
+
+	CHECK(l2_seal(fuzz_sealer(), with, ARRAY_SIZE(with),
+	    (char *)p + FUZZ_HEAD,
+	    n - FUZZ_HEAD - L2_SEAL_HEAD - L2_SEAL_TAIL));
 }
 
 /* Every message lies inside, and the last one ends where the part ends. */
@@ -56,7 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct l2_tokens tokens = { .valid = true,
 		.token = { 0x1111111111111111, 0x2222222222222222 } };
 	struct l2_found found = { .fetched_wall = 0 };
-	enum l2_verdict v;
+	struct l2_sealer *seal;
 	struct tagset tags;
 	uint8_t *entry;
 	size_t n;
@@ -64,22 +95,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	n = size - 1;
+	seal = (data[0] & 2) != 0 ? fuzz_sealer() : NULL;
 	entry = malloc(n > 0 ? n : 1);
 	CHECK(entry != NULL);
 	memcpy(entry, data + 1, n);
-	if ((data[0] & 1) != 0 && n >= FUZZ_SUM)
-		fuzz_seal(entry, n);
+	if ((data[0] & 1) != 0 && seal == NULL && n >= FUZZ_SUM)
+		fuzz_sum(entry, n);
+	else if ((data[0] & 1) != 0 && seal != NULL &&
+	    n >= FUZZ_HEAD + L2_SEAL_HEAD + L2_SEAL_TAIL)
+		fuzz_seal(&key, entry, n);
 	tagset_init(&tags);
 	tagset_add(&tags, 5);
-	v = l2_entry_read(entry, n, &key, SLICE_LIT("scope"), &tags, &tokens,
-	    &found);
-	if (v == L2_ENTRY_VALID) {
+	if (l2_entry_read((char *)entry, n, &key, FUZZ_SCOPE, &tags, &tokens,
+	    seal, &found) == L2_ENTRY_VALID) {
 		fuzz_frames(found.desc, entry, n);
 		fuzz_frames(found.data, entry, n);
 		CHECK(found.data.n >= 5);
 	}
-	CHECK(l2_entry_decode(entry, n, &key, SLICE_LIT("scope"), &tags,
-	    &tokens, &found) == (v == L2_ENTRY_VALID));
 	free(entry);
 	return 0;
 }

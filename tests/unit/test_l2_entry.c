@@ -14,6 +14,7 @@ static struct object *obj;
 static struct l2_tokens tokens;
 static char *entry;
 static size_t entry_n;
+static struct l2_sealer *sealer; /* NULL: entries in clear */
 
 static int
 setup(void **state)
@@ -23,7 +24,8 @@ setup(void **state)
 	obj = util_object(&key, UTIL_DATA, 4711, 1);
 	tokens = (struct l2_tokens){ .valid = true,
 		.token = { 0x1122334455667788, 0x99aabbccddeeff00 } };
-	assert_true(l2_entry_encode(obj, SCOPE, &tokens, &entry, &entry_n));
+	assert_true(l2_entry_encode(obj, SCOPE, &tokens, sealer, &entry,
+	    &entry_n));
 	return 0;
 }
 
@@ -45,9 +47,8 @@ verdict(const void *p, size_t n)
 	enum l2_verdict v;
 
 	memcpy(copy, p, n);
-	v = l2_entry_read(copy, n, &key, SCOPE, &obj->tags, &tokens, &found);
-	assert_int_equal(l2_entry_decode(copy, n, &key, SCOPE, &obj->tags,
-	    &tokens, &found), v == L2_ENTRY_VALID);
+	v = l2_entry_read(copy, n, &key, SCOPE, &obj->tags, &tokens, sealer,
+	    &found);
 	free(copy);
 	return v;
 }
@@ -69,8 +70,8 @@ what_goes_in_comes_out(void **state)
 	struct l2_found found;
 
 	(void)state;
-	assert_true(l2_entry_decode(entry, entry_n, &key, SCOPE, &obj->tags,
-	    &tokens, &found));
+	assert_int_equal(l2_entry_read(entry, entry_n, &key, SCOPE, &obj->tags,
+	    &tokens, sealer, &found), L2_ENTRY_VALID);
 	assert_true(slice_eq(found.desc, UTIL_DESC));
 	assert_true(slice_eq(found.data, UTIL_DATA));
 	assert_int_equal(found.fetched_wall, obj->fetched_wall);
@@ -96,7 +97,7 @@ every_bit_of_a_large_entry_counts(void **state)
 	static char rows[12500] = "D";
 	struct object *o;
 	struct l2_found found;
-	char *p;
+	char *p, *copy;
 	size_t n, i;
 
 	(void)state;
@@ -107,17 +108,21 @@ every_bit_of_a_large_entry_counts(void **state)
 	rows[4] = (char)i;
 	o = object_new(&key, UTIL_DESC, slice_make(rows, sizeof(rows)),
 	    &obj->tags);
-	assert_true(l2_entry_encode(o, SCOPE, &tokens, &p, &n));
+	assert_true(l2_entry_encode(o, SCOPE, &tokens, sealer, &p, &n));
 	assert_true(n * 8 > 100000);
-	assert_int_equal(l2_entry_read(p, n, &key, SCOPE, &obj->tags, &tokens,
-	    &found), L2_ENTRY_VALID);
+	copy = malloc(n);
+	memcpy(copy, p, n);
+	assert_int_equal(l2_entry_read(copy, n, &key, SCOPE, &obj->tags, &tokens,
+	    sealer, &found), L2_ENTRY_VALID);
 	for (i = 0; i < n * 8; i++) {
-		p[i / 8] ^= (char)(1 << i % 8);
-		if (l2_entry_read(p, n, &key, SCOPE, &obj->tags, &tokens,
-			&found) != L2_ENTRY_BAD)
+		/* Afresh each time: what is sealed is opened in place. */
+		memcpy(copy, p, n);
+		copy[i / 8] ^= (char)(1 << i % 8);
+		if (l2_entry_read(copy, n, &key, SCOPE, &obj->tags, &tokens,
+			sealer, &found) != L2_ENTRY_BAD)
 			fail_msg("bit %zu", i);
-		p[i / 8] ^= (char)(1 << i % 8);
 	}
+	free(copy);
 	object_unref(&o);
 	free(p);
 }
@@ -173,9 +178,13 @@ other_questions_are_misses(void **state)
 	struct l2_found found;
 
 	(void)state;
-#define MISS(k, scope, tags) \
-	assert_int_equal(l2_entry_read(entry, entry_n, k, scope, tags, \
-	    &tokens, &found), L2_ENTRY_BAD)
+#define MISS(k, scope, tags) do { \
+	char *copy_ = malloc(entry_n); \
+	memcpy(copy_, entry, entry_n); \
+	assert_int_equal(l2_entry_read(copy_, entry_n, k, scope, tags, \
+	    &tokens, sealer, &found), L2_ENTRY_BAD); \
+	free(copy_); \
+} while (0)
 	MISS(&key, SLICE_LIT("db=shop user=root"), &obj->tags);
 	k.form = KEY_SIMPLE;
 	MISS(&k, SCOPE, &obj->tags);
@@ -197,8 +206,8 @@ other_questions_are_misses(void **state)
 #undef MISS
 	k = key;
 	k.scope++; /* is of one process and one configuration: not compared */
-	assert_true(l2_entry_decode(entry, entry_n, &k, SCOPE, &obj->tags,
-	    &tokens, &found));
+	assert_int_equal(l2_entry_read(entry, entry_n, &k, SCOPE, &obj->tags,
+	    &tokens, sealer, &found), L2_ENTRY_VALID);
 }
 
 static void
@@ -223,11 +232,11 @@ the_future_is_bad(void **state)
 
 	(void)state;
 	obj->fetched_wall = clock_wall() + 4 * NSEC_PER_SEC;
-	assert_true(l2_entry_encode(obj, SCOPE, &tokens, &p, &n));
+	assert_true(l2_entry_encode(obj, SCOPE, &tokens, sealer, &p, &n));
 	assert_int_equal(verdict(p, n), L2_ENTRY_VALID);
 	free(p);
 	obj->fetched_wall = clock_wall() + 7 * NSEC_PER_SEC;
-	assert_true(l2_entry_encode(obj, SCOPE, &tokens, &p, &n));
+	assert_true(l2_entry_encode(obj, SCOPE, &tokens, sealer, &p, &n));
 	assert_int_equal(verdict(p, n), L2_ENTRY_BAD);
 	free(p);
 }
@@ -242,8 +251,9 @@ verdict_of_frames(struct slice desc, struct slice data)
 	size_t n;
 
 	o->fetched_wall = clock_wall();
-	assert_true(l2_entry_encode(o, SCOPE, &tokens, &p, &n));
-	v = l2_entry_read(p, n, &key, SCOPE, &obj->tags, &tokens, &found);
+	assert_true(l2_entry_encode(o, SCOPE, &tokens, sealer, &p, &n));
+	v = l2_entry_read(p, n, &key, SCOPE, &obj->tags, &tokens, sealer,
+	    &found);
 	object_unref(&o);
 	free(p);
 	return v;
@@ -283,13 +293,133 @@ untrusted_tokens_are_not_stored(void **state)
 
 	(void)state;
 	tokens.valid = false;
-	assert_false(l2_entry_encode(obj, SCOPE, &tokens, &p, &n));
+	assert_false(l2_entry_encode(obj, SCOPE, &tokens, sealer, &p, &n));
 	assert_null(p);
+}
+
+/* --- sealed ------------------------------------------------------------ */
+
+#define KEY_A \
+	"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+#define KEY_B \
+	"ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+
+static struct l2_sealer *
+sealer_of(const char *text)
+{
+	char why[256];
+	struct l2_keys *keys = l2_keys_parse(text, strlen(text), "keys", why,
+	    sizeof(why));
+	struct l2_sealer *s;
+
+	assert_non_null(keys);
+	s = l2_sealer_new(keys);
+	l2_keys_unref(&keys);
+	return s;
+}
+
+static int
+setup_sealed(void **state)
+{
+	sealer = sealer_of(KEY_A);
+	return setup(state);
+}
+
+static int
+teardown_sealed(void **state)
+{
+	l2_sealer_free(&sealer);
+	return teardown(state);
+}
+
+static void
+expect_with(const char *keys, enum l2_verdict want)
+{
+	struct l2_sealer *own = sealer;
+
+	sealer = keys != NULL ? sealer_of(keys) : NULL;
+	assert_int_equal(verdict(entry, entry_n), want);
+	l2_sealer_free(&sealer);
+	sealer = own;
+}
+
+static void
+only_our_keys_open(void **state)
+{
+	(void)state;
+	expect_with(KEY_A, L2_ENTRY_VALID);
+	expect_with(KEY_B, L2_ENTRY_BAD);
+	expect_with(NULL, L2_ENTRY_BAD);
+	/* Rotated: a new key seals, the old one opens. */
+	expect_with(KEY_B KEY_A, L2_ENTRY_VALID);
+	teardown_sealed(state);
+	sealer = sealer_of(KEY_B KEY_A);
+	setup(state);
+	expect_with(KEY_B, L2_ENTRY_VALID);
+	expect_with(KEY_A, L2_ENTRY_BAD);
+}
+
+static void
+clear_entries_are_foreign(void **state)
+{
+	struct l2_sealer *own = sealer;
+	char *p;
+	size_t n;
+
+	(void)state;
+	sealer = NULL;
+	assert_true(l2_entry_encode(obj, SCOPE, &tokens, sealer, &p, &n));
+	assert_int_equal(verdict(p, n), L2_ENTRY_VALID);
+	sealer = own;
+	assert_int_equal(verdict(p, n), L2_ENTRY_BAD);
+	p[4] = 2; /* it says that it is sealed */
+	assert_int_equal(verdict(p, n), L2_ENTRY_BAD);
+	free(p);
+}
+
+static bool
+holds(const char *p, size_t n, struct slice what)
+{
+	return memmem(p, n, what.p, what.n) != NULL;
+}
+
+static void
+nothing_is_told(void **state)
+{
+	char *p;
+	size_t n;
+
+	(void)state;
+	assert_false(holds(entry, entry_n, key.sql));
+	assert_false(holds(entry, entry_n, key.bind));
+	assert_false(holds(entry, entry_n, SCOPE));
+	assert_false(holds(entry, entry_n, SLICE_LIT("SELECT 1")));
+	/* Twice the same is not the same: the nonce. */
+	assert_true(l2_entry_encode(obj, SCOPE, &tokens, sealer, &p, &n));
+	assert_int_equal(n, entry_n);
+	assert_memory_not_equal(p, entry, n);
+	free(p);
+}
+
+/* Bytes moved from one part of the question to the next. */
+static void
+parts_have_their_ends(void **state)
+{
+	struct cache_key k = key;
+	struct l2_found found;
+
+	(void)state;
+	k.types = slice_make(NULL, 0);
+	k.bind = SLICE_LIT("\0\0\0\x17" "bound values");
+	assert_int_equal(l2_entry_read(entry, entry_n, &k, SCOPE, &obj->tags,
+	    &tokens, sealer, &found), L2_ENTRY_BAD);
 }
 
 int
 main(void)
 {
+#define S(f) \
+	{ "sealed: " #f, f, setup_sealed, teardown_sealed, NULL }
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(what_goes_in_comes_out),
@@ -302,6 +432,19 @@ main(void)
 		T(the_future_is_bad),
 		T(only_whole_result_messages_are_served),
 		T(untrusted_tokens_are_not_stored),
+		S(what_goes_in_comes_out),
+		S(every_bit_counts),
+		S(every_bit_of_a_large_entry_counts),
+		S(cut_and_grown_entries_are_bad),
+		S(other_questions_are_misses),
+		S(bumped_tags_are_stale),
+		S(the_future_is_bad),
+		S(only_whole_result_messages_are_served),
+		S(untrusted_tokens_are_not_stored),
+		S(only_our_keys_open),
+		S(clear_entries_are_foreign),
+		S(nothing_is_told),
+		S(parts_have_their_ends),
 	};
 
 	hash_init();

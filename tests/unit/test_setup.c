@@ -128,6 +128,28 @@ test_bad_secrets(void **state PG_UNUSED)
 }
 
 static void
+test_keys(void **state PG_UNUSED)
+{
+	struct session_setup s, copy;
+	struct conf_diag d;
+
+	write_file("keys", 0600, "%064d\n", 1);
+	write_file("c", 0600, BASE "redis_key_file = \"%s\"\n",
+	    path_of("keys"));
+	assert_true(setup_load(path_of("c"), NULL, &s, &d));
+	conf_diag_fini(&d);
+	setup_copy(&copy, &s);
+	setup_release(&s);
+	assert_non_null(l2_keys_first(copy.redis_keys));
+	setup_release(&copy);
+	assert_null(copy.redis_keys);
+	write_file("keys", 0600, "%063d\n", 1);
+	refused("keys:1: expected 64 hexadecimal digits");
+	write_file("keys", 0644, "%064d\n", 1);
+	refused("mode 0644");
+}
+
+static void
 test_bad_users(void **state PG_UNUSED)
 {
 	write_file("u", 0600, "\"bob\n");
@@ -152,7 +174,7 @@ make_dir(void **state PG_UNUSED)
 static int
 remove_dir(void **state PG_UNUSED)
 {
-	static const char *const names[] = { "c", "u", "pw", "pw2" };
+	static const char *const names[] = { "c", "u", "pw", "pw2", "keys" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++)
@@ -167,6 +189,7 @@ main(void)
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_bad_secrets),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_bad_users),
 		cmocka_unit_test(test_bad_conf),
 	};

@@ -48,6 +48,7 @@ UNIT_TESTS = \
 	tests/unit/test_l2 \
 	tests/unit/test_l2_conn \
 	tests/unit/test_l2_entry \
+	tests/unit/test_l2_keys \
 	tests/unit/test_l2_name \
 	tests/unit/test_l2_pending \
 	tests/unit/test_lag \
@@ -261,6 +262,10 @@ tests_unit_test_l2_conn_LDADD = $(UNIT_LDADD)
 tests_unit_test_l2_entry_SOURCES = tests/unit/test_l2_entry.c
 tests_unit_test_l2_entry_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_l2_entry_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_l2_keys_SOURCES = tests/unit/test_l2_keys.c
+tests_unit_test_l2_keys_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_l2_keys_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_l2_name_SOURCES = tests/unit/test_l2_name.c
 tests_unit_test_l2_name_CPPFLAGS = $(UNIT_CPPFLAGS)
