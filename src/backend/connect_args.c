@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "conf/wishes.h"
 
 #define ARGS_MAX 80
 
@@ -143,7 +144,7 @@ connect_identity(const char *backend, const char *conninfo, const char *user,
 		"dbname", "service", "options" };
 	PQconninfoOption *info = PQconninfoParse(conninfo, NULL), *o;
 	char *text = NULL, *next;
-	const char *p = startup;
+	const char *p = startup, *name;
 	size_t i;
 
 	CHECK(asprintf(&text, "backend=%s user=%s", backend, user) >= 0);
@@ -157,13 +158,14 @@ connect_identity(const char *backend, const char *conninfo, const char *user,
 				text = next;
 			}
 	PQconninfoFree(info);
-	while (p < startup + startup_len) {
-		CHECK(asprintf(&next, "%s startup:%s=%s", text, p,
-		    p + strlen(p) + 1) >= 0);
+	for (; p < startup + startup_len; p += strlen(p) + 1) {
+		name = p;
+		p += strlen(p) + 1;
+		if (wish_find(name) < WISH_COUNT)
+			continue;
+		CHECK(asprintf(&next, "%s startup:%s=%s", text, name, p) >= 0);
 		free(text);
 		text = next;
-		p += strlen(p) + 1;
-		p += strlen(p) + 1;
 	}
 	return text;
 }

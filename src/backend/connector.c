@@ -36,6 +36,14 @@ static const char settings_query[] =
     /* ALTER ROLE .. SET role shows nowhere else. */
     "UNION ALL SELECT 'current_user', CURRENT_USER::pg_catalog.text "
     "UNION ALL SELECT 'session_user', SESSION_USER::pg_catalog.text "
+    /* pg_settings does not show what nobody has declared. A value that is
+     * none may hold anything. */
+#define CACHE_WISH(sym, name, doc) \
+    "UNION ALL SELECT '" name "', CASE WHEN pg_catalog.current_setting('" \
+    name "', true) OPERATOR(pg_catalog.~) '^[a-z0-9]{0,20}$' THEN " \
+    "pg_catalog.current_setting('" name "', true) ELSE '?' END WHERE " \
+    "pg_catalog.current_setting('" name "', true) OPERATOR(pg_catalog.<>) '' "
+#include "tbl/cache_wishes.h"
     /* Under no name: when the postmaster started. */
     "UNION ALL SELECT '', (EXTRACT(epoch FROM "
     "pg_catalog.pg_postmaster_start_time()) OPERATOR(pg_catalog.*) 1000000)"

@@ -100,6 +100,39 @@ scope_find(const char *text, uint64_t hash)
 	return NULL;
 }
 
+/* The text without wishes, or NULL if it has none; these go to *w. */
+static char *
+scope_without_wishes(const char *text, size_t identity_len, struct wishes *w)
+{
+	const char *p = text + identity_len + 1, *end;
+	char *rest = x_malloc(strlen(text) + 1), *out, *line, *value;
+	bool any = false;
+	enum wish of;
+
+	*w = WISHES_NONE;
+	out = mempcpy(rest, text, identity_len + 1);
+	for (; *p != '\0'; p = end) {
+		end = p + strcspn(p, "\n");
+		line = x_strndup(p, (size_t)(end - p));
+		value = line + strcspn(line, "=");
+		end += *end == '\n';
+		if (*value == '=')
+			*value++ = '\0';
+		of = wish_find(line);
+		if (of < WISH_COUNT)
+			wishes_set(w, of, value);
+		else
+			out = mempcpy(out, p, (size_t)(end - p));
+		any |= of < WISH_COUNT;
+		free(line);
+	}
+	*out = '\0';
+	if (any)
+		return rest;
+	free(rest);
+	return NULL;
+}
+
 static struct scope_entry *
 scope_new(char *text, size_t identity_len)
 {
@@ -107,6 +140,8 @@ scope_new(char *text, size_t identity_len)
 	const char *settings = text + identity_len + 1;
 
 	e->scope.id = ++scope_count;
+	e->scope.results = &e->scope;
+	e->scope.wishes = WISHES_NONE;
 	if (PLANTED(USER_LEFT_OUT)) {
 		const char *path = scope_value(settings, "search_path=");
 
@@ -126,28 +161,49 @@ scope_new(char *text, size_t identity_len)
 	return e;
 }
 
-/* Takes the text over. */
+/* Takes the text over; under the lock. results: NULL, or of a text with these
+ * wishes. NULL: there are too many. */
 static const struct scope *
-scope_get(char *text, size_t identity_len, bool with)
+scope_take(char *text, size_t identity_len, bool with,
+    const struct scope *results, const struct wishes *wishes)
 {
-	struct scope_entry *e = NULL;
 	uint64_t hash = hash_bytes(text, strlen(text)).lo;
+	struct scope_entry *e = scope_find(text, hash);
 
-	pthread_mutex_lock(&scope_lock);
-	if (scope_count == 0)
-		htab_init(&scope_tab);
-	else
-		e = scope_find(text, hash);
 	if (e == NULL && scope_count < SCOPES_MAX &&
 	    (!with || scope_with_count < SCOPES_WITH_MAX)) {
 		scope_with_count += with;
 		e = scope_new(text, identity_len);
+		if (results != NULL) {
+			e->scope.results = results;
+			e->scope.settings = results->settings;
+			e->scope.wishes = *wishes;
+		}
 		htab_insert(&scope_tab, &e->node, hash);
 		text = NULL;
 	}
-	pthread_mutex_unlock(&scope_lock);
 	free(text);
 	return e != NULL ? &e->scope : NULL;
+}
+
+/* Takes the text over. */
+static const struct scope *
+scope_get(char *text, size_t identity_len, bool with)
+{
+	const struct scope *found = NULL, *results = NULL;
+	struct wishes wishes;
+	char *rest = scope_without_wishes(text, identity_len, &wishes);
+
+	pthread_mutex_lock(&scope_lock);
+	if (rest != NULL)
+		results = scope_take(rest, identity_len, with, NULL, NULL);
+	if (rest == NULL || results != NULL)
+		found = scope_take(text, identity_len, with, results,
+		    &wishes);
+	else
+		free(text);
+	pthread_mutex_unlock(&scope_lock);
+	return found;
 }
 
 const struct scope *

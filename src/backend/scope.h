@@ -17,6 +17,7 @@
 
 #include "backend/vars.h"
 #include "base/hash.h"
+#include "conf/wishes.h"
 
 #define SCOPES_MAX 65536u
 /* Of these, so many may be made by sessions that set something. */
@@ -26,8 +27,12 @@ struct scope {
 	uint32_t id;         /* from 1 */
 	char *text;
 	size_t identity_len; /* of text, without the line end */
-	struct hash128 settings; /* of the settings alone: equal settings, equal
-	                            output for the same rows */
+	struct hash128 settings; /* of those of results alone: equal settings,
+	                            equal output for the same rows */
+	/* The one whose results are this one's, too: without what only says
+	 * what use is to be made of the cache; or itself. */
+	const struct scope *results;
+	struct wishes wishes;
 	bool read_committed; /* default_transaction_isolation */
 	bool conforming;     /* standard_conforming_strings is on */
 	bool ascii_tails;    /* client_encoding has characters whose later bytes

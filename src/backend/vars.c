@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/wishes.h"
+
 static pthread_mutex_t vars_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct htab vars_tab;
 
@@ -27,8 +29,9 @@ vars_compare_names(const void *name, const void *row)
 bool
 vars_is_harmless(const char *name)
 {
-	return bsearch(name, vars_harmless, ARRAY_SIZE(vars_harmless),
-	    sizeof(*vars_harmless), vars_compare_names) != NULL;
+	return wish_find(name) < WISH_COUNT || bsearch(name, vars_harmless,
+	    ARRAY_SIZE(vars_harmless), sizeof(*vars_harmless),
+	    vars_compare_names) != NULL;
 }
 
 struct vars *

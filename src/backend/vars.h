@@ -31,7 +31,7 @@ struct vars {
 	atomic_uint refs;
 	struct htab_node node;
 	struct hash128 hash;
-	/* Of those that are not in tbl/harmless_settings.h; {0, 0}: none. */
+	/* Of those that are not harmless; {0, 0}: none. */
 	struct hash128 shaping;
 	size_t n;
 	struct var var[]; /* their text stands behind */
@@ -48,6 +48,7 @@ bool vars_change(struct vars **v, const struct var *changes, size_t n)
 const char *vars_get(const struct vars *v, const char *name);
 /* Every name of b is in a. */
 bool vars_covers(const struct vars *a, const struct vars *b);
+/* In tbl/harmless_settings.h or tbl/cache_wishes.h. */
 bool vars_is_harmless(const char *name);
 
 #endif

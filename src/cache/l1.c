@@ -322,7 +322,8 @@ l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
 	*obj = NULL;
 	if (state == L1_DEAD)
 		e = l1_entry_bury(s, e, &dead);
-	if (state == L1_FRESH || (state == L1_GRACE && e->fill != NULL)) {
+	if ((state == L1_FRESH || (state == L1_GRACE && e->fill != NULL)) &&
+	    e->obj->fetched_mono >= w.since) {
 		*obj = l1_entry_use(e);
 		claim = L1_HIT;
 	} else if (e == NULL || e->fill == NULL) {

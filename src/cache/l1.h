@@ -18,6 +18,7 @@ struct l1_waiter { /* who waits: opaque to us */
 	uint64_t session;
 	uint64_t ticket; /* of this one wait: a wake that comes late must not
 	                    be taken for that of the next */
+	nsec_t since;    /* objects fetched earlier are not for it */
 };
 
 /* wake: called outside locks, on the thread that publishes or abandons; obj

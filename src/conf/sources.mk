@@ -34,4 +34,6 @@ libpgsluice_a_SOURCES += \
 	src/conf/validate_table.c \
 	src/conf/variant.c \
 	src/conf/vouch.c \
-	src/conf/vouch.h
+	src/conf/vouch.h \
+	src/conf/wishes.c \
+	src/conf/wishes.h

@@ -190,11 +190,44 @@ decide_leaf(const struct route_plan *p, const struct shape *s,
 /* -------------------------------------------------------------- cache life */
 
 static void
+decide_hint(const struct analysis *a, struct slice sql,
+    struct route_decision *d)
+{
+	struct slice inner;
+
+	if (a->kind != STMT_SELECT)
+		return;
+	hint_read(sql, &d->hint);
+	if (d->hint.there || !(a->flags & AN_EXPLAIN_ROUTE))
+		return;
+	inner = analysis_explain_inner(sql);
+	if (inner.p != NULL)
+		hint_read(inner, &d->hint);
+}
+
+/* It may only shorten what the rule says. */
+static void
+decide_obey(struct route_decision *d)
+{
+	const struct hint *h = &d->hint;
+
+	if (h->nocache)
+		d->bypass = BYPASS_HINT;
+	if (h->ttl < d->ttl)
+		d->ttl = h->ttl;
+	if (h->ttl < d->l1_ttl)
+		d->l1_ttl = h->ttl;
+	if (h->ttl != UINT64_MAX && d->grace > h->ttl)
+		d->grace = h->ttl;
+}
+
+static void
 decide_cache(const struct route_plan *p, const struct analysis *a,
     const struct route_values *v, struct route_decision *d)
 {
 	const struct conf_rule *r = p->rule;
 
+	decide_hint(a, v->sql, d);
 	if (r == NULL)
 		return;
 	d->ttl = r->ttl;
@@ -209,6 +242,8 @@ decide_cache(const struct route_plan *p, const struct analysis *a,
 	    (analysis_has_special_literals(a, v->sql, v->lx) ||
 		route_values_special(v)))
 		d->bypass = BYPASS_STABLE;
+	if (unlikely(d->hint.there))
+		decide_obey(d);
 }
 
 void

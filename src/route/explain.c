@@ -6,6 +6,7 @@
  * are stable because people and tests read them.  The physical SQL is given
  * as it would be sent, so that line may contain line ends.  Pure.
  */
+#include "conf/units.h"
 #include "route/gather.h"
 #include "route/portion.h"
 #include "route/month.h"
@@ -392,10 +393,36 @@ explain_dependency(struct explain *x, size_t i)
 }
 
 static void
+explain_hint(struct explain *x)
+{
+	const struct hint *h = &x->d->hint;
+	const char *comma = "";
+	char ttl[UNITS_TEXT];
+
+	if (!h->there)
+		return;
+	explain_add(x, "hint: ");
+	if (h->nocache) {
+		explain_add(x, "nocache");
+		comma = ", ";
+	}
+	if (h->ttl != UINT64_MAX) {
+		explain_add(x, "%sttl=%s", comma, units_print_time(ttl,
+		    h->ttl));
+		comma = ", ";
+	}
+	if (h->bad.n > 0)
+		explain_add(x, "%snot understood: %.*s", comma,
+		    (int)h->bad.n, h->bad.p);
+	explain_end(x);
+}
+
+static void
 explain_cache(struct explain *x)
 {
 	enum bypass_reason r = x->p->bypass;
 
+	explain_hint(x);
 	if (r == BYPASS_NONE)
 		r = x->d->bypass;
 	if (r != BYPASS_NONE) {

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "conf/conf.h"
 #include "pgwire/msgread.h"
+#include "route/hint.h"
 #include "route/shards.h"
 #include "sql/shape.h"
 
@@ -153,6 +154,7 @@ struct route_decision {
 	int64_t month_from, month_until;
 	bool closed;             /* all of them lie wholly in the past */
 	nsec_t ttl, l1_ttl, grace; /* valid if the plan has a rule */
+	struct hint hint;          /* of a SELECT; borrows from the text */
 	enum bypass_reason bypass; /* what only values tell: STABLE for 'now' and
 	                              the like; BYPASS_NONE: see the plan */
 	const char *why;         /* static text */

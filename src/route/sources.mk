@@ -13,6 +13,8 @@ libpgsluice_a_SOURCES += \
 	src/route/gather_final.c \
 	src/route/gather_mode.c \
 	src/route/gather_priv.h \
+	src/route/hint.c \
+	src/route/hint.h \
 	src/route/key.c \
 	src/route/month.c \
 	src/route/month.h \

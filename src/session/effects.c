@@ -137,9 +137,11 @@ query_note_settings(struct session *s, const struct query *q)
 {
 	const struct analysis *an = q->shape->an;
 
-	if (an->n_settings > 0 || (an->flags & (AN_RESET_ALL | AN_DISCARD_ALL |
-	    AN_SET_LOCAL)))
+	if (an->n_settings > 0 || an->n_wishes > 0 || (an->flags &
+	    (AN_RESET_ALL | AN_DISCARD_ALL | AN_SET_LOCAL)))
 		settings_note(s, q);
 	else if (query_takes_back(q))
 		settings_differ(s); /* what SET did */
+	if (s->set.wishing && query_takes_back(q))
+		session_wish_doubt(s);
 }

@@ -114,6 +114,8 @@ explain_cache(struct session *s, const struct unit *u, const struct query *q,
 		    bypass_reason_name(why), bypass_reason_doc(why));
 	else if (why == BYPASS_NONE)
 		o = l1_get(session_layer_l1(), &k, s->started);
+	if (o != NULL && o->fetched_mono < fill_since(s))
+		object_unref(&o);
 	if (why != BYPASS_NONE)
 		snprintf(would, would_size, "bypass, %s",
 		    bypass_reason_name(why));

@@ -60,7 +60,7 @@ struct fill {
 static uint64_t
 fill_scope(const struct session *s, const struct scope *scope)
 {
-	return (uint64_t)scope->id << 32 |
+	return (uint64_t)scope->results->id << 32 |
 	    (uint32_t)(s->conf->generation << 12 | (s->db->id & 0xfff));
 }
 
@@ -95,6 +95,9 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 	*why = BYPASS_SESSION_STATE;
 	if (session_is_pinned(s) || settings_are_unsure(s))
 		return false;
+	*why = BYPASS_SWITCHED_OFF;
+	if (wishes_off(session_wishes(s)))
+		return false;
 	*why = BYPASS_FILL_WAIT;
 	if (s->no_cache)
 		return false;
@@ -124,6 +127,14 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 		cache_key_hash(k, &stmt->sql_hash);
 	}
 	return true;
+}
+
+nsec_t
+fill_since(const struct session *s)
+{
+	nsec_t max = session_wishes(s)->max_staleness;
+
+	return s->started > max ? s->started - max : 0;
 }
 
 /* ---- answering from an object ------------------------------------------------ */
@@ -161,6 +172,11 @@ fill_hit(struct session *s, const struct unit *u, const struct cache_key *k)
 
 	if (o == NULL)
 		return false;
+	if (unlikely(o->fetched_mono < fill_since(s))) {
+		stat_add(&session_metrics(s)->c.cache_too_old, 1);
+		object_unref(&o);
+		return false;
+	}
 	fill_deliver(s, u, o, false, o->series);
 	object_unref(&o);
 	return true;
@@ -197,7 +213,8 @@ fill_shared_scope(const struct session *s, const struct scope *scope)
 	size_t i;
 
 	buf_init(&b, 1024 * 1024);
-	ok = buf_append(&b, scope->text, strlen(scope->text));
+	ok = buf_append(&b, scope->results->text,
+	    strlen(scope->results->text));
 	for (i = 0; ok && i < s->db->n_watches; i++)
 		ok = s->db->watches[i]->deps != NULL &&
 		    buf_append(&b, "\ncatalogs=", 10) &&
@@ -307,7 +324,7 @@ fill_drop(struct session *s)
 	if (f == NULL)
 		return;
 	CHECK_MAGIC(f, FILL_MAGIC);
-	w = (struct l1_waiter){ s->sw->w->id, s->id, f->ticket };
+	w = (struct l1_waiter){ s->sw->w->id, s->id, f->ticket, 0 };
 	if (f->request != NULL)
 		l2_cancel(f->request);
 	f->request = NULL;
@@ -359,15 +376,17 @@ fill_on_l2(void *arg, const struct l2_found *found,
 	f->request = NULL;
 	f->asked_l2 = true;
 	f->tokens = *tokens;
-	if (found != NULL)
+	age = found != NULL && f->wall > found->fetched_wall ?
+	    f->wall - found->fetched_wall : 0;
+	if (age > session_wishes(s)->max_staleness)
+		stat_add(&session_metrics(s)->c.cache_too_old, 1);
+	else if (found != NULL)
 		o = object_new(&f->key, found->desc, found->data, &f->tags);
 	if (o == NULL) {
 		session_enter(s, SESSION_IDLE);
 		session_pump(s);
 		return;
 	}
-	age = f->wall > found->fetched_wall ?
-	    f->wall - found->fetched_wall : 0;
 	if (PLANTED(TTL_RESTARTED))
 		age = 0;
 	fill_date(o, f, f->mono > age ? f->mono - age : 0,
@@ -420,7 +439,8 @@ enum fill_result
 fill_begin(struct session *s, const struct unit *u, const struct query *q,
     const struct cache_key *k)
 {
-	struct l1_waiter w = { s->sw->w->id, s->id, ++s->sw->next_ticket };
+	struct l1_waiter w = { s->sw->w->id, s->id, ++s->sw->next_ticket,
+		fill_since(s) };
 	struct object *o = NULL;
 	struct fill *f = s->fill;
 	enum bypass_reason why;
@@ -484,7 +504,8 @@ fill_wake_run(struct worker *w, struct message *m)
 		CHECK(s->fill->phase == FILL_P_WAITING);
 		fill_free(s);
 		session_enter(s, SESSION_IDLE);
-		if (wk->obj != NULL && conf_is_vouched(s->db, clock_mono()))
+		if (wk->obj != NULL && wk->obj->fetched_mono >=
+		    wk->waiter.since && conf_is_vouched(s->db, clock_mono()))
 			fill_answer_waiting(s, wk->obj, false, wk->obj->series);
 		else {
 			/* Its leader may just have died: try to lead once;
@@ -512,7 +533,7 @@ session_cache_wake(void *arg, struct l1_waiter w, struct object *obj)
 void
 fill_wait_over(struct session *s)
 {
-	struct l1_waiter w = { s->sw->w->id, s->id, s->fill->ticket };
+	struct l1_waiter w = { s->sw->w->id, s->id, s->fill->ticket, 0 };
 
 	if (!l1_forget(session_layer_l1(), &s->fill->key, w))
 		return; /* woken this very moment */

@@ -18,6 +18,9 @@ bool fill_key(struct session *s, const struct unit *u, struct slice sql,
 bool fill_hit(struct session *s, const struct unit *u,
     const struct cache_key *k) PG_MUST_CHECK;
 
+/* What was fetched before that is too old for the session. */
+nsec_t fill_since(const struct session *s);
+
 /* Does somebody vouch for what this rule stores? live: who, of a strong one. */
 enum bypass_reason fill_vouched(const struct session *s,
     const struct conf_rule *r, const struct live_set **live);

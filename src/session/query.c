@@ -171,6 +171,8 @@ query_run(struct session *s, struct unit *u, struct query *q,
 		why = q->plan->bypass;
 	else if (q->where.bypass != BYPASS_NONE)
 		why = q->where.bypass;
+	if (unlikely(q->where.hint.bad.n > 0) && s->unit_len == 0)
+		stat_add(&session_metrics(s)->c.hints_bad, 1);
 	if (!s->granted && why == BYPASS_NONE) {
 		switch (fill_begin(s, u, q, k)) {
 		case FILL_ANSWERED:

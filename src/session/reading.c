@@ -63,7 +63,7 @@ reading_refuses(struct session *s, const struct unit *u,
 	if (s->tx != 'I' || s->open_unit)
 		return REPLICA_REASON_TRANSACTION;
 	if (s->db->pool_mode != POOL_MODE_TRANSACTION ||
-	    session_is_pinned(s) || settings_are_unsure(s))
+	    session_is_pinned(s) || settings_are_open(s))
 		return REPLICA_REASON_SESSION;
 	scope = settings_scope(s);
 	if (scope == NULL || !scope->read_committed)

@@ -697,7 +697,7 @@ session_release_at_end(struct session *s)
 	if (ledger_empty(&srv->owed) && srv->tx == 'I' && !s->open_unit &&
 	    s->body_left == 0) {
 		server_give_back(srv, session_is_pinned(s) ||
-		    settings_are_unsure(s) ||
+		    settings_are_open(s) ||
 		    s->db->pool_mode == POOL_MODE_SESSION);
 		return;
 	}

@@ -665,6 +665,16 @@ bool session_write_declared(struct session *s, struct msgwrite *w,
     const struct statement *st, const char *name, struct hash128 hash)
     PG_MUST_CHECK;
 
+/* ---- wish.c ------------------------------------------------------------------- */
+/* What counts now. */
+const struct wishes *session_wishes(const struct session *s);
+/* A statement that sets some is sent. */
+void session_wish_note(struct session *s, const struct query *q);
+/* They may be others until the transaction is over. */
+void session_wish_doubt(struct session *s);
+/* They are those of s->set.vars and of its servers. */
+void session_wish_settle(struct session *s);
+
 /* ---- local.c ------------------------------------------------------------------ */
 /* Statements answered without a server: BEGIN, COMMIT and ROLLBACK around no
  * server, EXPLAIN (ROUTE), statements in a transaction that failed here. false: not such a

@@ -73,6 +73,7 @@ names_add(struct setting_names *l, const char *name)
 	l->p = p;
 	l->n += n;
 	l->count++;
+	l->shapes |= !vars_is_harmless(name);
 	return true;
 }
 
@@ -169,6 +170,20 @@ settings_differ(struct session *s)
 	s->set.salt = ++s->sw->next_ticket;
 }
 
+/* Nothing but what the session wants of the cache. */
+static bool
+settings_only_wishes(const struct analysis *an)
+{
+	size_t i;
+
+	for (i = 0; i < an->n_settings; i++)
+		if (an->settings[i].name == NULL ||
+		    wish_find(an->settings[i].name) == WISH_COUNT)
+			return false;
+	return an->n_wishes > 0 && !(an->flags & (AN_MULTI | AN_RESET_ALL |
+	    AN_DISCARD_ALL | AN_SET_LOCAL));
+}
+
 void
 settings_note(struct session *s, const struct query *q)
 {
@@ -178,6 +193,8 @@ settings_note(struct session *s, const struct query *q)
 	size_t i;
 
 	settings_differ(s);
+	if (an->n_wishes > 0)
+		session_wish_note(s, q);
 	for (i = 0; i < an->n_settings; i++) {
 		v = &an->settings[i];
 		if (v->name != NULL)
@@ -193,11 +210,19 @@ settings_note(struct session *s, const struct query *q)
 	}
 	if (an->flags & AN_SET_LOCAL)
 		s->set.local = true;
+	if (settings_only_wishes(an))
+		return;
 	s->tx_dirty = true;
 }
 
 bool
 settings_are_unsure(const struct session *s)
+{
+	return s->set.touched.shapes || s->set.asked.shapes || s->set.local;
+}
+
+bool
+settings_are_open(const struct session *s)
 {
 	return s->set.touched.count > 0 || s->set.asked.count > 0 ||
 	    s->set.local;
@@ -207,6 +232,8 @@ void
 settings_transaction_ended(struct session *s)
 {
 	s->set.local = s->set.app_reset = false;
+	if (s->set.wishing)
+		session_wish_settle(s);
 	s->set.app_portal = no_hash;
 }
 
@@ -383,6 +410,7 @@ settings_answer(struct session *s, const char *row, size_t n)
 	names_clear(&s->set.asked);
 	vars_unref(&s->server->vars);
 	s->server->vars = vars_ref(s->set.vars);
+	session_wish_settle(s);
 }
 
 void
@@ -391,6 +419,7 @@ settings_discarded(struct session *s)
 	vars_unref(&s->set.vars);
 	names_clear(&s->set.touched);
 	vars_unref(&s->server->vars);
+	session_wish_settle(s);
 }
 
 void

@@ -24,6 +24,7 @@
 #include "backend/scope.h"
 #include "backend/vars.h"
 #include "base/hash.h"
+#include "conf/wishes.h"
 #include "pgwire/msgwrite.h"
 
 struct query;
@@ -35,6 +36,7 @@ struct setting_names {
 	size_t n;
 	unsigned count;
 	bool resets; /* some may be at their default now */
+	bool shapes; /* some are not harmless */
 };
 
 struct settings {
@@ -46,6 +48,9 @@ struct settings {
 	struct hash128 app_portal;     /* ... by this portal, of hash; or 0 */
 	bool app_discard;              /* ... with DISCARD ALL */
 	uint64_t salt;                 /* see settings_mark() */
+	bool has_wishes;               /* not only those of its servers */
+	bool wishing;                  /* ... of this transaction */
+	struct wishes wishes;          /* then; see wish.c */
 	/* The last scope made, and of what. */
 	const struct scope *base, *scope;
 	struct vars *scoped;
@@ -71,8 +76,11 @@ settings_failed(struct settings *set)
 void settings_transaction_ended(struct session *s);
 /* DISCARD ALL took effect. */
 void settings_discarded(struct session *s);
-/* Settings of the session are not what vars says. */
+/* Settings that results or the meaning of statements depend on are not what
+ * vars says. */
 bool settings_are_unsure(const struct session *s);
+/* ... or any. */
+bool settings_are_open(const struct session *s);
 /* Bring the leased server, which is idle, to the session's settings: write
  * what it must be sent and enter it in its ledger. */
 bool settings_replay(struct session *s, struct msgwrite *w) PG_MUST_CHECK;

@@ -70,4 +70,5 @@ libpgsluice_a_SOURCES += \
 	src/session/startup.c \
 	src/session/statement.c \
 	src/session/statement.h \
-	src/session/unit.c
+	src/session/unit.c \
+	src/session/wish.c

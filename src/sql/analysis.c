@@ -86,6 +86,9 @@ analysis_free(struct analysis **ap)
 	for (i = 0; i < a->n_settings; i++)
 		free(a->settings[i].name);
 	free(a->settings);
+	for (i = 0; i < a->n_wishes; i++)
+		free(a->wishes[i].word);
+	free(a->wishes);
 	split_free(&a->split);
 	free(a->tables);
 	free(a->qualrefs);

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "conf/wishes.h"
 #include "sql/lex.h"
 
 enum stmt_kind {
@@ -175,6 +176,14 @@ struct an_setting {
 	bool reset;            /* perhaps to its default */
 };
 
+/* What the session wants of the cache, see conf/wishes.h: also of SET LOCAL.
+ * Several statements: the last one's value, or one that is unknown. */
+struct an_wish {
+	enum wish of;
+	char *word;            /* the value if it is a bare word, else NULL */
+	struct an_value value; /* ... if it is a literal; AN_VAL_OTHER: unknown */
+};
+
 struct an_split;
 
 struct analysis {
@@ -199,6 +208,8 @@ struct analysis {
 	struct an_setting *settings; /* that may be changed beyond the
 	                           transaction; not those of a SET LOCAL */
 	size_t n_settings;
+	struct an_wish *wishes; /* in order */
+	size_t n_wishes;
 	bool insert_known;      /* INSERT .. VALUES with a column list */
 	struct an_split *split; /* see sql/split.h; or NULL */
 	bool group_or_agg;      /* aggregates, GROUP BY, DISTINCT, window, LIMIT or ORDER BY present */

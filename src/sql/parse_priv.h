@@ -121,7 +121,7 @@ struct parse {
 	const struct an_functions *fns;
 	struct analysis *an;
 	size_t tables_size, preds_size, assigned_size, channels_size;
-	size_t settings_size;
+	size_t settings_size, wishes_size;
 	struct parse_ref *refs;
 	size_t n_refs, refs_size;
 	const char **ctes; /* names in scope, borrowed from the tree */

@@ -100,12 +100,32 @@ util_transaction(struct parse *p, const PgQuery__TransactionStmt *s)
 	}
 }
 
+/* One of the settings that are ours to heed. */
+static void
+util_wish(struct parse *p, enum wish of, const PgQuery__VariableSetStmt *s)
+{
+	const parse_node *n = s->n_args == 1 ? s->args[0] : NULL;
+	struct an_wish *w;
+
+	if (!parse_reserve(p, &p->an->wishes, p->an->n_wishes,
+	    &p->wishes_size, sizeof(*w), PARSE_MAX_SETTINGS))
+		return;
+	w = &p->an->wishes[p->an->n_wishes++];
+	*w = (struct an_wish){ .of = of };
+	if (n == NULL || !NODE_IS(n, A_CONST) || !parse_value(p, n, &w->value))
+		w->value.kind = AN_VAL_OTHER;
+	if (n != NULL && NODE_IS(n, A_CONST) && n->a_const->val_case ==
+	    PG_QUERY__A__CONST__VAL_SVAL && w->value.kind == AN_VAL_OTHER)
+		w->word = parse_strdup(p, n->a_const->sval->sval);
+}
+
 static void
 util_set(struct parse *p, const PgQuery__VariableSetStmt *s)
 {
 	const char *name = s->name;
 	bool reset = s->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_DEFAULT ||
 	    s->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET;
+	enum wish of;
 
 	parse_walk_nodes(p, s->args, s->n_args);
 	if (s->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL) {
@@ -125,8 +145,13 @@ util_set(struct parse *p, const PgQuery__VariableSetStmt *s)
 	if (strncasecmp(name, "transaction_", 12) == 0 ||
 	    strncasecmp(name, "default_transaction_", 20) == 0)
 		p->an->flags |= AN_SET_ISOLATION;
+	of = wish_find(name);
+	if (of < WISH_COUNT)
+		util_wish(p, of, s);
 	if (s->is_local) {
-		p->an->flags |= AN_SET_LOCAL;
+		/* Nothing else depends on them. */
+		if (of == WISH_COUNT)
+			p->an->flags |= AN_SET_LOCAL;
 		return;
 	}
 	if (strncasecmp(name, "transaction_", 12) == 0)

@@ -19,6 +19,8 @@ BYPASS_REASON(UNWATCHED, "unwatched", "privileges and dependencies are not known
 BYPASS_REASON(IN_TRANSACTION, "in_transaction", "inside a transaction that has written, locked, failed or is not READ COMMITTED")
 BYPASS_REASON(SESSION_STATE, "session_state", "the session has state that is not in the key")
 BYPASS_REASON(SETTINGS_DIFFER, "settings_differ", "this server's settings differ from those the session's servers begin with")
+BYPASS_REASON(HINT, "hint", "says nocache in a hint")
+BYPASS_REASON(SWITCHED_OFF, "switched_off", "its session has switched the cache off, or what it has set for it is not known, or no such value")
 BYPASS_REASON(PIPELINED, "pipelined", "earlier statements of the pipeline are still running")
 BYPASS_REASON(PROTOCOL, "protocol", "message sequence that is not one complete statement")
 BYPASS_REASON(LONG, "long", "has a Bind message longer than 256 KB")

@@ -96,6 +96,7 @@ TABLES = {
     "auth_methods": ("AUTH_METHOD", ["method", "proof"], reason),
     "bypass_reasons": ("BYPASS_REASON", ["reason", "the statement ..."],
                        reason),
+    "cache_wishes": ("CACHE_WISH", ["setting", "value"], reason),
     "feed_states": ("FEED_STATE", ["state", ""], reason),
     "pin_reasons": ("PIN_REASON", ["reason", "because of"], reason),
     "close_reasons": ("CLOSE_REASON",

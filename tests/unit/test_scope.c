@@ -48,6 +48,33 @@ test_interned(void **state PG_UNUSED)
 	assert_false(hash_eq(a->settings, d->settings));
 }
 
+/* What a session wants of the cache makes no other results. */
+static void
+test_wishes(void **state PG_UNUSED)
+{
+	const struct scope *plain = scope_intern("wishes", "a=1\nz=2\n");
+	const struct scope *off = scope_intern("wishes",
+	    "a=1\npgsluice.cache=off\nz=2\n");
+	const struct scope *young = scope_intern("wishes",
+	    "a=1\npgsluice.max_staleness=2s\nz=2\n");
+	const struct scope *first = scope_intern("other",
+	    "pgsluice.cache=off\nz=2\n");
+
+	assert_ptr_equal(plain->results, plain);
+	assert_false(wishes_off(&plain->wishes));
+	assert_ptr_not_equal(off, plain);
+	assert_ptr_equal(off->results, plain);
+	assert_true(hash_eq(off->settings, plain->settings));
+	assert_true(wishes_off(&off->wishes));
+	assert_ptr_equal(young->results, plain);
+	assert_true(young->wishes.max_staleness == 2 * NSEC_PER_SEC);
+	assert_string_equal(first->results->text, "other\nz=2\n");
+	assert_ptr_equal(scope_intern("other", "z=2\n"), first->results);
+	/* A name that only looks so is like any other. */
+	assert_ptr_not_equal(scope_intern("wishes",
+	    "a=1\npgsluice.tenant=7\nz=2\n")->results, plain);
+}
+
 static const struct {
 	const char *settings;
 	bool read_committed, conforming, ascii_tails, recoded;
@@ -177,6 +204,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_interned),
+		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_what_settings_say),
 		cmocka_unit_test(test_threads_agree),
 		cmocka_unit_test(test_cap),

@@ -38,6 +38,7 @@ UNIT_TESTS = \
 	tests/unit/test_gid \
 	tests/unit/test_hash \
 	tests/unit/test_hba \
+	tests/unit/test_hint \
 	tests/unit/test_hist \
 	tests/unit/test_htab \
 	tests/unit/test_input \
@@ -101,6 +102,7 @@ UNIT_TESTS = \
 	tests/unit/test_variant \
 	tests/unit/test_vars \
 	tests/unit/test_vouch \
+	tests/unit/test_wishes \
 	tests/unit/test_worker
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
@@ -222,6 +224,10 @@ tests_unit_test_hash_LDADD = $(UNIT_LDADD)
 tests_unit_test_hba_SOURCES = tests/unit/test_hba.c
 tests_unit_test_hba_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_hba_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_hint_SOURCES = tests/unit/test_hint.c
+tests_unit_test_hint_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_hint_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_hist_SOURCES = tests/unit/test_hist.c
 tests_unit_test_hist_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -474,6 +480,10 @@ tests_unit_test_vars_LDADD = $(UNIT_LDADD)
 tests_unit_test_vouch_SOURCES = tests/unit/test_vouch.c
 tests_unit_test_vouch_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_vouch_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_wishes_SOURCES = tests/unit/test_wishes.c
+tests_unit_test_wishes_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_wishes_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
 tests_unit_test_worker_CPPFLAGS = $(UNIT_CPPFLAGS)
