@@ -331,6 +331,7 @@ exposition_cache(struct prom *p, const struct control *c)
 	exposition_number(p, FAMILY_CACHE_EVICTIONS, s.evictions);
 	exposition_number(p, FAMILY_CACHE_EXPIRED, s.expired);
 	exposition_number(p, FAMILY_CACHE_STALE, s.stale);
+	exposition_number(p, FAMILY_CACHE_UNPROFITABLE, view_unprofitable());
 	exposition_bypass(p, c);
 	exposition_l2(p);
 }

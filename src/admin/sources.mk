@@ -46,6 +46,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/setup.h \
 	src/admin/show.c \
 	src/admin/show_cache_keys.c \
+	src/admin/show_cache_shapes.c \
 	src/admin/show_conf.c \
 	src/admin/show_feed.c \
 	src/admin/show_layout.c \

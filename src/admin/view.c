@@ -12,7 +12,7 @@
 
 struct view {
 	_Atomic(struct l2 *) l2;
-	_Atomic uint64_t shapes;
+	_Atomic uint64_t shapes, unprofitable;
 };
 
 static struct view *views;
@@ -43,6 +43,8 @@ view_publish(struct worker *w)
 	    memory_order_release);
 	atomic_store_explicit(&views[w->id].shapes,
 	    t != NULL ? t->tab.count : 0, memory_order_relaxed);
+	atomic_store_explicit(&views[w->id].unprofitable,
+	    worth_passed(session_worth(w)), memory_order_relaxed);
 }
 
 uint64_t
@@ -53,6 +55,18 @@ view_shapes(void)
 
 	for (i = 0; i < n_views; i++)
 		sum += atomic_load_explicit(&views[i].shapes,
+		    memory_order_relaxed);
+	return sum;
+}
+
+uint64_t
+view_unprofitable(void)
+{
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < n_views; i++)
+		sum += atomic_load_explicit(&views[i].unprofitable,
 		    memory_order_relaxed);
 	return sum;
 }

@@ -15,6 +15,7 @@ void view_publish(struct worker *w);
 
 /* Any thread, until view_fini(). */
 uint64_t view_shapes(void);
+uint64_t view_unprofitable(void); /* shapes, see cache/worth.h */
 /* Sums over the workers; connected: how many of them are. false: no worker
  * uses L2. */
 bool view_l2(struct l2_stats *sum, unsigned *connected) PG_MUST_CHECK;

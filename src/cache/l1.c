@@ -21,11 +21,23 @@
 /* Fewer stripes rather than shares that one object could fill. */
 #define L1_SHARE_OBJECTS 4
 
+/* Keys whose results could not be shared: a slot each, by hash; of two keys in
+ * one slot the later is remembered. */
+#define L1_PASSES 64
+#define L1_PASS_TIME (10 * NSEC_PER_SEC)
+
+struct l1_pass {
+	uint64_t print; /* of the key's hash */
+	nsec_t until;   /* 0: not yet */
+	bool once;      /* ... but it happened once */
+};
+
 struct l1_stripe {
 	pthread_mutex_t lock;
 	struct htab table;
 	struct l1_fifo fifo;
 	size_t max_object;
+	struct l1_pass pass[L1_PASSES];
 	uint64_t busy, inserts, evictions, expired, stale;
 } __attribute__((aligned(128)));
 
@@ -276,6 +288,42 @@ l1_get(struct l1 *l, const struct cache_key *k, nsec_t now)
 	return found;
 }
 
+/* --- keys that are passed by ------------------------------------------- */
+
+static struct l1_pass *
+l1_pass_slot(struct l1_stripe *s, const struct cache_key *k)
+{
+	return &s->pass[(k->hash.hi >> 32) % L1_PASSES];
+}
+
+static bool
+l1_pass_has(struct l1_stripe *s, const struct cache_key *k, nsec_t now)
+{
+	const struct l1_pass *p = l1_pass_slot(s, k);
+
+	return p->print == k->hash.lo && now < p->until;
+}
+
+static void
+l1_pass_note(struct l1_stripe *s, const struct cache_key *k, bool certain,
+    nsec_t now)
+{
+	struct l1_pass *p = l1_pass_slot(s, k);
+	bool again = p->print == k->hash.lo && p->once;
+
+	*p = (struct l1_pass){ .print = k->hash.lo, .once = true,
+		.until = certain || again ? now + L1_PASS_TIME : 0 };
+}
+
+static void
+l1_pass_forget(struct l1_stripe *s, const struct cache_key *k)
+{
+	struct l1_pass *p = l1_pass_slot(s, k);
+
+	if (p->print == k->hash.lo)
+		*p = (struct l1_pass){ .until = 0 };
+}
+
 /* --- fills ------------------------------------------------------------- */
 
 /* Make the caller the leader for k; e is its entry or NULL. */
@@ -326,6 +374,8 @@ l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
 	    e->obj->fetched_mono >= w.since) {
 		*obj = l1_entry_use(e);
 		claim = L1_HIT;
+	} else if (unlikely(l1_pass_has(s, k, now))) {
+		claim = L1_PASS;
 	} else if (e == NULL || e->fill == NULL) {
 		claim = l1_fill_start(s, e, k);
 	} else {
@@ -364,6 +414,7 @@ l1_publish(struct l1 *l, struct object *o, nsec_t now)
 	/* The key's old object goes in any case: there is newer data. */
 	if (e->obj != NULL)
 		l1_trash_put(&trash, l1_entry_take(s, e));
+	l1_pass_forget(s, &o->key);
 	if (current && f->epoch == 0)
 		l1_entry_store(s, e, o, now, &trash);
 	l1_entry_settle(s, e);
@@ -372,16 +423,31 @@ l1_publish(struct l1 *l, struct object *o, nsec_t now)
 	l1_fill_finish(f, current ? o : NULL, l->wake, l->arg);
 }
 
-void
-l1_abandon(struct l1 *l, const struct cache_key *k)
+/* With s locked, which is dropped. */
+static void
+l1_fill_give_up(struct l1 *l, struct l1_stripe *s, const struct cache_key *k)
 {
-	struct l1_stripe *s = l1_stripe_lock(l, k);
 	struct l1_entry *e = l1_entry_find(s, k);
 	struct l1_fill *f = l1_fill_end(s, e);
 
 	l1_entry_settle(s, e);
 	pthread_mutex_unlock(&s->lock);
 	l1_fill_finish(f, NULL, l->wake, l->arg);
+}
+
+void
+l1_abandon(struct l1 *l, const struct cache_key *k)
+{
+	l1_fill_give_up(l, l1_stripe_lock(l, k), k);
+}
+
+void
+l1_refuse(struct l1 *l, const struct cache_key *k, bool certain, nsec_t now)
+{
+	struct l1_stripe *s = l1_stripe_lock(l, k);
+
+	l1_pass_note(s, k, certain, now);
+	l1_fill_give_up(l, s, k);
 }
 
 bool

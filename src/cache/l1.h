@@ -39,13 +39,14 @@ enum l1_claim {
 	L1_HIT,
 	L1_LEAD,
 	L1_WAIT,
+	L1_PASS, /* its results could not be shared of late: run it, as ALONE */
 	L1_ALONE /* no room to wait or lead: run it, do not publish or abandon */
 };
 /* After a miss: look again and, if still missing, lead or wait. On L1_HIT
  * *obj has a reference. On L1_WAIT the waiter is queued and will be woken
  * exactly once, unless l1_forget() removes it first. An object in grace makes
  * the first caller lead and the others hit. A leader must end with
- * l1_publish() or l1_abandon(). */
+ * l1_publish(), l1_abandon() or l1_refuse(). */
 enum l1_claim l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
     struct l1_waiter w, struct object **obj) PG_MUST_CHECK;
 /* Store (if o->l1_until > now, it is current, and not larger than the limits) and wake. Takes
@@ -53,6 +54,10 @@ enum l1_claim l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
 void l1_publish(struct l1 *l, struct object *o, nsec_t now);
 /* The fill came to nothing: waiters are woken with NULL. */
 void l1_abandon(struct l1 *l, const struct cache_key *k);
+/* The same, because of what the result is: nobody is to wait for such a fill for a
+ * while. certain: the next would end the same way; else it takes two in a row. */
+void l1_refuse(struct l1 *l, const struct cache_key *k, bool certain,
+    nsec_t now);
 /* The waiter went away (or timed out). true: it was removed and will not be woken. */
 bool l1_forget(struct l1 *l, const struct cache_key *k, struct l1_waiter w);
 /* Drop everything (FLUSH CACHE); fills in flight will not be stored (they are published to their waiters only). */

@@ -35,6 +35,7 @@ struct object {
 	nsec_t l1_until;      /* mono: fresh until then */
 	nsec_t grace_until;   /* mono: >= l1_until */
 	unsigned rule;        /* conf_rule.id, for statistics */
+	uint64_t shape;       /* its statement's, see worth.h; 0: none */
 	unsigned series;      /* for the layer above: metrics cell of hits */
 	bool from_l2;
 };

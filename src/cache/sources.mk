@@ -23,4 +23,6 @@ libpgsluice_a_SOURCES += \
 	src/cache/object.c \
 	src/cache/object.h \
 	src/cache/tags.c \
-	src/cache/tags.h
+	src/cache/tags.h \
+	src/cache/worth.c \
+	src/cache/worth.h

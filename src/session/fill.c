@@ -45,6 +45,10 @@ struct fill {
 	char *shared_scope;      /* for L2: what scope and key hold, in words that
 	                            mean the same to other processes */
 	unsigned series_l1, series_l2;
+	uint64_t shape;          /* see worth.h */
+	nsec_t began;            /* of looking */
+	nsec_t asked;            /* a server, from here on */
+	nsec_t looking, keeping; /* what looking and recording took */
 	struct buf rec;
 	bool recording;
 	bool has_parse;
@@ -139,13 +143,15 @@ fill_since(const struct session *s)
 
 /* ---- answering from an object ------------------------------------------------ */
 
-static void
+/* Returns how long the statement has taken. */
+static nsec_t
 fill_deliver(struct session *s, const struct unit *u, struct object *o,
     bool l2, unsigned series)
 {
 	static const char bound[] = "1\0\0\0\0042\0\0\0\004";
 	char ready[6] = { 'Z', 0, 0, 0, 5, s->tx };
 	struct iovec iov[3];
+	nsec_t took;
 	int n = 0;
 
 	if (o->key.form != KEY_SIMPLE) {
@@ -161,14 +167,17 @@ fill_deliver(struct session *s, const struct unit *u, struct object *o,
 	/* Counted first: whoever has the answer finds it in the metrics. */
 	stat_add(l2 ? &session_metrics(s)->c.cache_hits_l2 :
 	    &session_metrics(s)->c.cache_hits_l1, 1);
-	metrics_time(session_metrics(s), series, clock_mono() - s->started);
+	took = clock_mono() - s->started;
+	metrics_time(session_metrics(s), series, took);
 	session_sendv(s, iov, n);
+	return took;
 }
 
 bool
 fill_hit(struct session *s, const struct unit *u, const struct cache_key *k)
 {
 	struct object *o = l1_get(session_layer_l1(), k, s->started);
+	nsec_t took;
 
 	if (o == NULL)
 		return false;
@@ -177,7 +186,8 @@ fill_hit(struct session *s, const struct unit *u, const struct cache_key *k)
 		object_unref(&o);
 		return false;
 	}
-	fill_deliver(s, u, o, false, o->series);
+	took = fill_deliver(s, u, o, false, o->series);
+	worth_hit(s->sw->worth, o->shape, &k->hash, took);
 	object_unref(&o);
 	return true;
 }
@@ -192,7 +202,8 @@ fill_answer_waiting(struct session *s, struct object *o, bool l2,
 
 	CHECK(n > 0 && unit_read(&u, buf_head(&s->in), n));
 	s->unit_len = 0;
-	fill_deliver(s, &u, o, l2, series);
+	worth_found(s->sw->worth, o->shape);
+	(void)fill_deliver(s, &u, o, l2, series);
 	if (s->state == SESSION_CLOSED)
 		return;
 	buf_consume(&s->in, n);
@@ -264,6 +275,15 @@ fill_tags(struct tagset *tags, const struct query *q)
 	}
 }
 
+/* What worth.h knows the statement by. */
+static uint64_t
+fill_shape(const struct session *s, const struct query *q)
+{
+	uint64_t id = q->shape->hash.lo + s->db->id * 0x9e3779b97f4a7c15u;
+
+	return !s->conf->cache_governor ? 0 : id != 0 ? id : 1;
+}
+
 static struct fill *
 fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 {
@@ -298,6 +318,7 @@ fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 	f->session = s->id;
 	f->series_l1 = query_series(s, q, q->where.backend, OUT_L1);
 	f->series_l2 = query_series(s, q, q->where.backend, OUT_L2);
+	f->shape = fill_shape(s, q);
 	buf_init(&f->rec, (size_t)s->conf->cache_max_object);
 	fill_tags(&f->tags, q);
 	return f;
@@ -315,8 +336,11 @@ fill_free(struct session *s)
 	free(f);
 }
 
-void
-fill_drop(struct session *s)
+/* What the end of a fill says of the next one of its key. */
+enum fill_fits { FITS, FITS_SELDOM, FITS_NEVER };
+
+static void
+fill_leave(struct session *s, enum fill_fits next)
 {
 	struct fill *f = s->fill;
 	struct l1_waiter w;
@@ -328,11 +352,35 @@ fill_drop(struct session *s)
 	if (f->request != NULL)
 		l2_cancel(f->request);
 	f->request = NULL;
-	if (f->phase == FILL_P_LEADING)
+	if (f->phase != FILL_P_LEADING)
+		(void)l1_forget(session_layer_l1(), &f->key, w);
+	else if (next == FITS)
 		l1_abandon(session_layer_l1(), &f->key);
 	else
-		(void)l1_forget(session_layer_l1(), &f->key, w);
+		l1_refuse(session_layer_l1(), &f->key, next == FITS_NEVER,
+		    clock_mono());
 	fill_free(s);
+}
+
+void
+fill_drop(struct session *s)
+{
+	fill_leave(s, FITS);
+}
+
+static enum fill_fits
+fill_next_fits(enum bypass_reason why)
+{
+	switch (why) {
+	case BYPASS_TOO_LARGE:
+	case BYPASS_NOTICE:
+		return FITS_NEVER;
+	case BYPASS_FAILED:
+	case BYPASS_SETTINGS_DIFFER:
+		return FITS_SELDOM;
+	default:
+		return FITS;
+	}
 }
 
 void
@@ -341,7 +389,7 @@ fill_spoil(struct session *s, enum bypass_reason why)
 	if (s->fill == NULL)
 		return;
 	stat_add(&session_metrics(s)->bypass[why], 1);
-	fill_drop(s);
+	fill_leave(s, fill_next_fits(why));
 }
 
 /* ---- L2 ------------------------------------------------------------------------------ */
@@ -358,6 +406,7 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 	o->grace_until = o->l1_until + f->grace;
 	o->live = f->live;
 	o->rule = f->rule->id;
+	o->shape = f->shape;
 	o->series = f->series_l1;
 }
 
@@ -435,6 +484,25 @@ fill_vouched(const struct session *s, const struct conf_rule *r,
 	return feed_is_unable(*live) ? BYPASS_FEED_UNABLE : BYPASS_FEED_STALE;
 }
 
+/* A server is asked, and nothing is kept of its answer. */
+static enum fill_result
+fill_pass(struct session *s, enum bypass_reason why)
+{
+	stat_add(&session_metrics(s)->bypass[why], 1);
+	if (s->fill != NULL)
+		fill_free(s);
+	return FILL_RUN;
+}
+
+/* A server is asked by who leads. */
+static enum fill_result
+fill_run(struct fill *f)
+{
+	f->asked = clock_mono();
+	f->looking = f->asked - f->began;
+	return FILL_RUN;
+}
+
 enum fill_result
 fill_begin(struct session *s, const struct unit *u, const struct query *q,
     const struct cache_key *k)
@@ -444,28 +512,31 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 	struct object *o = NULL;
 	struct fill *f = s->fill;
 	enum bypass_reason why;
+	nsec_t began;
 
 	if (f != NULL)
-		return FILL_RUN; /* leading, and L2 had nothing */
+		return fill_run(f); /* leading, and L2 had nothing */
+	began = clock_mono();
+	if (!worth_ask(s->sw->worth, fill_shape(s, q), &k->hash,
+	    slice_make(q->shape->text, q->shape->len), q->plan->rule->name))
+		return fill_pass(s, BYPASS_UNPROFITABLE);
 	f = fill_new(s, q, k);
 	if (f == NULL)
 		return FILL_RUN;
+	f->began = began;
 	/* In this order: a feed that begins anew bumps before it vouches. */
 	tagset_record(&f->tags);
 	why = fill_vouched(s, f->rule, &f->live);
-	if (why != BYPASS_NONE) {
-		stat_add(&session_metrics(s)->bypass[why], 1);
-		s->fill = f;
-		fill_free(s);
-		return FILL_RUN;
-	}
+	s->fill = f;
+	if (why != BYPASS_NONE)
+		return fill_pass(s, why);
 	f->mono = s->started;
 	f->wall = clock_wall();
-	s->fill = f;
 	switch (l1_claim(session_layer_l1(), &f->key, s->started, w, &o)) {
 	case L1_HIT:
 		fill_free(s);
-		fill_deliver(s, u, o, false, o->series);
+		worth_found(s->sw->worth, o->shape);
+		(void)fill_deliver(s, u, o, false, o->series);
 		object_unref(&o);
 		return FILL_ANSWERED;
 	case L1_WAIT:
@@ -474,6 +545,8 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 		stat_add(&session_metrics(s)->c.cache_waits, 1);
 		session_enter(s, SESSION_FILL_WAIT);
 		return FILL_WAIT;
+	case L1_PASS:
+		return fill_pass(s, BYPASS_HIT_FOR_PASS);
 	case L1_ALONE:
 		fill_free(s);
 		return FILL_RUN;
@@ -481,7 +554,8 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 		f->phase = FILL_P_LEADING;
 		f->has_parse = u->has_parse;
 		f->mono = clock_mono();
-		return fill_ask_l2(s, f);
+		return fill_ask_l2(s, f) == FILL_WAIT ? FILL_WAIT :
+		    fill_run(f);
 	}
 }
 
@@ -565,11 +639,15 @@ void
 fill_record(struct session *s, const char *p, size_t n)
 {
 	struct fill *f = s->fill;
+	nsec_t from;
 
 	if (!f->recording)
 		return;
+	from = clock_mono();
 	if (!buf_append(&f->rec, p, n))
 		fill_spoil(s, BYPASS_TOO_LARGE);
+	else
+		f->keeping += clock_mono() - from;
 }
 
 /* Split a recorded reply. false: it is not exactly one good result. */
@@ -639,9 +717,11 @@ fill_finish(struct session *s, char status)
 	struct slice desc, data;
 	enum bypass_reason why;
 	struct object *o;
+	nsec_t over;
 
 	if (f == NULL || !f->recording)
 		return;
+	over = clock_mono();
 	if (!fill_split(f, &desc, &data, &why) || status == 'E') {
 		fill_spoil(s, why);
 		return;
@@ -672,5 +752,7 @@ fill_finish(struct session *s, char status)
 		l2_put(s->sw->l2, o, slice_str(f->shared_scope), f->db,
 		    f->rule->name, &f->tokens);
 	object_unref(&o);
+	worth_stored(s->sw->worth, f->shape, over - f->asked - f->keeping,
+	    f->looking + f->keeping + clock_mono() - over);
 	fill_free(s);
 }

@@ -161,6 +161,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	TAILQ_INIT(&sw->sessions);
 	TAILQ_INIT(&sw->farewells);
 	sw->l2 = session_worker_l2(w, setup);
+	sw->worth = worth_new();
 	sw->self = dbstate_get("pgsluice");
 	listen_worker_init(sw);
 	w->sessions = sw;
@@ -203,6 +204,7 @@ session_layer_fini(void)
 	for (i = 0; i < layer.n; i++) {
 		sw = layer.workers[i]->sessions;
 		l2_free(&sw->l2);
+		worth_free(&sw->worth);
 		listen_worker_fini(sw);
 		free(sw->meant);
 		free(sw->changes);
@@ -399,6 +401,12 @@ const struct shape_table *
 session_shapes(struct worker *w)
 {
 	return &((struct session_worker *)w->sessions)->shapes;
+}
+
+const struct worth *
+session_worth(struct worker *w)
+{
+	return ((struct session_worker *)w->sessions)->worth;
 }
 
 const struct conf *

@@ -18,6 +18,7 @@
 #include "base/htab.h"
 #include "cache/l1.h"
 #include "cache/l2.h"
+#include "cache/worth.h"
 #include "conf/conf.h"
 #include "run/worker.h"
 #include "sql/shape.h"
@@ -128,6 +129,7 @@ void session_kill_database(struct worker *w, const char *database);
 /* This worker's L2 (NULL: off), shapes; on its thread. l2_stats() may be read from any. */
 struct l2 *session_l2(struct worker *w);
 const struct shape_table *session_shapes(struct worker *w);
+const struct worth *session_worth(struct worker *w);
 const struct conf *session_conf(struct worker *w);
 const struct userdb *session_users(struct worker *w);
 /* Id of the session that has leased the server, on its worker; or 0. */

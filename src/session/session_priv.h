@@ -253,6 +253,7 @@ struct session_worker {
 	TAILQ_HEAD(session_list, session) sessions;
 	TAILQ_HEAD(, farewell) farewells; /* oldest first, see farewell.h */
 	struct l2 *l2;          /* NULL: off */
+	struct worth *worth;    /* which shapes are worth caching */
 	struct dbstate *self;   /* of the console */
 	struct listen_worker *listen;
 	uint64_t next_id, next_ticket;

@@ -16,7 +16,7 @@
 #include "stats/hist.h"
 
 #define SERIES_MAX 4096
-#define BYPASS_SLOTS 32
+#define BYPASS_SLOTS 64
 #define CLOSE_SLOTS 64
 #define REPLICA_SLOTS 32
 

@@ -32,4 +32,6 @@ BYPASS_REASON(FILL_WAIT, "fill_wait", "waited too long for another session's fil
 BYPASS_REASON(INVALIDATED, "invalidated", "a table it depends on was written during the fill")
 BYPASS_REASON(FEED_STALE, "feed_stale", "its rule is strong, and the feed of a backend is not live")
 BYPASS_REASON(FEED_UNABLE, "feed_unable", "its rule is strong, and a table of it cannot be followed, see CHECK CACHE")
+BYPASS_REASON(UNPROFITABLE, "unprofitable", "caching statements of its shape does not pay, see SHOW CACHE SHAPES")
+BYPASS_REASON(HIT_FOR_PASS, "hit_for_pass", "its result could not be shared a moment ago, so it waits for nobody and is not recorded")
 #undef BYPASS_REASON

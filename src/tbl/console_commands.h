@@ -43,6 +43,7 @@ COMMAND("SHOW PARTITIONS", READ, console_show_partitions, "table variant backend
 COMMAND("SHOW CACHE", READ, console_show_cache, "section name value:8 note", "Cache: memory, Redis, lookups, bypass reasons, rules")
 COMMAND("SHOW CACHE KEYS", READ, console_show_cache_keys, "table column by type state text", "Columns by whose values cached results are told apart, and why some are not in use")
 COMMAND("SHOW FEEDS", READ, console_show_feeds, "backend state state_ms:n proven_ms_ago:n lag_bytes:8 received last_commit unsettled:8 commits:8 changes:8 bumps:8 beats:8 reconnects:8 rules:8 rules_open:8 system timeline reason", "Feeds: what is followed on backends, and up to when it is known that nothing was missed")
+COMMAND("SHOW CACHE SHAPES", READ, console_show_cache_shapes, "worker:4 rule state hit_ratio:n break_even:n origin_us:n hit_us:n added_us:n lookups:8 hits:8 passed:8 statement", "Whether caching pays: ratios of the last window, what answers take, and the decision, by statement shape and worker")
 COMMAND("SHOW CACHE TABLES", READ, console_show_cache_tables, "backend schema table kind cached depends_on changed_by", "What the catalogs say of the tables of cache rules")
 COMMAND("SHOW WATCHES", READ, console_show_watches, "backend state vouched_ms:n looked_at digest_ms:n looks:8 moves:8 reads:8 relations:8 error", "Connections that look at the catalogs of backends with cached tables")
 COMMAND("SHOW CONFIG", READ, console_show_config, "key value default changeable", "Settings in force")

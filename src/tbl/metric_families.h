@@ -37,6 +37,7 @@ FAMILY(CACHE_INSERTS, "pgsluice_cache_inserts_total", "counter", "", "Results pu
 FAMILY(CACHE_EVICTIONS, "pgsluice_cache_evictions_total", "counter", "", "Results evicted from L1 for want of room")
 FAMILY(CACHE_EXPIRED, "pgsluice_cache_expired_total", "counter", "", "Results dropped from L1 because their time was over")
 FAMILY(CACHE_STALE, "pgsluice_cache_stale_total", "counter", "", "Results dropped from L1 because a table had been written")
+FAMILY(CACHE_UNPROFITABLE, "pgsluice_cache_unprofitable_shapes", "gauge", "", "Statement shapes that are not stored because caching them does not pay, sum of all workers, see SHOW CACHE SHAPES")
 FAMILY(CACHE_BYPASS, "pgsluice_cache_bypass_total", "counter", "reason", "Statements that bypassed the cache")
 FAMILY(FEED_LIVE, "pgsluice_feed_live", "gauge", "backend", "1: what is written on this backend is being followed; 0: strong rules that need it are bypassed, see SHOW FEEDS")
 FAMILY(FEED_PROVEN, "pgsluice_feed_proven_age_seconds", "gauge", "backend", "How long ago the moment was up to which everything is known to have been seen")

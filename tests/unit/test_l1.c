@@ -293,6 +293,62 @@ waiters_are_bounded(void **state)
 	l1_free(&l);
 }
 
+static enum l1_claim
+claim(struct l1 *l, const struct cache_key *k, nsec_t now)
+{
+	struct object *o;
+	enum l1_claim c = l1_claim(l, k, now, waiter(9), &o);
+
+	object_unref(&o);
+	return c;
+}
+
+static void
+unfit_keys_are_passed_for_a_while(void **state PG_UNUSED)
+{
+	struct l1 *l = start(MB, MB / 4);
+	struct cache_key k = util_key("select 1"), other = util_key("select 2");
+	nsec_t later = 5 + 60 * NSEC_PER_SEC;
+
+	lead(l, &k, 5);
+	wait_for(l, &k, 5, 1);
+	l1_refuse(l, &k, true, 5);
+	assert_int_equal(n_woken, 1);
+	assert_false(woken[0].with_object);
+	assert_int_equal(claim(l, &k, 6), L1_PASS);
+	assert_int_equal(claim(l, &k, 7), L1_PASS);
+	lead(l, &other, 7);
+	l1_abandon(l, &other);
+	/* Then it is tried again, */
+	lead(l, &k, later);
+	l1_refuse(l, &k, true, later);
+	assert_int_equal(claim(l, &k, later + 1), L1_PASS);
+	lead(l, &k, 2 * later);
+	l1_abandon(l, &k);
+	l1_free(&l);
+}
+
+static void
+what_happens_once_does_not_count(void **state PG_UNUSED)
+{
+	struct l1 *l = start(MB, MB / 4);
+	struct cache_key k = util_key("select 1");
+	struct object *o = util_object(&k, UTIL_DATA, 0, 10);
+
+	lead(l, &k, 5);
+	l1_refuse(l, &k, false, 5);
+	/* ... nor twice with a good result in between. */
+	lead(l, &k, 5);
+	l1_publish(l, o, 5);
+	object_unref(&o);
+	lead(l, &k, 20);
+	l1_refuse(l, &k, false, 20);
+	lead(l, &k, 20);
+	l1_refuse(l, &k, false, 20);
+	assert_int_equal(claim(l, &k, 21), L1_PASS);
+	l1_free(&l);
+}
+
 static void
 overtaken_fills_are_dead_on_arrival(void **state)
 {
@@ -653,6 +709,9 @@ stress_read(unsigned me, unsigned k, unsigned dice, nsec_t now)
 		atomic_store(waiting, 0);
 		stress_fill(k, dice, now);
 		break;
+	case L1_PASS:
+		fail_msg("nothing was refused");
+		break;
 	case L1_WAIT:
 		atomic_fetch_add(&w.waits, 1);
 		if (dice % 4 == 0 && l1_forget(w.l, &w.key[k], who)) {
@@ -741,6 +800,8 @@ main(void)
 		cmocka_unit_test(abandoned_fills_wake_with_nothing),
 		cmocka_unit_test(forgotten_waiters_are_not_woken),
 		cmocka_unit_test(waiters_are_bounded),
+		cmocka_unit_test(unfit_keys_are_passed_for_a_while),
+		cmocka_unit_test(what_happens_once_does_not_count),
 		cmocka_unit_test(overtaken_fills_are_dead_on_arrival),
 		cmocka_unit_test(what_is_not_stored_still_wakes),
 		cmocka_unit_test(flush_drops_everything),

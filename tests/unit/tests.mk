@@ -103,7 +103,8 @@ UNIT_TESTS = \
 	tests/unit/test_vars \
 	tests/unit/test_vouch \
 	tests/unit/test_wishes \
-	tests/unit/test_worker
+	tests/unit/test_worker \
+	tests/unit/test_worth
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
@@ -488,3 +489,7 @@ tests_unit_test_wishes_LDADD = $(UNIT_LDADD)
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
 tests_unit_test_worker_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_worker_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_worth_SOURCES = tests/unit/test_worth.c
+tests_unit_test_worth_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_worth_LDADD = $(UNIT_LDADD)
