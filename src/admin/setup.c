@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Loading what a configuration names: users, TLS, the Redis password and keys.
+ * Loading what a configuration names: users, TLS, and what is secret about Redis.
  *
  * Used by the start, by --check and by reloads alike, so that what --check
  * accepts does start.  Control thread only.
@@ -88,6 +88,37 @@ setup_load_rules(struct session_setup *s, struct conf_diag *d)
 }
 
 static void
+setup_load_redis(struct session_setup *s, struct conf_diag *d)
+{
+	const struct conf *c = s->conf;
+	char why[512];
+
+	if (c->redis_password_file[0] != '\0') {
+		s->redis_password = setup_read_secret(c->redis_password_file,
+		    why, sizeof(why));
+		if (s->redis_password == NULL)
+			setup_complain(d, c->path, "redis_password_file",
+			    why);
+	}
+	if (c->redis_key_file[0] != '\0') {
+		s->redis_keys = l2_keys_load(c->redis_key_file, why,
+		    sizeof(why));
+		if (s->redis_keys == NULL)
+			setup_complain(d, c->path, "redis_key_file", why);
+	}
+	if (c->redis_tls != REDIS_TLS_DISABLE) {
+		s->redis_tls = tls_client_ctx(&(struct tls_client_options){
+		    .cert = c->redis_tls_cert_file,
+		    .key = c->redis_tls_key_file,
+		    .ca = c->redis_tls_ca_file,
+		    .verify = c->redis_tls >= REDIS_TLS_VERIFY_CA }, why,
+		    sizeof(why));
+		if (s->redis_tls == NULL)
+			setup_complain(d, c->path, "redis_tls", why);
+	}
+}
+
+static void
 setup_load_files(struct session_setup *s, const struct session_setup *old,
     struct conf_diag *d)
 {
@@ -111,19 +142,7 @@ setup_load_files(struct session_setup *s, const struct session_setup *old,
 		if (s->tls == NULL)
 			setup_complain(d, c->path, "tls_mode", why);
 	}
-	if (c->redis_password_file[0] != '\0') {
-		s->redis_password = setup_read_secret(c->redis_password_file,
-		    why, sizeof(why));
-		if (s->redis_password == NULL)
-			setup_complain(d, c->path, "redis_password_file",
-			    why);
-	}
-	if (c->redis_key_file[0] != '\0') {
-		s->redis_keys = l2_keys_load(c->redis_key_file, why,
-		    sizeof(why));
-		if (s->redis_keys == NULL)
-			setup_complain(d, c->path, "redis_key_file", why);
-	}
+	setup_load_redis(s, d);
 }
 
 /* conf: taken over; NULL: there are messages in *d. */
@@ -170,6 +189,8 @@ setup_copy(struct session_setup *to, const struct session_setup *from)
 		SSL_CTX_up_ref(to->tls);
 	if (to->redis_password != NULL)
 		to->redis_password = x_strdup(from->redis_password);
+	if (to->redis_tls != NULL)
+		SSL_CTX_up_ref(to->redis_tls);
 	l2_keys_ref(to->redis_keys);
 }
 
@@ -195,6 +216,8 @@ setup_release(struct session_setup *s)
 		OPENSSL_cleanse(s->redis_password, strlen(s->redis_password));
 	free(s->redis_password);
 	s->redis_password = NULL;
+	SSL_CTX_free(s->redis_tls);
+	s->redis_tls = NULL;
 	l2_keys_unref(&s->redis_keys);
 }
 

@@ -454,6 +454,12 @@ l2_set_times(struct l2 *l, nsec_t timeout, nsec_t retry)
 }
 
 void
+l2_set_tls(struct l2 *l, SSL_CTX *tls)
+{
+	l2_conn_set_tls(l->conn, tls);
+}
+
+void
 l2_set_keys(struct l2 *l, struct l2_keys *keys)
 {
 	l2_sealer_free(&l->seal);

@@ -19,6 +19,7 @@
 #define PGSLUICE_CACHE_L2_H
 
 #include <event2/event.h>
+#include <openssl/ssl.h>
 
 #include "cache/l2_keys.h"
 #include "cache/object.h"
@@ -34,6 +35,8 @@ struct l2_options { /* copied */
 	const char *prefix;
 	nsec_t timeout, retry;
 	size_t max_object; /* larger results stay out; 0: 1 MiB */
+	SSL_CTX *tls;      /* or NULL; not with unix_socket */
+	bool tls_verify_host;
 };
 
 /* Tokens read by a lookup, to be stored with the fill that follows it. */
@@ -59,6 +62,9 @@ struct l2 *l2_new(struct event_base *base, const struct l2_options *o)
 /* Callbacks still owed are called with a miss. Not from inside a callback. */
 void l2_free(struct l2 **l);
 void l2_set_times(struct l2 *l, nsec_t timeout, nsec_t retry);
+/* Of connections that are made from now on. Takes a reference; not NULL, and
+ * only if there was one before. */
+void l2_set_tls(struct l2 *l, SSL_CTX *tls);
 /* From now on entries are sealed with the first of these keys, and only such
  * as one of them opens are used; NULL (at first): they carry a checksum. */
 void l2_set_keys(struct l2 *l, struct l2_keys *keys);

@@ -9,7 +9,8 @@
  * this process.  Runs on one worker's event loop; SIGPIPE must be ignored.
  *
  * PAUSE -> CONNECTING   l2_conn_connect(), by timer
- * CONNECTING -> LOGIN   l2_conn_login(), the socket is connected
+ * CONNECTING -> TLS     l2_conn_shake(), the socket is connected
+ * either -> LOGIN       l2_conn_login()
  * LOGIN -> OPEN         l2_conn_logged_in(), PONG
  * any -> PAUSE          l2_conn_lose(): error, overdue answer, wrong answer
  *
@@ -24,7 +25,6 @@
 #include <event2/event_struct.h>
 #include <fcntl.h>
 #include <hiredis/sds.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -34,8 +34,6 @@
 #include "cache/l2_priv.h"
 #include "stats/metrics.h"
 
-#define L2_ADDRS 8
-#define L2_ADDR_LEN 64
 /* Connecting delays nobody's query. */
 #define L2_LOGIN_TIMEOUT (1 * NSEC_PER_SEC)
 #define L2_LOG_PAUSE (60 * NSEC_PER_SEC)
@@ -44,32 +42,33 @@
 #define L2_READ_SLACK 32768 /* one read, and what hiredis keeps before it */
 #define L2_STRING_MAX 64    /* tokens and the like */
 
-enum l2_phase { L2_PAUSE, L2_CONNECTING, L2_LOGIN, L2_OPEN };
+enum l2_phase { L2_PAUSE, L2_CONNECTING, L2_TLS, L2_LOGIN, L2_OPEN };
 
 struct l2_conn {
 	uint32_t magic;
 #define L2_CONN_MAGIC 0x12c0e3a5u
 	enum l2_phase phase;
 	struct event_base *base;
-	redisContext *ctx;         /* NULL in PAUSE */
+	struct l2_wire wire;       /* closed in PAUSE */
 	const redisReplyObjectFunctions *plain; /* hiredis' own */
 	redisReplyObjectFunctions bounded;
 	struct event read_ev, write_ev, timer;
 	STAILQ_HEAD(l2_cmds, l2_cmd) owed;
 	unsigned n_owed;
-	nsec_t deadline;           /* of CONNECTING and LOGIN */
+	nsec_t deadline;           /* of CONNECTING, TLS and LOGIN */
 	struct l2_cmd login[3];
 	bool in_callback;
 	nsec_t quiet_until;        /* no further log line about losses */
 	bool told;                 /* the log knows of the present outage */
 	char fault[128];           /* why to close; "": no reason */
 
-	char *host, *unix_socket, *user, *password;
-	int port, database;
+	struct l2_place place;
+	SSL_CTX *tls;              /* NULL: in clear */
+	bool tls_verify_host;
+	char *user, *password;
+	int database;
 	nsec_t timeout, retry;
 	size_t max_reply;
-	char addr[L2_ADDRS][L2_ADDR_LEN];
-	unsigned n_addrs, next_addr;
 
 	void (*up)(void *arg);
 	void *up_arg;
@@ -100,7 +99,7 @@ l2_conn_lose(struct l2_conn *c, const char *why)
 {
 	struct l2_cmds lost = STAILQ_HEAD_INITIALIZER(lost);
 	bool was_open = c->phase == L2_OPEN;
-	bool more = c->phase == L2_CONNECTING && c->next_addr < c->n_addrs;
+	bool more = c->phase == L2_CONNECTING && l2_place_has_more(&c->place);
 	struct l2_cmd *cmd;
 
 	if ((was_open || !more) && clock_mono() >= c->quiet_until) {
@@ -114,11 +113,10 @@ l2_conn_lose(struct l2_conn *c, const char *why)
 	c->fault[0] = '\0';
 	atomic_store_explicit(&c->stats.open, false, memory_order_relaxed);
 	stat_add(&c->stats.losses, was_open);
-	if (c->ctx != NULL) {
+	if (c->wire.ctx != NULL) {
 		event_del(&c->read_ev);
 		event_del(&c->write_ev);
-		redisFree(c->ctx);
-		c->ctx = NULL;
+		l2_wire_close(&c->wire);
 	}
 	l2_conn_arm(c, more ? 0 : c->retry);
 	STAILQ_CONCAT(&lost, &c->owed);
@@ -178,9 +176,9 @@ l2_conn_dispatch(struct l2_conn *c)
 	void *reply;
 
 	for (;;) {
-		if (redisGetReplyFromReader(c->ctx, &reply) != REDIS_OK) {
+		if (redisGetReplyFromReader(c->wire.ctx, &reply) != REDIS_OK) {
 			l2_conn_lose(c, c->fault[0] != '\0' ? c->fault :
-			    c->ctx->errstr);
+			    c->wire.ctx->errstr);
 			return false;
 		}
 		if (reply == NULL)
@@ -207,18 +205,19 @@ l2_conn_dispatch(struct l2_conn *c)
 static void
 l2_conn_read(struct l2_conn *c)
 {
+	const redisReader *r = c->wire.ctx->reader;
 	unsigned i;
 
 	for (i = 0; i < L2_READS; i++) {
-		const redisReader *r = c->ctx->reader;
-		size_t before = r->len;
-
-		if (redisBufferRead(c->ctx) != REDIS_OK) {
-			l2_conn_lose(c, c->ctx->errstr);
+		switch (l2_wire_read(&c->wire)) {
+		case L2_IO_DONE:
+			break;
+		case L2_IO_AGAIN:
+			return;
+		case L2_IO_FAILED:
+			l2_conn_lose(c, c->wire.why);
 			return;
 		}
-		if (r->len == before)
-			return; /* nothing there */
 		if (!l2_conn_dispatch(c))
 			return;
 		if (r->len - r->pos > c->max_reply + L2_READ_SLACK) {
@@ -226,7 +225,11 @@ l2_conn_read(struct l2_conn *c)
 			return;
 		}
 	}
+	/* What TLS has read already, the socket will not report. */
+	event_active(&c->read_ev, EV_READ, 0);
 }
+
+static void l2_conn_shake(struct l2_conn *c);
 
 static void
 l2_conn_on_read(evutil_socket_t fd, short what, void *arg)
@@ -236,7 +239,10 @@ l2_conn_on_read(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	CHECK_MAGIC(c, L2_CONN_MAGIC);
-	l2_conn_read(c);
+	if (c->phase == L2_TLS)
+		l2_conn_shake(c);
+	else
+		l2_conn_read(c);
 }
 
 /* --- sending ----------------------------------------------------------- */
@@ -245,7 +251,7 @@ static bool
 l2_conn_queue(struct l2_conn *c, struct l2_cmd *cmd, int argc,
     const char **argv, const size_t *len, nsec_t deadline)
 {
-	if (redisAppendCommandArgv(c->ctx, argc, argv, len) != REDIS_OK)
+	if (redisAppendCommandArgv(c->wire.ctx, argc, argv, len) != REDIS_OK)
 		return false;
 	cmd->deadline = deadline;
 	STAILQ_INSERT_TAIL(&c->owed, cmd, link);
@@ -260,7 +266,7 @@ l2_conn_send(struct l2_conn *c, struct l2_cmd *cmd, int argc,
     const char **argv, const size_t *len)
 {
 	if (c->phase != L2_OPEN || c->n_owed >= L2_OWED_MAX ||
-	    sdslen(c->ctx->obuf) > 2 * c->max_reply)
+	    sdslen(c->wire.ctx->obuf) > 2 * c->max_reply)
 		return false;
 	if (!l2_conn_queue(c, cmd, argc, argv, len, clock_mono() + c->timeout))
 		return false;
@@ -293,7 +299,7 @@ l2_conn_logged_in(struct l2_cmd *cmd, const redisReply *reply)
 		log_info("l2", "msg=\"redis connected\"");
 	c->told = false;
 	c->phase = L2_OPEN;
-	c->next_addr = 0;
+	l2_place_served(&c->place);
 	event_del(&c->timer);
 	atomic_store_explicit(&c->stats.open, true, memory_order_relaxed);
 	stat_add(&c->stats.opens, 1);
@@ -314,7 +320,7 @@ l2_conn_login_cmd(struct l2_conn *c, unsigned i, int argc, const char **argv)
 	return l2_conn_queue(c, cmd, argc, argv, len, c->deadline);
 }
 
-static bool
+static void
 l2_conn_login(struct l2_conn *c)
 {
 	const char *auth[] = { "AUTH", c->user, c->password };
@@ -325,7 +331,6 @@ l2_conn_login(struct l2_conn *c)
 	bool ok = true;
 
 	c->phase = L2_LOGIN;
-	event_add(&c->read_ev, NULL);
 	if (c->password != NULL)
 		ok = c->user != NULL ? l2_conn_login_cmd(c, 0, 3, auth) :
 		    l2_conn_login_cmd(c, 0, 2, auth_old);
@@ -333,96 +338,105 @@ l2_conn_login(struct l2_conn *c)
 	select_db[1] = database;
 	if (ok && c->database != 0)
 		ok = l2_conn_login_cmd(c, 1, 2, select_db);
-	return ok && l2_conn_login_cmd(c, 2, 1, ping);
+	if (!ok || !l2_conn_login_cmd(c, 2, 1, ping))
+		l2_conn_lose(c, "out of memory");
+}
+
+static void
+l2_conn_shake(struct l2_conn *c)
+{
+	bool writing;
+
+	switch (l2_wire_shake(&c->wire, &writing)) {
+	case L2_IO_DONE:
+		l2_conn_login(c);
+		break;
+	case L2_IO_AGAIN:
+		if (writing)
+			event_add(&c->write_ev, NULL);
+		break;
+	case L2_IO_FAILED:
+		l2_conn_lose(c, c->wire.why);
+		break;
+	}
+}
+
+/* The socket is connected, or it is not going to be. */
+static void
+l2_conn_connected(struct l2_conn *c)
+{
+	socklen_t n = sizeof(int);
+	int err = 0;
+
+	if (getsockopt(c->wire.ctx->fd, SOL_SOCKET, SO_ERROR, &err, &n) != 0)
+		err = errno;
+	if (err != 0) {
+		l2_conn_lose(c, strerror(err));
+		return;
+	}
+	event_add(&c->read_ev, NULL);
+	if (c->tls == NULL) {
+		l2_conn_login(c);
+		return;
+	}
+	c->phase = L2_TLS;
+	if (l2_wire_begin_tls(&c->wire, c->tls, c->place.host,
+		c->tls_verify_host))
+		l2_conn_shake(c);
+	else
+		l2_conn_lose(c, "TLS: out of memory");
 }
 
 static void
 l2_conn_on_write(evutil_socket_t fd, short what, void *arg)
 {
 	struct l2_conn *c = arg;
-	socklen_t n = sizeof(int);
-	int err = 0, done = 0;
 
+	(void)fd;
 	(void)what;
 	CHECK_MAGIC(c, L2_CONN_MAGIC);
 	if (c->phase == L2_CONNECTING) {
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) != 0)
-			err = errno;
-		if (err != 0) {
-			l2_conn_lose(c, strerror(err));
-			return;
-		}
-		if (!l2_conn_login(c)) {
-			l2_conn_lose(c, "out of memory");
-			return;
-		}
+		l2_conn_connected(c);
+		return;
 	}
-	if (redisBufferWrite(c->ctx, &done) != REDIS_OK)
-		l2_conn_lose(c, c->ctx->errstr);
-	else if (!done)
+	if (c->phase == L2_TLS) {
+		l2_conn_shake(c);
+		return;
+	}
+	switch (l2_wire_write(&c->wire)) {
+	case L2_IO_DONE:
+		break;
+	case L2_IO_AGAIN:
 		event_add(&c->write_ev, NULL);
-}
-
-/* Blocks for as long as the system's resolver does, which is why it runs once
- * and its answer is kept: reconnecting asks nobody. */
-static bool
-l2_conn_resolve(struct l2_conn *c)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list, *a;
-
-	if (getaddrinfo(c->host, NULL, &hints, &list) != 0)
-		return false;
-	for (a = list; a != NULL && c->n_addrs < L2_ADDRS; a = a->ai_next)
-		if (getnameinfo(a->ai_addr, a->ai_addrlen,
-			c->addr[c->n_addrs], L2_ADDR_LEN, NULL, 0,
-			NI_NUMERICHOST) == 0)
-			c->n_addrs++;
-	freeaddrinfo(list);
-	return c->n_addrs > 0;
-}
-
-static redisContext *
-l2_conn_dial(struct l2_conn *c)
-{
-	if (c->unix_socket != NULL)
-		return redisConnectUnixNonBlock(c->unix_socket);
-	if (c->next_addr >= c->n_addrs)
-		c->next_addr = 0;
-	return redisConnectNonBlock(c->addr[c->next_addr++], c->port);
+		break;
+	case L2_IO_FAILED:
+		l2_conn_lose(c, c->wire.why);
+		break;
+	}
 }
 
 static void
 l2_conn_connect(struct l2_conn *c)
 {
-	c->phase = L2_CONNECTING;
-	if (c->unix_socket == NULL && c->n_addrs == 0 && !l2_conn_resolve(c)) {
-		l2_conn_lose(c, "cannot resolve the host name");
-		return;
-	}
-	c->ctx = l2_conn_dial(c);
-	if (c->ctx == NULL || c->ctx->err != 0) {
-		char why[128];
+	redisContext *ctx;
+	char why[128];
 
-		snprintf(why, sizeof(why), "%s", c->ctx == NULL ?
-		    "out of memory" : c->ctx->errstr);
-		/* Its events are not set up yet. */
-		if (c->ctx != NULL)
-			redisFree(c->ctx);
-		c->ctx = NULL;
+	c->phase = L2_CONNECTING;
+	c->wire.ctx = ctx = l2_place_dial(&c->place, why, sizeof(why));
+	if (ctx == NULL) {
 		l2_conn_lose(c, why);
 		return;
 	}
-	fcntl(c->ctx->fd, F_SETFD, FD_CLOEXEC);
-	c->plain = c->ctx->reader->fn;
+	fcntl(ctx->fd, F_SETFD, FD_CLOEXEC);
+	c->plain = ctx->reader->fn;
 	c->bounded = *c->plain;
 	c->bounded.createArray = l2_conn_new_array;
 	c->bounded.createString = l2_conn_new_string;
-	c->ctx->reader->fn = &c->bounded;
-	c->ctx->reader->privdata = c;
-	event_assign(&c->read_ev, c->base, c->ctx->fd, EV_READ | EV_PERSIST,
+	ctx->reader->fn = &c->bounded;
+	ctx->reader->privdata = c;
+	event_assign(&c->read_ev, c->base, ctx->fd, EV_READ | EV_PERSIST,
 	    l2_conn_on_read, c);
-	event_assign(&c->write_ev, c->base, c->ctx->fd, EV_WRITE,
+	event_assign(&c->write_ev, c->base, ctx->fd, EV_WRITE,
 	    l2_conn_on_write, c);
 	event_add(&c->write_ev, NULL);
 	c->deadline = clock_mono() + l2_conn_login_timeout(c);
@@ -505,18 +519,19 @@ l2_conn_new(struct event_base *base, const struct l2_options *o,
 
 	c->magic = L2_CONN_MAGIC;
 	c->base = base;
-	c->host = l2_conn_copy(o->host);
-	c->unix_socket = l2_conn_copy(o->unix_socket);
+	l2_place_init(&c->place, o);
+	if (o->tls != NULL)
+		l2_conn_set_tls(c, o->tls);
+	c->tls_verify_host = o->tls_verify_host;
 	c->user = l2_conn_copy(o->user);
 	c->password = l2_conn_copy(o->password);
-	c->port = o->port;
 	c->database = o->database;
 	c->timeout = o->timeout;
 	c->retry = o->retry;
 	c->max_reply = max_reply;
 	c->up = up;
 	c->up_arg = arg;
-	CHECK(c->host != NULL || c->unix_socket != NULL);
+	CHECK(c->tls == NULL || c->place.host != NULL);
 	STAILQ_INIT(&c->owed);
 	evtimer_assign(&c->timer, base, l2_conn_on_timer, c);
 	l2_conn_connect(c);
@@ -535,8 +550,8 @@ l2_conn_free(struct l2_conn **conn)
 	l2_conn_lose(c, "closed");
 	event_del(&c->timer);
 	*conn = NULL;
-	free(c->host);
-	free(c->unix_socket);
+	l2_place_fini(&c->place);
+	SSL_CTX_free(c->tls);
 	free(c->user);
 	if (c->password != NULL)
 		explicit_bzero(c->password, strlen(c->password));
@@ -550,6 +565,14 @@ l2_conn_set_times(struct l2_conn *c, nsec_t timeout, nsec_t retry)
 {
 	c->timeout = timeout;
 	c->retry = retry;
+}
+
+void
+l2_conn_set_tls(struct l2_conn *c, SSL_CTX *tls)
+{
+	SSL_CTX_up_ref(tls);
+	SSL_CTX_free(c->tls);
+	c->tls = tls;
 }
 
 bool

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * What l2.c shares with its parts: the connection (l2_conn.c), entries
+ * What l2.c shares with its parts: the connection (l2_conn.c) to a place
+ * (l2_place.c) over a wire (l2_wire.c), entries
  * (l2_entry.c) and their seal (l2_seal.c), names (l2_name.c) and the bumps
  * that Redis has not acknowledged (l2_pending.c).
  */
@@ -12,6 +13,51 @@
 #include <sys/queue.h>
 
 #include "cache/l2.h"
+
+/* --- l2_place.c: where Redis is ------------------------------------------ */
+
+#define L2_ADDRS 8
+#define L2_ADDR_LEN 64
+
+struct l2_place {
+	char *host, *unix_socket; /* one of them */
+	int port;
+	char addr[L2_ADDRS][L2_ADDR_LEN]; /* the host's, once resolved */
+	unsigned n, next;
+};
+
+void l2_place_init(struct l2_place *p, const struct l2_options *o);
+void l2_place_fini(struct l2_place *p);
+/* Begin to connect to the next address. NULL with text in why. */
+redisContext *l2_place_dial(struct l2_place *p, char *why,
+    size_t why_size) PG_MUST_CHECK;
+/* There is an address that was not tried yet since one served. */
+bool l2_place_has_more(const struct l2_place *p);
+void l2_place_served(struct l2_place *p);
+
+/* --- l2_wire.c: bytes, in clear or through TLS ---------------------------- */
+
+struct l2_wire {
+	redisContext *ctx; /* NULL: closed */
+	SSL *ssl;          /* NULL: in clear */
+	char why[160];     /* of L2_IO_FAILED */
+};
+
+enum l2_io {
+	L2_IO_DONE,
+	L2_IO_AGAIN, /* when the socket is ready */
+	L2_IO_FAILED
+};
+
+/* host: for SNI and, if verify_host, to be in the certificate. */
+bool l2_wire_begin_tls(struct l2_wire *w, SSL_CTX *tls, const char *host,
+    bool verify_host) PG_MUST_CHECK;
+enum l2_io l2_wire_shake(struct l2_wire *w, bool *writing) PG_MUST_CHECK;
+/* DONE: bytes came into the reader, there may be more. */
+enum l2_io l2_wire_read(struct l2_wire *w) PG_MUST_CHECK;
+/* DONE: the output buffer is empty. */
+enum l2_io l2_wire_write(struct l2_wire *w) PG_MUST_CHECK;
+void l2_wire_close(struct l2_wire *w);
 
 /* --- l2_conn.c: one connection with its circuit breaker ---------------- */
 
@@ -39,6 +85,7 @@ struct l2_conn *l2_conn_new(struct event_base *base,
 /* Fails what is owed. Not from inside a callback. */
 void l2_conn_free(struct l2_conn **c);
 void l2_conn_set_times(struct l2_conn *c, nsec_t timeout, nsec_t retry);
+void l2_conn_set_tls(struct l2_conn *c, SSL_CTX *tls);
 bool l2_conn_is_open(const struct l2_conn *c);
 const struct l2_conn_stats *l2_conn_stats(const struct l2_conn *c);
 /* false: not open, or too much is queued; cmd is still the caller's. */

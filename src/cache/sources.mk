@@ -17,8 +17,10 @@ libpgsluice_a_SOURCES += \
 	src/cache/l2_keys.h \
 	src/cache/l2_name.c \
 	src/cache/l2_pending.c \
+	src/cache/l2_place.c \
 	src/cache/l2_priv.h \
 	src/cache/l2_seal.c \
+	src/cache/l2_wire.c \
 	src/cache/live.h \
 	src/cache/object.c \
 	src/cache/object.h \

@@ -194,29 +194,65 @@ settings_check_tls(struct conf_parse *p)
 		    "certificates, expected tls_ca_file");
 }
 
+/* TLS that we ask for: mode, and what goes with it. */
+struct settings_tls {
+	const char *mode, *ca, *cert, *key; /* names of settings */
+	const char *ca_file, *cert_file, *key_file;
+	bool verify;
+	const char *whom;
+};
+
+static void
+settings_check_client_tls(struct conf_parse *p, const struct settings_tls *t)
+{
+	settings_check_file(p, t->ca, t->ca_file, false);
+	settings_check_file(p, t->cert, t->cert_file, false);
+	settings_check_file(p, t->key, t->key_file, true);
+	if (t->verify && t->ca_file[0] == '\0')
+		conf_complain(p, settings_line(p, t->mode),
+		    "%s: needs a CA to verify %s with, expected %s", t->mode,
+		    t->whom, t->ca);
+	if ((t->cert_file[0] == '\0') != (t->key_file[0] == '\0'))
+		conf_complain(p, settings_line(p, t->cert_file[0] == '\0' ?
+		    t->key : t->cert),
+		    "%s: a certificate and its key belong together, expected "
+		    "%s, too, or neither", t->cert, t->key);
+}
+
 static void
 settings_check_server_tls(struct conf_parse *p)
 {
 	const struct conf *c = p->conf;
 
-	settings_check_file(p, "server_tls_ca_file", c->server_tls_ca_file,
-	    false);
-	settings_check_file(p, "server_tls_cert_file",
-	    c->server_tls_cert_file, false);
-	settings_check_file(p, "server_tls_key_file", c->server_tls_key_file,
+	settings_check_client_tls(p, &(struct settings_tls){
+	    "server_tls_sslmode", "server_tls_ca_file",
+	    "server_tls_cert_file", "server_tls_key_file",
+	    c->server_tls_ca_file, c->server_tls_cert_file,
+	    c->server_tls_key_file,
+	    c->server_tls_sslmode >= SERVER_TLS_VERIFY_CA, "backends" });
+}
+
+static void
+settings_check_redis(struct conf_parse *p)
+{
+	const struct conf *c = p->conf;
+
+	settings_check_file(p, "redis_password_file", c->redis_password_file,
 	    true);
-	if (c->server_tls_sslmode >= SERVER_TLS_VERIFY_CA &&
-	    c->server_tls_ca_file[0] == '\0')
-		conf_complain(p, settings_line(p, "server_tls_sslmode"),
-		    "server_tls_sslmode: needs a CA to verify backends with, "
-		    "expected server_tls_ca_file");
-	if ((c->server_tls_cert_file[0] == '\0') !=
-	    (c->server_tls_key_file[0] == '\0'))
-		conf_complain(p, settings_line(p,
-		    c->server_tls_cert_file[0] == '\0' ?
-		    "server_tls_key_file" : "server_tls_cert_file"),
-		    "server_tls_cert_file: a certificate and its key belong "
-		    "together, expected server_tls_key_file, too, or neither");
+	settings_check_file(p, "redis_key_file", c->redis_key_file, true);
+	settings_check_client_tls(p, &(struct settings_tls){
+	    "redis_tls", "redis_tls_ca_file", "redis_tls_cert_file",
+	    "redis_tls_key_file", c->redis_tls_ca_file,
+	    c->redis_tls_cert_file, c->redis_tls_key_file,
+	    c->redis_tls >= REDIS_TLS_VERIFY_CA, "Redis" });
+	if (c->redis_host[0] != '\0' && c->redis_unix_socket[0] != '\0')
+		conf_complain(p, settings_line(p, "redis_unix_socket"),
+		    "redis_unix_socket: redis_host is given, too, "
+		    "expected one of them");
+	if (c->redis_tls != REDIS_TLS_DISABLE && c->redis_host[0] == '\0')
+		conf_complain(p, settings_line(p, "redis_tls"),
+		    "redis_tls: there is no TLS without a host, expected "
+		    "redis_host");
 }
 
 static void
@@ -258,18 +294,12 @@ settings_check(struct conf_parse *p)
 	settings_check_auth(p);
 	settings_check_tls(p);
 	settings_check_server_tls(p);
-	settings_check_file(p, "redis_password_file", c->redis_password_file,
-	    true);
-	settings_check_file(p, "redis_key_file", c->redis_key_file, true);
+	settings_check_redis(p);
 	if (c->min_pool_size > c->pool_size)
 		conf_complain(p, settings_line(p, "min_pool_size"),
 		    "min_pool_size: %" PRId64 " is more than pool_size, "
 		    "expected at most %" PRId64, c->min_pool_size,
 		    c->pool_size);
-	if (c->redis_host[0] != '\0' && c->redis_unix_socket[0] != '\0')
-		conf_complain(p, settings_line(p, "redis_unix_socket"),
-		    "redis_unix_socket: redis_host is given, too, "
-		    "expected one of them");
 	if (c->revocation_bound > 0 && c->revocation_bound <
 	    REVOCATION_BOUND_MIN)
 		conf_complain(p, settings_line(p, "revocation_bound"),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Server-side TLS contexts.  Control thread only (files are read); the
+ * TLS contexts of both sides.  Control thread only (files are read); the
  * contexts are shared by reference count and never changed afterwards.
  */
 #include "net/tls.h"
@@ -57,19 +57,23 @@ tls_choose_protocol(SSL *ssl PG_UNUSED, const unsigned char **out,
 	return SSL_TLSEXT_ERR_OK;
 }
 
+/* Certificate and key. NULL, or the file that is no good. */
+static const char *
+tls_load_own(SSL_CTX *ctx, const char *cert, const char *key)
+{
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
+		return cert;
+	return SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1 &&
+	    SSL_CTX_check_private_key(ctx) == 1 ? NULL : key;
+}
+
 static bool
 tls_load_files(SSL_CTX *ctx, const struct tls_options *o, char *why,
     size_t why_size)
 {
-	const char *file = o->cert;
-	bool ok = SSL_CTX_use_certificate_chain_file(ctx, file) == 1;
+	const char *file = tls_load_own(ctx, o->cert, o->key);
+	bool ok = file == NULL;
 
-	if (ok) {
-		file = o->key;
-		ok = SSL_CTX_use_PrivateKey_file(ctx, file,
-		    SSL_FILETYPE_PEM) == 1 &&
-		    SSL_CTX_check_private_key(ctx) == 1;
-	}
 	if (ok && *o->ca != '\0') {
 		file = o->ca;
 		ok = SSL_CTX_load_verify_locations(ctx, file, NULL) == 1;
@@ -102,6 +106,25 @@ tls_set_ciphers(SSL_CTX *ctx, const struct tls_options *o, char *why,
 	return true;
 }
 
+static SSL_CTX *
+tls_new_ctx(const SSL_METHOD *side, bool tls13, char *why, size_t why_size)
+{
+	SSL_CTX *ctx;
+
+	ERR_clear_error();
+	ctx = SSL_CTX_new(side);
+	if (ctx == NULL) {
+		snprintf(why, why_size, "%s", tls_reason());
+		return NULL;
+	}
+	SSL_CTX_set_min_proto_version(ctx,
+	    tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
+	    SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	return ctx;
+}
+
 SSL_CTX *
 tls_server_ctx(const struct tls_options *o, char *why, size_t why_size)
 {
@@ -110,23 +133,42 @@ tls_server_ctx(const struct tls_options *o, char *why, size_t why_size)
 
 	if (!tls_key_is_private(o->key, why, why_size))
 		return NULL;
-	ERR_clear_error();
-	ctx = SSL_CTX_new(TLS_server_method());
-	if (ctx == NULL) {
-		snprintf(why, why_size, "%s", tls_reason());
+	ctx = tls_new_ctx(TLS_server_method(), o->tls13, why, why_size);
+	if (ctx == NULL)
 		return NULL;
-	}
-	SSL_CTX_set_min_proto_version(ctx,
-	    o->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
-	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_id_context(ctx, sid, sizeof(sid) - 1);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_alpn_select_cb(ctx, tls_choose_protocol, NULL);
 	if (!tls_load_files(ctx, o, why, why_size) ||
 	    !tls_set_ciphers(ctx, o, why, why_size)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
+	return ctx;
+}
+
+SSL_CTX *
+tls_client_ctx(const struct tls_client_options *o, char *why, size_t why_size)
+{
+	const char *file = NULL;
+	SSL_CTX *ctx;
+
+	if (*o->key != '\0' && !tls_key_is_private(o->key, why, why_size))
+		return NULL;
+	ctx = tls_new_ctx(TLS_client_method(), false, why, why_size);
+	if (ctx == NULL)
+		return NULL;
+	if (*o->cert != '\0')
+		file = tls_load_own(ctx, o->cert, o->key);
+	if (file == NULL && *o->ca != '\0' &&
+	    SSL_CTX_load_verify_locations(ctx, o->ca, NULL) != 1)
+		file = o->ca;
+	if (file != NULL) {
+		snprintf(why, why_size, "%s: %s", file, tls_reason());
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	SSL_CTX_set_verify(ctx, o->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
+	    NULL);
 	return ctx;
 }

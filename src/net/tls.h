@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * TLS for clients: a server SSL_CTX made from files.
+ * TLS: contexts made from files, for clients and for a Redis.
  */
 #ifndef PGSLUICE_NET_TLS_H
 #define PGSLUICE_NET_TLS_H
@@ -23,6 +23,18 @@ struct tls_options {
  * not be accessible to others (owner only, or root-owned and 0640). A client
  * that offers protocols by ALPN has to offer "postgresql". */
 SSL_CTX *tls_server_ctx(const struct tls_options *o, char *why,
+    size_t why_size) PG_MUST_CHECK;
+
+/* Text may be "". */
+struct tls_client_options {
+	const char *cert, *key; /* what the server is shown */
+	const char *ca;         /* whose certificates it may have */
+	bool verify;            /* it has to have one; not whose name it is
+	                           made out to: that is per connection */
+};
+
+/* For connections that we make; TLS 1.2 and newer. As above. */
+SSL_CTX *tls_client_ctx(const struct tls_client_options *o, char *why,
     size_t why_size) PG_MUST_CHECK;
 
 #endif

@@ -46,6 +46,8 @@ setup_ref(const struct session_setup *from)
 		SSL_CTX_up_ref(to.tls);
 	if (to.redis_password != NULL)
 		to.redis_password = x_strdup(to.redis_password);
+	if (to.redis_tls != NULL)
+		SSL_CTX_up_ref(to.redis_tls);
 	l2_keys_ref(to.redis_keys);
 	return to;
 }
@@ -61,6 +63,7 @@ setup_fini(struct session_setup *st)
 		OPENSSL_cleanse(st->redis_password,
 		    strlen(st->redis_password));
 	free(st->redis_password);
+	SSL_CTX_free(st->redis_tls);
 	l2_keys_unref(&st->redis_keys);
 	memset(st, 0, sizeof(*st));
 }
@@ -80,6 +83,8 @@ session_worker_apply(struct session_worker *sw)
 	if (sw->l2 != NULL) {
 		l2_set_times(sw->l2, c->redis_timeout, c->redis_retry);
 		l2_set_keys(sw->l2, sw->setup.redis_keys);
+		if (sw->setup.redis_tls != NULL)
+			l2_set_tls(sw->l2, sw->setup.redis_tls);
 	}
 	listen_worker_reload(sw);
 }
@@ -138,6 +143,8 @@ session_worker_l2(struct worker *w, const struct session_setup *st)
 		.timeout = c->redis_timeout,
 		.retry = c->redis_retry,
 		.max_object = (size_t)c->cache_max_object,
+		.tls = st->redis_tls,
+		.tls_verify_host = c->redis_tls == REDIS_TLS_VERIFY_FULL,
 	};
 
 	return o.host == NULL && o.unix_socket == NULL ? NULL :

@@ -34,6 +34,7 @@ struct session_setup {
 	struct userdb *users;
 	SSL_CTX *tls;        /* NULL: no TLS */
 	char *redis_password; /* or NULL */
+	SSL_CTX *redis_tls;   /* NULL: no TLS to Redis */
 	struct l2_keys *redis_keys; /* NULL: entries are not sealed */
 };
 
