@@ -47,6 +47,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/show.c \
 	src/admin/show_cache_keys.c \
 	src/admin/show_cache_shapes.c \
+	src/admin/show_candidates.c \
 	src/admin/show_conf.c \
 	src/admin/show_feed.c \
 	src/admin/show_layout.c \

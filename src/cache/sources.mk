@@ -2,6 +2,8 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/cache/ghost.c \
+	src/cache/ghost.h \
 	src/cache/key.c \
 	src/cache/key.h \
 	src/cache/l1.c \

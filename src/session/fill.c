@@ -77,21 +77,13 @@ fill_fits(const struct server *srv, const struct scope *base)
 }
 
 bool
-fill_key(struct session *s, const struct unit *u, struct slice sql,
-    const struct statement *stmt, struct cache_key *k,
-    enum bypass_reason *why)
+fill_may(struct session *s, const struct unit *u,
+    const struct statement *stmt, enum bypass_reason *why)
 {
 	const struct scope *scope;
 
-	*why = BYPASS_DISABLED;
-	if (!s->db->cache || s->db->n_rules == 0 ||
-	    session_layer_l1() == NULL)
-		return false;
 	*why = BYPASS_EXPLAINED;
 	if (explain_runs(s))
-		return false;
-	*why = BYPASS_UNWATCHED;
-	if (!conf_is_vouched(s->db, s->started))
 		return false;
 	*why = BYPASS_PROTOCOL;
 	if (stmt != NULL && !u->canonical)
@@ -118,7 +110,14 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 	    (s->tx == 'T' && s->tx_dirty && !PLANTED(DIRTY_TRANSACTION)))
 		return false;
 	*why = BYPASS_NONE;
-	k->scope = fill_scope(s, scope);
+	return true;
+}
+
+void
+fill_make_key(struct session *s, const struct unit *u, struct slice sql,
+    const struct statement *stmt, struct cache_key *k)
+{
+	k->scope = fill_scope(s, settings_scope(s));
 	k->sql = sql;
 	if (stmt == NULL) {
 		k->form = KEY_SIMPLE;
@@ -130,6 +129,21 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 		k->bind = u->bind.rest;
 		cache_key_hash(k, &stmt->sql_hash);
 	}
+}
+
+bool
+fill_key(struct session *s, const struct unit *u, struct slice sql,
+    const struct statement *stmt, struct cache_key *k,
+    enum bypass_reason *why)
+{
+	*why = BYPASS_DISABLED;
+	if (!s->db->cache || s->db->n_rules == 0 ||
+	    session_layer_l1() == NULL)
+		return false;
+	*why = BYPASS_UNWATCHED;
+	if (!conf_is_vouched(s->db, s->started) || !fill_may(s, u, stmt, why))
+		return false;
+	fill_make_key(s, u, sql, stmt, k);
 	return true;
 }
 

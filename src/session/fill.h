@@ -9,6 +9,12 @@
 #include "cache/live.h"
 #include "session/session_priv.h"
 
+/* What the session is at allows the unit u to be cached; else *why. */
+bool fill_may(struct session *s, const struct unit *u,
+    const struct statement *stmt, enum bypass_reason *why) PG_MUST_CHECK;
+/* Then: its key. */
+void fill_make_key(struct session *s, const struct unit *u, struct slice sql,
+    const struct statement *stmt, struct cache_key *k);
 /* A key for q in the unit u; false: nothing to look up here and now. *why says
  * why if a rule might otherwise apply. */
 bool fill_key(struct session *s, const struct unit *u, struct slice sql,

@@ -89,6 +89,12 @@ session_worker_apply(struct session_worker *sw)
 	listen_worker_reload(sw);
 }
 
+static void
+reload_differs(void *arg, const char *line PG_UNUSED)
+{
+	*(bool *)arg = true;
+}
+
 struct reload_message {
 	struct message m;
 	struct session_setup setup;
@@ -100,12 +106,16 @@ reload_run(struct worker *w, struct message *m)
 	struct reload_message *r = (struct reload_message *)(void *)m;
 	struct session_worker *sw = w->sessions;
 	struct session_setup old = sw->setup;
+	bool differs = false;
 
 	sw->setup = r->setup;
 	session_worker_apply(sw);
 	/* What others have stored by new keys, a write here has not ended. */
 	if (!conf_tag_keys_eq(old.conf, sw->setup.conf))
 		session_flush_cache(w);
+	(void)conf_diff(old.conf, sw->setup.conf, reload_differs, &differs);
+	if (differs && sw->ghost != NULL)
+		ghost_clear(sw->ghost);
 	setup_fini(&old);
 	free(r);
 }
@@ -212,6 +222,7 @@ session_layer_fini(void)
 		sw = layer.workers[i]->sessions;
 		l2_free(&sw->l2);
 		worth_free(&sw->worth);
+		ghost_free(&sw->ghost);
 		listen_worker_fini(sw);
 		free(sw->meant);
 		free(sw->changes);

@@ -145,6 +145,11 @@ struct statement_info {
 };
 void session_each_statement(struct worker *w,
     void (*fn)(const struct statement_info *i, void *arg), void *arg);
+/* Statements that a rule of their own would have cached, as this worker has
+ * seen them. On w's thread. */
+struct ghost_shape;
+void session_each_candidate(struct worker *w,
+    void (*fn)(const struct ghost_shape *s, void *arg), void *arg);
 /* FLUSH CACHE: L1 is emptied and L2 invalidated. On a worker's thread. */
 void session_flush_cache(struct worker *w);
 

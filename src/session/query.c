@@ -184,6 +184,8 @@ query_run(struct session *s, struct unit *u, struct query *q,
 		}
 	} else if (!s->granted) {
 		stat_add(&session_metrics(s)->bypass[why], 1);
+		if (why == BYPASS_NO_RULE)
+			session_candidate(s, u, q);
 	}
 	if ((q->where.gathers && gather_begin(s, u, q, &r)) ||
 	    ((q->where.splits || q->shape->an->kind == STMT_COPY_IN) &&
@@ -470,6 +472,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	}
 	/* Its reply will not stand alone: let others fill. */
 	fill_spoil(s, BYPASS_PIPELINED);
+	s->candidate.shape = NULL;
 	if (u->first == 'F')
 		return s->open_unit ? function_send(s, u) : UNIT_WAIT;
 	if (u->first != 'Q')

@@ -126,6 +126,7 @@ relay_forward(void *lessee, const char *p, size_t n)
 		return;
 	if (s->fill != NULL)
 		fill_record(s, p, n);
+	s->candidate.bytes += n;
 	if (s->repeat != NULL)
 		session_said(s);
 	if (unlikely(explain_runs(s)))
@@ -584,6 +585,8 @@ relay_ready(void *lessee, char status)
 	session_forget_unit(s);
 	if (s->fill != NULL)
 		fill_finish(s, status);
+	else if (s->candidate.shape != NULL)
+		session_candidate_done(s, ended);
 	s->open_unit = false;
 	s->sampling = 0;
 	if (status == 'I' && (relay_asks(s) || session_reading_asks(s)))

@@ -12,6 +12,7 @@
 #include "backend/hub.h"
 #include "backend/pool.h"
 #include "backend/server.h"
+#include "cache/ghost.h"
 #include "layout/lag.h"
 #include "net/stream.h"
 #include "pgwire/frame.h"
@@ -199,6 +200,7 @@ struct session {
 	struct statement *timed; /* unnamed one that runs, referenced, or NULL */
 	bool timed_named;   /* ... under a name */
 	struct shape *kept; /* of the unit while it waits for a server, or NULL */
+	struct ghost_run candidate; /* it could be cached, by no rule */
 	uint8_t fill_tries; /* fills of others that came to nothing for it */
 	size_t unit_len;    /* while waiting: its length at the head of in */
 	char unit_last;     /* type of its last message */
@@ -254,6 +256,7 @@ struct session_worker {
 	TAILQ_HEAD(, farewell) farewells; /* oldest first, see farewell.h */
 	struct l2 *l2;          /* NULL: off */
 	struct worth *worth;    /* which shapes are worth caching */
+	struct ghost *ghost;    /* NULL: not needed yet */
 	struct dbstate *self;   /* of the console */
 	struct listen_worker *listen;
 	uint64_t next_id, next_ticket;
@@ -665,6 +668,13 @@ bool session_write_unseen(struct session *s, struct msgwrite *w,
 bool session_write_declared(struct session *s, struct msgwrite *w,
     const struct statement *st, const char *name, struct hash128 hash)
     PG_MUST_CHECK;
+
+/* ---- candidate.c -------------------------------------------------------------- */
+/* q goes to a server because no rule names all its tables. */
+void session_candidate(struct session *s, const struct unit *u,
+    const struct query *q);
+/* The statement that was one last has been answered. */
+void session_candidate_done(struct session *s, nsec_t now);
 
 /* ---- wish.c ------------------------------------------------------------------- */
 /* What counts now. */

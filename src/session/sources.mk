@@ -5,6 +5,7 @@ libpgsluice_a_SOURCES += \
 	src/session/acquire.c \
 	src/session/app_name.c \
 	src/session/cancel.c \
+	src/session/candidate.c \
 	src/session/compose.c \
 	src/session/console.c \
 	src/session/console.h \

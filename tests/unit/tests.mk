@@ -35,6 +35,7 @@ UNIT_TESTS = \
 	tests/unit/test_frame \
 	tests/unit/test_functions \
 	tests/unit/test_gather \
+	tests/unit/test_ghost \
 	tests/unit/test_gid \
 	tests/unit/test_hash \
 	tests/unit/test_hba \
@@ -213,6 +214,10 @@ tests_unit_test_functions_LDADD = $(UNIT_LDADD)
 tests_unit_test_gather_SOURCES = tests/unit/test_gather.c
 tests_unit_test_gather_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_gather_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_ghost_SOURCES = tests/unit/test_ghost.c
+tests_unit_test_ghost_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ghost_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_gid_SOURCES = tests/unit/test_gid.c
 tests_unit_test_gid_CPPFLAGS = $(UNIT_CPPFLAGS)
