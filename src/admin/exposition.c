@@ -300,8 +300,9 @@ exposition_bypass(struct prom *p, const struct control *c)
 static void
 exposition_l2(struct prom *p)
 {
+	struct prom_label l = { "outcome", NULL };
 	struct l2_stats s;
-	unsigned connected;
+	unsigned connected, o;
 
 	if (!view_l2(&s, &connected))
 		return;
@@ -315,6 +316,12 @@ exposition_l2(struct prom *p)
 	exposition_number(p, FAMILY_L2_BUMPS, s.bumps);
 	exposition_number(p, FAMILY_L2_CORRUPT, s.corrupt);
 	exposition_number(p, FAMILY_L2_BREAKER, s.breaker_opens);
+	exposition_family(p, FAMILY_L2_LEASES);
+	for (o = 0; o < LEASE_OUTCOMES; o++) {
+		l.value = l2_lease_outcome((enum lease_outcome)o);
+		prom_number(p, families[FAMILY_L2_LEASES].name, &l, 1,
+		    s.leases[o]);
+	}
 }
 
 static void

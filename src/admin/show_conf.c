@@ -258,7 +258,8 @@ static void
 show_l2(struct rows *r)
 {
 	struct l2_stats s;
-	unsigned connected;
+	unsigned connected, o;
+	char name[32];
 
 	if (!view_l2(&s, &connected)) {
 		show_number(r, "l2", "connected", 0, "no Redis configured");
@@ -274,6 +275,11 @@ show_l2(struct rows *r)
 	show_number(r, "l2", "bumps", s.bumps, "invalidations sent");
 	show_number(r, "l2", "corrupt", s.corrupt, "entries refused");
 	show_number(r, "l2", "breaker_opens", s.breaker_opens, "");
+	for (o = 0; o < LEASE_OUTCOMES; o++) {
+		snprintf(name, sizeof(name), "lease_%s",
+		    l2_lease_outcome((enum lease_outcome)o));
+		show_number(r, "l2", name, s.leases[o], "");
+	}
 }
 
 static uint64_t

@@ -77,7 +77,7 @@ view_l2(struct l2_stats *sum, unsigned *connected)
 	struct l2_stats one;
 	struct l2 *l2;
 	bool any = false;
-	unsigned i;
+	unsigned i, o;
 
 	*sum = (struct l2_stats){ .connected = false };
 	*connected = 0;
@@ -97,6 +97,8 @@ view_l2(struct l2_stats *sum, unsigned *connected)
 		sum->bumps += one.bumps;
 		sum->corrupt += one.corrupt;
 		sum->breaker_opens += one.breaker_opens;
+		for (o = 0; o < LEASE_OUTCOMES; o++)
+			sum->leases[o] += one.leases[o];
 	}
 	return any;
 }

@@ -2,7 +2,8 @@
  *
  * L2: lookups, stores and bumps in Redis.
  *
- * Knows what is asked and what an answer means; the connection (l2_conn.c),
+ * Knows what is asked and what an answer means; leases (l2_lease.c), the
+ * connection (l2_conn.c),
  * bytes and names (l2_entry.c, l2_name.c) and the counts of unacknowledged
  * bumps (l2_pending.c) are others'.  Runs on one worker; l2_stats() on any thread.
  *
@@ -27,26 +28,6 @@
 /* Tokens outlive all entries that carry them. */
 #define L2_TOKEN_LIFE (7 * 24 * 3600 * NSEC_PER_SEC)
 #define L2_TOKEN_LIFE_TEXT "604800000" /* the same in ms */
-
-struct l2 {
-	struct l2_conn *conn;
-	char *prefix;
-	size_t max_object;
-	struct l2_sealer *seal; /* NULL: entries carry a checksum */
-	struct l2_replay replay;
-	unsigned replaying; /* sent again and not yet acknowledged */
-	_Atomic uint64_t gets, hits, misses, errors, puts, bumps, corrupt;
-};
-
-struct l2_request { /* a lookup */
-	struct l2_cmd cmd; /* first; arg: the l2 */
-	l2_get_cb cb;      /* NULL: cancelled */
-	void *arg;
-	struct cache_key key; /* slices and scope point behind the struct */
-	struct slice scope;
-	struct tagset tags;
-	nsec_t max_age;
-};
 
 struct l2_change { /* a SET */
 	struct l2_cmd cmd; /* first; arg: the l2 */
@@ -246,14 +227,35 @@ l2_put(struct l2 *l, const struct object *o, struct slice scope_text,
 
 /* --- MGET: lookups ----------------------------------------------------- */
 
+void
+l2_request_end(struct l2 *l, struct l2_request *r)
+{
+	struct l2_wait *w = r->wait;
+
+	if (w != NULL && w->owed) {
+		w->abandoned = true; /* and called again */
+		return;
+	}
+	if (w != NULL && w->state == L2_WAIT_WON)
+		l2_release(l, &w->lease);
+	l2_wait_free(&r->wait);
+	free(r);
+}
+
 static void
 l2_answer(struct l2 *l, struct l2_request *r, const struct l2_found *found,
     const struct l2_tokens *tokens)
 {
+	struct l2_lease *lease = NULL;
+
 	stat_add(found != NULL ? &l->hits : &l->misses, 1);
-	if (r->cb != NULL)
-		r->cb(r->arg, found, tokens);
-	free(r);
+	if (r->cb != NULL) {
+		if (r->wait != NULL)
+			lease = l2_wait_result(l, r->wait, found != NULL);
+		r->cb(r->arg, found, tokens, lease);
+		r->cb = NULL;
+	}
+	l2_request_end(l, r);
 }
 
 /* Read the tokens behind the entry; those that are missing are created. */
@@ -298,6 +300,57 @@ l2_read_entry(struct l2 *l, const struct l2_request *r, const redisReply *e,
 	    wall - found->fetched_wall <= r->max_age;
 }
 
+static bool
+l2_send_mget(struct l2 *l, struct l2_request *r, const char *entry, size_t n)
+{
+	char name[TAGSET_MAX][L2_NAME_MAX];
+	const char *argv[TAGSET_MAX + 2] = { "MGET", entry };
+	size_t len[TAGSET_MAX + 2] = { 4, n };
+	unsigned i;
+
+	for (i = 0; i < r->tags.n; i++) {
+		len[i + 2] = l2_name_tag(name[i], l->prefix, r->tags.tag[i]);
+		argv[i + 2] = name[i];
+	}
+	return l2_conn_send(l->conn, &r->cmd, (int)r->tags.n + 2, argv, len);
+}
+
+static bool
+l2_ask_again(struct l2 *l, struct l2_request *r)
+{
+	struct l2_wait *w = r->wait;
+
+	return l2_wait_send(l, w) && l2_send_mget(l, r, w->entry, w->entry_n);
+}
+
+void
+l2_request_again(struct l2 *l, struct l2_request *r)
+{
+	static const struct l2_tokens none = { .valid = false };
+
+	/* A write meanwhile: nothing that comes could be used. */
+	if (!l2_usable(l, &r->tags) || !tagset_current(&r->tags) ||
+	    !l2_ask_again(l, r))
+		l2_answer(l, r, NULL, &none);
+}
+
+/* No entry. Wait for another's? */
+static bool
+l2_waits(struct l2 *l, struct l2_request *r, bool has_tokens)
+{
+	struct l2_wait *w = r->wait;
+
+	if (w == NULL || r->cb == NULL)
+		return false;
+	/* Its tags had no tokens, and now have: without any, what we fill could
+	 * not be stored, and all others would have waited for nothing. */
+	if (w->state == L2_WAIT_WON && !has_tokens && !w->again) {
+		w->again = true;
+		return l2_ask_again(l, r);
+	}
+	return l2_wait_sleep(l, w);
+}
+
 static void
 l2_get_answered(struct l2_cmd *cmd, const redisReply *reply)
 {
@@ -305,7 +358,7 @@ l2_get_answered(struct l2_cmd *cmd, const redisReply *reply)
 	struct l2_tokens tokens = { .valid = false };
 	struct l2 *l = cmd->arg;
 	struct l2_found found;
-	bool hit = false;
+	bool hit = false, moved;
 
 	if (reply == NULL) {
 		l2_answer(l, r, NULL, &tokens);
@@ -323,10 +376,13 @@ l2_get_answered(struct l2_cmd *cmd, const redisReply *reply)
 	l2_read_tokens(l, r, reply, &tokens);
 	/* A write since the question: neither what was read nor what could be
 	 * stored with these tokens is of use. */
-	if (l2_pending_any(&r->tags) || !tagset_current(&r->tags))
-		tokens.valid = false;
-	if (tokens.valid)
+	moved = l2_pending_any(&r->tags) || !tagset_current(&r->tags);
+	if (!moved && tokens.valid)
 		hit = l2_read_entry(l, r, reply->element[0], &tokens, &found);
+	if (!moved && !hit && l2_waits(l, r, tokens.valid))
+		return;
+	if (moved)
+		tokens.valid = false;
 	l2_answer(l, r, hit ? &found : NULL, &tokens);
 }
 
@@ -367,31 +423,14 @@ l2_request_new(const struct cache_key *k, struct slice scope_text,
 	return r;
 }
 
-static bool
-l2_send_mget(struct l2 *l, struct l2_request *r, const char *db,
-    const char *rule)
-{
-	char name[TAGSET_MAX + 1][L2_NAME_MAX];
-	const char *argv[TAGSET_MAX + 2] = { "MGET" };
-	size_t len[TAGSET_MAX + 2] = { 4 };
-	unsigned i;
-
-	len[1] = l2_name_entry(name[0], l->prefix, &r->key, r->scope, db, rule);
-	argv[1] = name[0];
-	for (i = 0; i < r->tags.n; i++) {
-		len[i + 2] = l2_name_tag(name[i + 1], l->prefix,
-		    r->tags.tag[i]);
-		argv[i + 2] = name[i + 1];
-	}
-	return l2_conn_send(l->conn, &r->cmd, (int)r->tags.n + 2, argv, len);
-}
-
 struct l2_request *
 l2_get(struct l2 *l, const struct cache_key *k, struct slice scope_text,
     const char *db, const char *rule, const struct tagset *tags,
-    nsec_t max_age, l2_get_cb cb, void *arg)
+    nsec_t max_age, nsec_t lease, l2_get_cb cb, void *arg)
 {
+	char entry[L2_NAME_MAX];
 	struct l2_request *r;
+	size_t n;
 
 	if (!l2_usable(l, tags))
 		return NULL;
@@ -400,13 +439,17 @@ l2_get(struct l2 *l, const struct cache_key *k, struct slice scope_text,
 		return NULL;
 	r->cmd.arg = l;
 	r->cmd.done = l2_get_answered;
-	r->cb = cb;
 	r->arg = arg;
 	r->max_age = max_age;
-	if (!l2_send_mget(l, r, db, rule)) {
-		free(r);
+	n = l2_name_entry(entry, l->prefix, &r->key, r->scope, db, rule);
+	if (lease > 0)
+		r->wait = l2_wait_new(r, l->prefix, entry, n, lease);
+	if ((r->wait != NULL && !l2_wait_send(l, r->wait)) ||
+	    !l2_send_mget(l, r, entry, n)) {
+		l2_request_end(l, r);
 		return NULL;
 	}
+	r->cb = cb;
 	stat_add(&l->gets, 1);
 	return r;
 }
@@ -414,7 +457,11 @@ l2_get(struct l2 *l, const struct cache_key *k, struct slice scope_text,
 void
 l2_cancel(struct l2_request *r)
 {
-	r->cb = NULL; /* the answer is still owed to the connection */
+	r->cb = NULL; /* an answer is still owed to the connection */
+	if (r->wait != NULL && r->wait->sleeping) {
+		l2_wait_stop(r->wait);
+		l2_request_end(r->cmd.arg, r);
+	}
 }
 
 /* --- life -------------------------------------------------------------- */
@@ -424,6 +471,8 @@ l2_new(struct event_base *base, const struct l2_options *o)
 {
 	struct l2 *l = x_calloc(1, sizeof(*l));
 
+	l->base = base;
+	LIST_INIT(&l->sleeping);
 	l->prefix = x_strdup(o->prefix);
 	l->max_object = o->max_object > 0 ? o->max_object : L2_MAX_OBJECT;
 	l2_replay_adopt(&l->replay);
@@ -435,11 +484,17 @@ l2_new(struct event_base *base, const struct l2_options *o)
 void
 l2_free(struct l2 **l)
 {
+	static const struct l2_tokens none = { .valid = false };
 	struct l2 *old = *l;
+	struct l2_wait *w;
 
 	if (old == NULL)
 		return;
 	*l = NULL;
+	while ((w = LIST_FIRST(&old->sleeping)) != NULL) {
+		l2_wait_stop(w);
+		l2_answer(old, w->r, NULL, &none);
+	}
 	l2_conn_free(&old->conn);
 	l2_replay_abandon(&old->replay);
 	l2_sealer_free(&old->seal);
@@ -470,6 +525,7 @@ void
 l2_stats(const struct l2 *l, struct l2_stats *st)
 {
 	const struct l2_conn_stats *c = l2_conn_stats(l->conn);
+	unsigned i;
 
 #define READ(v) atomic_load_explicit(&(v), memory_order_relaxed)
 	*st = (struct l2_stats){
@@ -484,5 +540,7 @@ l2_stats(const struct l2 *l, struct l2_stats *st)
 		.corrupt = READ(l->corrupt),
 		.breaker_opens = READ(c->losses),
 	};
+	for (i = 0; i < LEASE_OUTCOMES; i++)
+		st->leases[i] = READ(l->leases[i]);
 #undef READ
 }

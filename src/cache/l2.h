@@ -49,11 +49,20 @@ struct l2_found {
 	struct slice desc, data; /* borrowed during the callback */
 	nsec_t fetched_wall;
 };
+/* That this process fills a key for the whole fleet. */
+struct l2_lease;
+
 /* found: NULL on a miss, timeout or error. tokens: to be given to l2_put;
- * !tokens->valid: do not store. Called exactly once unless l2_cancel()ed;
- * never from inside l2_get(). */
+ * !tokens->valid: do not store. lease: NULL, or to be given to l2_release.
+ * Called exactly once unless l2_cancel()ed; never from inside l2_get(). */
 typedef void (*l2_get_cb)(void *arg, const struct l2_found *found,
-    const struct l2_tokens *tokens);
+    const struct l2_tokens *tokens, struct l2_lease *lease);
+
+enum lease_outcome {
+#define LEASE_OUTCOME(sym, name, doc) LEASE_##sym,
+#include "tbl/lease_outcomes.h"
+	LEASE_OUTCOMES
+};
 
 /* Resolves a host name, which may block; never afterwards. SIGPIPE must be
  * ignored. */
@@ -62,8 +71,8 @@ struct l2 *l2_new(struct event_base *base, const struct l2_options *o)
 /* Callbacks still owed are called with a miss. Not from inside a callback. */
 void l2_free(struct l2 **l);
 void l2_set_times(struct l2 *l, nsec_t timeout, nsec_t retry);
-/* Of connections that are made from now on. Takes a reference; not NULL, and
- * only if there was one before. */
+/* Of connections that are made from now on, if they have TLS. Takes a
+ * reference; not NULL. */
 void l2_set_tls(struct l2 *l, SSL_CTX *tls);
 /* From now on entries are sealed with the first of these keys, and only such
  * as one of them opens are used; NULL (at first): they carry a checksum. */
@@ -74,11 +83,18 @@ bool l2_usable(const struct l2 *l, const struct tagset *tags);
 /* scope_text: the full text of the fingerprint (stable over processes); db and
  * rule: the database and the cache rule's name, for the readable part of the
  * Redis key. tags: recorded before this call; if one moves before the answer,
- * it is a miss. All is copied. Returns a handle for l2_cancel, or NULL if L2
- * is not usable or the question is over 64 KiB (then no callback). */
+ * it is a miss. lease: if not 0, and nothing is found, this process takes a
+ * lease on the key for so long, or waits while another one has it: for its
+ * entry, for the lease, or for twice so long. All is copied. Returns a handle
+ * for l2_cancel, or NULL if L2 is not usable or the question is over 64 KiB
+ * (then no callback). */
 struct l2_request *l2_get(struct l2 *l, const struct cache_key *k,
     struct slice scope_text, const char *db, const char *rule,
-    const struct tagset *tags, nsec_t max_age, l2_get_cb cb, void *arg);
+    const struct tagset *tags, nsec_t max_age, nsec_t lease, l2_get_cb cb,
+    void *arg);
+/* After l2_put(), or when nothing is going to be put: others need not wait any
+ * longer. *lease may be NULL, and is afterwards. */
+void l2_release(struct l2 *l, struct l2_lease **lease);
 void l2_cancel(struct l2_request *r); /* cb will not be called */
 /* Fire and forget. Stored with SET .. PX ttl. */
 void l2_put(struct l2 *l, const struct object *o, struct slice scope_text,
@@ -90,7 +106,9 @@ void l2_bump(struct l2 *l, const tag_t *tags, unsigned n);
 struct l2_stats {
 	bool connected;
 	uint64_t gets, hits, misses, timeouts, errors, puts, bumps, corrupt, breaker_opens;
+	uint64_t leases[LEASE_OUTCOMES]; /* by what became of the lookup */
 };
 void l2_stats(const struct l2 *l, struct l2_stats *st); /* any thread; relaxed */
+const char *l2_lease_outcome(enum lease_outcome o);
 
 #endif

@@ -520,8 +520,9 @@ l2_conn_new(struct event_base *base, const struct l2_options *o,
 	c->magic = L2_CONN_MAGIC;
 	c->base = base;
 	l2_place_init(&c->place, o);
-	if (o->tls != NULL)
-		l2_conn_set_tls(c, o->tls);
+	c->tls = o->tls;
+	if (c->tls != NULL)
+		SSL_CTX_up_ref(c->tls);
 	c->tls_verify_host = o->tls_verify_host;
 	c->user = l2_conn_copy(o->user);
 	c->password = l2_conn_copy(o->password);
@@ -570,6 +571,8 @@ l2_conn_set_times(struct l2_conn *c, nsec_t timeout, nsec_t retry)
 void
 l2_conn_set_tls(struct l2_conn *c, SSL_CTX *tls)
 {
+	if (c->tls == NULL)
+		return;
 	SSL_CTX_up_ref(tls);
 	SSL_CTX_free(c->tls);
 	c->tls = tls;

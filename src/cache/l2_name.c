@@ -4,7 +4,8 @@
  *
  * Pure; any thread.  Every process must find the same name, so the digest in
  * it is not keyed; what is found under a name is compared in full.  A name can
- * be read by an operator: prefix:database:rule:digest, prefix:tag:slot.
+ * be read by an operator: prefix:database:rule:digest, prefix:tag:slot,
+ * prefix:lease:digest of the entry's name.
  */
 #include <stdio.h>
 #include <xxhash.h>
@@ -63,6 +64,19 @@ l2_name_entry(char out[L2_NAME_MAX], const char *prefix,
 	l2_name_part(&at, rule);
 	return (size_t)(at - out) + (size_t)snprintf(at, 33, "%016llx%016llx",
 	    (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
+size_t
+l2_name_lease(char out[L2_NAME_MAX], const char *prefix, const char *entry,
+    size_t n)
+{
+	XXH128_hash_t h = XXH3_128bits(entry, n);
+	char *at = out;
+
+	l2_name_part(&at, prefix);
+	return (size_t)(at - out) + (size_t)snprintf(at, 39,
+	    "lease:%016llx%016llx", (unsigned long long)h.high64,
+	    (unsigned long long)h.low64);
 }
 
 size_t

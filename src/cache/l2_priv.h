@@ -8,6 +8,7 @@
 #ifndef PGSLUICE_CACHE_L2_PRIV_H
 #define PGSLUICE_CACHE_L2_PRIV_H
 
+#include <event2/event_struct.h>
 #include <hiredis/hiredis.h>
 #include <stdatomic.h>
 #include <sys/queue.h>
@@ -137,6 +138,8 @@ bool l2_unseal(struct l2_sealer *s, const struct slice *with, unsigned n_with,
 size_t l2_name_entry(char out[L2_NAME_MAX], const char *prefix,
     const struct cache_key *k, struct slice scope_text, const char *db,
     const char *rule);
+size_t l2_name_lease(char out[L2_NAME_MAX], const char *prefix,
+    const char *entry, size_t n);
 size_t l2_name_tag(char out[L2_NAME_MAX], const char *prefix, tag_t t);
 
 #define L2_TOKEN_LEN 16
@@ -160,5 +163,66 @@ void l2_replay_add(struct l2_replay *r, tag_t t);
 /* The connection's owner ends: keep L2 closed until somebody adopts. */
 void l2_replay_abandon(struct l2_replay *r);
 void l2_replay_adopt(struct l2_replay *r);
+
+/* --- l2.c: one worker's -------------------------------------------------- */
+
+struct l2 {
+	struct event_base *base;
+	struct l2_conn *conn;
+	char *prefix;
+	size_t max_object;
+	struct l2_sealer *seal; /* NULL: entries carry a checksum */
+	struct l2_replay replay;
+	unsigned replaying; /* sent again and not yet acknowledged */
+	_Atomic uint64_t gets, hits, misses, errors, puts, bumps, corrupt;
+	_Atomic uint64_t leases[LEASE_OUTCOMES];
+	LIST_HEAD(, l2_wait) sleeping;
+};
+
+struct l2_request { /* a lookup */
+	struct l2_cmd cmd; /* first; arg: the l2 */
+	l2_get_cb cb;      /* NULL: cancelled */
+	void *arg;
+	struct cache_key key; /* slices and scope point behind the struct */
+	struct slice scope;
+	struct tagset tags;
+	nsec_t max_age;
+	struct l2_wait *wait; /* NULL: without a lease */
+};
+
+/* Ask anew for the entry, after a pause. */
+void l2_request_again(struct l2 *l, struct l2_request *r);
+/* Its callback has run or is not wanted. */
+void l2_request_end(struct l2 *l, struct l2_request *r);
+
+/* --- l2_lease.c: one fill per fleet --------------------------------------- */
+
+struct l2_wait { /* a lookup that wants the lease, or another's entry */
+	struct l2_request *r;
+	struct l2_cmd cmd; /* SET NX */
+	bool owed;         /* ... whose answer is to come */
+	bool abandoned;    /* ... and nothing else */
+	bool waited, sleeping;
+	bool again;        /* asked a second time at once */
+	enum { L2_WAIT_REFUSED, L2_WAIT_TAKEN, L2_WAIT_WON } state;
+	struct l2_lease *lease; /* NULL: handed out */
+	nsec_t life, until, pause;
+	struct event timer;
+	LIST_ENTRY(l2_wait) link; /* while it sleeps */
+	size_t entry_n;
+	char entry[L2_NAME_MAX];
+};
+
+struct l2_wait *l2_wait_new(struct l2_request *r, const char *prefix,
+    const char *entry, size_t n, nsec_t life) PG_MUST_CHECK;
+void l2_wait_free(struct l2_wait **w);
+/* Try to take the lease; nothing is sent if it is ours. To be followed by MGET. */
+bool l2_wait_send(struct l2 *l, struct l2_wait *w) PG_MUST_CHECK;
+/* The entry is not there. false: there is nothing to wait for. */
+bool l2_wait_sleep(struct l2 *l, struct l2_wait *w) PG_MUST_CHECK;
+void l2_wait_stop(struct l2_wait *w);
+/* What became of it; the lease, if the caller is to fill with it. */
+struct l2_lease *l2_wait_result(struct l2 *l, struct l2_wait *w,
+    bool found) PG_MUST_CHECK;
 
 #endif

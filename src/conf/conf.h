@@ -222,6 +222,7 @@ struct conf_rule {
 	bool allow_stable; /* now() and the like may be cached */
 	bool allow_rls, allow_unlogged, allow_foreign;
 	bool l2;           /* may go to Redis */
+	nsec_t l2_lease;   /* 0: each process fills for itself */
 	bool strong;       /* only while feeds vouch for it */
 	unsigned id;
 };

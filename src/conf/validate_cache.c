@@ -111,6 +111,7 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_take_bool(p, s, "allow_unlogged", &r->allow_unlogged);
 	conf_take_bool(p, s, "allow_foreign", &r->allow_foreign);
 	conf_take_bool(p, s, "l2", &r->l2);
+	conf_take_time(p, s, "l2_lease", &r->l2_lease);
 	if (r->strong)
 		rule_check_strong(p, s, r);
 }

@@ -40,6 +40,7 @@ struct fill {
 	bool use_l2, asked_l2;
 	struct l2_request *request;
 	struct l2_tokens tokens;
+	struct l2_lease *lease;  /* or NULL */
 	const struct scope *base; /* of the servers that may answer */
 	const struct scope *scope; /* ... once at the session's settings */
 	char *shared_scope;      /* for L2: what scope and key hold, in words that
@@ -345,6 +346,8 @@ fill_free(struct session *s)
 
 	s->fill = NULL;
 	buf_reset(&f->rec);
+	if (f->lease != NULL)
+		l2_release(s->sw->l2, &f->lease);
 	free(f->shared_scope);
 	f->magic = 0;
 	free(f);
@@ -426,7 +429,7 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 
 static void
 fill_on_l2(void *arg, const struct l2_found *found,
-    const struct l2_tokens *tokens)
+    const struct l2_tokens *tokens, struct l2_lease *lease)
 {
 	struct fill *f = arg;
 	struct session *s = session_find(f->sw, f->session);
@@ -439,6 +442,7 @@ fill_on_l2(void *arg, const struct l2_found *found,
 	f->request = NULL;
 	f->asked_l2 = true;
 	f->tokens = *tokens;
+	f->lease = lease;
 	age = found != NULL && f->wall > found->fetched_wall ?
 	    f->wall - found->fetched_wall : 0;
 	if (age > session_wishes(s)->max_staleness)
@@ -474,7 +478,8 @@ fill_ask_l2(struct session *s, struct fill *f)
 	if (f->shared_scope == NULL)
 		return FILL_RUN;
 	f->request = l2_get(l2, &f->key, slice_str(f->shared_scope), f->db,
-	    f->rule->name, &f->tags, f->ttl, fill_on_l2, f);
+	    f->rule->name, &f->tags, f->ttl, f->rule->l2_lease, fill_on_l2,
+	    f);
 	if (f->request == NULL)
 		return FILL_RUN;
 	session_enter(s, SESSION_LOOKUP);

@@ -77,6 +77,7 @@ BLOCK_OPTION(CACHE, allow_rls, BOOL, MAY, "false", "", "true: tables with row le
 BLOCK_OPTION(CACHE, allow_unlogged, BOOL, MAY, "false", "", "true: unlogged tables may be cached; a crash of the server empties them unseen.")
 BLOCK_OPTION(CACHE, allow_foreign, BOOL, MAY, "false", "", "true: foreign tables that are not routed may be cached; only writes through pgsluice and ttl end such results.")
 BLOCK_OPTION(CACHE, l2, BOOL, MAY, "", "", "false: answers are not put into Redis; default: true unless the rule is strong.")
+BLOCK_OPTION(CACHE, l2_lease, TIME, MAY, "0", "0..10min", "One process of those that share a Redis fills an entry, others wait for it: this long is it given, and twice as long they wait at most. For slow queries. 0: each process fills for itself.")
 
 BLOCK(WRITES, "writes", ROOT, "What a write to the table it is titled with changes besides, by triggers and rules; and nothing else.")
 BLOCK_OPTION(WRITES, databases, LIST, MAY, "", "", "Databases it applies to; default: all. A title may occur again as long as no database is named by two of its blocks.")

@@ -62,6 +62,7 @@ FAMILY(L2_ERRORS, "pgsluice_l2_errors_total", "counter", "", "Errors of Redis or
 FAMILY(L2_PUTS, "pgsluice_l2_puts_total", "counter", "", "Entries sent to Redis")
 FAMILY(L2_BUMPS, "pgsluice_l2_bumps_total", "counter", "", "Invalidations sent to Redis")
 FAMILY(L2_CORRUPT, "pgsluice_l2_corrupt_total", "counter", "", "Entries that did not pass the checks")
+FAMILY(L2_LEASES, "pgsluice_l2_leases_total", "counter", "outcome", "Lookups that found no entry under a rule with l2_lease, by what became of them")
 FAMILY(L2_BREAKER, "pgsluice_l2_breaker_opens_total", "counter", "", "Times the circuit breaker opened")
 FAMILY(QUERY_DURATION, "pgsluice_query_duration_seconds", "histogram", "route, variant, backend, outcome", "Time from a statement's arrival to the end of its answer")
 FAMILY(SERVER_WAIT, "pgsluice_server_wait_seconds", "histogram", "", "Time statements waited for a server")

@@ -18,6 +18,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/harmless_settings.h \
 	src/tbl/key_types.h \
 	src/tbl/layout_facts.h \
+	src/tbl/lease_outcomes.h \
 	src/tbl/metric_families.h \
 	src/tbl/operators.h \
 	src/tbl/output_settings.h \

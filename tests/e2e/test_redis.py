@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: PostgreSQL
-"""Redis between several pgsluice: sealed entries, TLS."""
+"""Redis between several pgsluice: sealed entries, TLS, one fill
+for all."""
 
+import contextlib
 import os
 import shutil
 import socket
+import signal
 import subprocess
+import threading
 
+import psycopg
 import psycopg2
 import pytest
 import redis as client
@@ -255,3 +260,112 @@ def test_tls_that_hangs(table, pgsluice):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         passes(pgsluice(tls_conf("require", "127.0.0.1",
                                  listener.getsockname()[1])), "timeout")
+
+
+# -- one fill for all ---------------------------------------------------------
+
+class Crowd:
+    """Clients that ask the same at the same time."""
+
+    def __init__(self, sluice, n):
+        self.sluice, self.answers = sluice, []
+        self.threads = [threading.Thread(target=self.ask) for _ in range(n)]
+        for t in self.threads:
+            t.start()
+
+    def ask(self):
+        try:
+            self.answers.append(self.sluice.query(COUNT))
+        except psycopg.Error:
+            self.answers.append(None)
+
+    def join(self):
+        for t in self.threads:
+            t.join(60)
+        return self.answers
+
+
+@pytest.fixture
+def leased(table, pgsluice, redis):
+    """Factory: a pgsluice whose fills are shared, a lease being so long."""
+    def make(life):
+        sluice = pgsluice(CONF.replace('l1_ttl', f'l2_lease = "{life}" l1_ttl')
+                          + 'pool_size = 60\ncache_fill_wait = "60s"\n')
+        until(lambda: connected(sluice))
+        return sluice
+    return make
+
+
+@pytest.fixture
+def locked(pg, db):
+    """Context: queries of the table wait."""
+    @contextlib.contextmanager
+    def lock():
+        with pg.connect(db) as conn, conn.transaction():
+            conn.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
+            yield
+    return lock
+
+
+def outcome(sluice, name):
+    return sluice.metrics()[f'pgsluice_l2_leases_total{{outcome="{name}"}}']
+
+
+def test_one_server_query_for_two_processes(leased, locked, raw):
+    one, two = leased("60s"), leased("60s")
+    with locked():
+        crowds = Crowd(one, 50), Crowd(two, 50)
+        until(lambda: one.count("cache_waits") + two.count("cache_waits")
+              == 98, 30)
+        until(lambda: one.count("cache_misses") + two.count("cache_misses"))
+    for crowd in crowds:
+        assert crowd.join() == [ROWS] * 50
+    assert one.count("cache_misses") + two.count("cache_misses") == 1
+    first, second = (one, two) if one.count("cache_misses") else (two, one)
+    assert outcome(first, "taken") == 1 and outcome(second, "waited") == 1
+    until(lambda: not raw.keys("*:lease:*"))
+
+
+def test_the_holder_is_killed(leased, locked):
+    one, two = leased("2s"), leased("2s")
+    with locked():
+        dead = Crowd(one, 5)
+        until(lambda: one.count("cache_misses") == 1)
+        alive = Crowd(two, 50)
+        until(lambda: two.count("cache_waits") == 49, 30)
+        assert two.count("cache_misses") == 0
+        one.stop((signal.SIGKILL,))
+        until(lambda: two.count("cache_misses") == 1)
+    assert alive.join() == [ROWS] * 50 and dead.join() == [None] * 5
+    assert two.count("cache_misses") == 1
+    assert outcome(two, "taken_over") == 1
+
+
+def test_a_cancelled_wait(leased, locked):
+    """It ends that statement only."""
+    one, two = leased("60s"), leased("60s")
+    with locked():
+        crowd = Crowd(one, 1)
+        until(lambda: one.count("cache_misses") == 1)
+        with two.connect() as conn:
+            timer = threading.Timer(0.3, conn.cancel)
+            timer.start()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                conn.execute(COUNT)
+            timer.join()
+        assert two.count("cache_misses") == 0
+    assert crowd.join() == [ROWS]
+    assert two.query(COUNT) == ROWS
+
+
+def test_no_wait_without_redis(leased, locked, redis):
+    one, two = leased("60s"), leased("60s")
+    with locked():
+        crowds = [Crowd(one, 1)]
+        until(lambda: one.count("cache_misses") == 1)
+        crowds.append(Crowd(two, 1))
+        until(lambda: two.metric("pgsluice_l2_gets_total") == 1)
+        redis.kill()
+        until(lambda: two.count("cache_misses") == 1)
+    assert [c.join() for c in crowds] == [[ROWS]] * 2
+    assert outcome(two, "lost") == 1

@@ -98,6 +98,7 @@ TABLES = {
                        reason),
     "cache_wishes": ("CACHE_WISH", ["setting", "value"], reason),
     "feed_states": ("FEED_STATE", ["state", ""], reason),
+    "lease_outcomes": ("LEASE_OUTCOME", ["outcome", ""], reason),
     "pin_reasons": ("PIN_REASON", ["reason", "because of"], reason),
     "close_reasons": ("CLOSE_REASON",
                       ["why", "SQLSTATE told", "counted in"], close_reason),

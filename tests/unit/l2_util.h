@@ -20,6 +20,7 @@ struct ask {
 	struct cache_key key;
 	struct tagset tags;
 	struct l2_tokens tokens;
+	struct l2_lease *lease;
 	unsigned answers;
 	bool found;
 	nsec_t fetched_wall;
@@ -29,9 +30,12 @@ struct ask {
 
 static inline PG_UNUSED void
 ask_answered(void *arg, const struct l2_found *found,
-    const struct l2_tokens *tokens)
+    const struct l2_tokens *tokens, struct l2_lease *lease)
 {
 	struct ask *a = arg;
+
+	assert_null(a->lease);
+	a->lease = lease;
 
 	a->answers++;
 	a->tokens = *tokens;
@@ -85,7 +89,7 @@ ask_start(struct ask *a, struct l2 *l, const char *sql, tag_t tag,
 		tagset_add(&a->tags, tag);
 	tagset_record(&a->tags);
 	a->req = l2_get(l, &a->key, SCOPE, "shop", "rule", &a->tags, max_age,
-	    ask_answered, a);
+	    0, ask_answered, a);
 	assert_int_equal(a->answers, 0);
 }
 

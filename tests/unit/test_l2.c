@@ -578,6 +578,197 @@ passwords_and_databases_work(void **state)
 	command("CONFIG SET requirepass \"\"");
 }
 
+/* --- leases ------------------------------------------------------------- */
+
+#define LIFE (5 * NSEC_PER_SEC)
+
+static void
+lease_start(struct ask *a, struct l2 *l, nsec_t life)
+{
+	*a = (struct ask){ .key = util_key("q") };
+	tagset_init(&a->tags);
+	tagset_add(&a->tags, 5);
+	tagset_record(&a->tags);
+	a->req = l2_get(l, &a->key, SCOPE, "shop", "rule", &a->tags,
+	    60 * NSEC_PER_SEC, life, ask_answered, a);
+	assert_non_null(a->req);
+	assert_int_equal(a->answers, 0);
+}
+
+static void
+lease_take(struct ask *a, struct l2 *l, nsec_t life)
+{
+	lease_start(a, l, life);
+	RUN_UNTIL(a->answers > 0);
+	assert_false(a->found);
+	assert_non_null(a->lease);
+	/* What others wait for can be stored, though no tag had a token. */
+	assert_true(a->tokens.valid);
+}
+
+static uint64_t
+leases(const struct l2 *l, enum lease_outcome o)
+{
+	return stats_of(l).leases[o];
+}
+
+static void
+one_fills_for_all(void **state)
+{
+	struct l2 *one = start(&plain), *two = start(&plain);
+	struct ask a, b, c;
+	redisReply *r;
+
+	(void)state;
+	lease_take(&a, one, LIFE);
+	assert_int_equal(leases(one, LEASE_TAKEN), 1);
+	lease_start(&b, two, LIFE);
+	lease_start(&c, two, LIFE);
+	run_for(100 * NSEC_PER_MSEC);
+	assert_int_equal(b.answers + c.answers, 0);
+	ask_fill(&a, one, UTIL_DATA);
+	l2_release(one, &a.lease);
+	assert_null(a.lease);
+	RUN_UNTIL(b.answers > 0 && c.answers > 0);
+	assert_true(b.found && c.found);
+	assert_null(b.lease);
+	assert_int_equal(leases(two, LEASE_WAITED), 2);
+	/* A hit takes none, and leaves none behind. */
+	lease_start(&b, two, LIFE);
+	RUN_UNTIL(b.answers > 0);
+	assert_true(b.found);
+	assert_null(b.lease);
+	run_for(20 * NSEC_PER_MSEC);
+	r = redisCommand(admin, "KEYS test:lease:*");
+	assert_int_equal(r->elements, 0);
+	freeReplyObject(r);
+	l2_free(&one);
+	l2_free(&two);
+}
+
+static void
+leases_are_taken_over(void **state)
+{
+	struct l2 *one = start(&plain), *two = start(&plain);
+	struct ask a, b;
+
+	(void)state;
+	/* Given up, */
+	lease_take(&a, one, LIFE);
+	lease_start(&b, two, LIFE);
+	run_for(20 * NSEC_PER_MSEC);
+	l2_release(one, &a.lease);
+	RUN_UNTIL(b.answers > 0);
+	assert_non_null(b.lease);
+	assert_int_equal(leases(two, LEASE_TAKEN_OVER), 1);
+	l2_release(two, &b.lease);
+	/* or run out: then its first holder does not end the second one's. */
+	lease_take(&a, one, 50 * NSEC_PER_MSEC);
+	lease_start(&b, two, LIFE);
+	RUN_UNTIL(b.answers > 0);
+	assert_non_null(b.lease);
+	assert_int_equal(leases(two, LEASE_TAKEN_OVER), 2);
+	l2_release(one, &a.lease);
+	lease_start(&a, one, LIFE);
+	run_for(100 * NSEC_PER_MSEC);
+	assert_int_equal(a.answers, 0);
+	l2_release(two, &b.lease);
+	RUN_UNTIL(a.answers > 0);
+	l2_release(one, &a.lease);
+	l2_free(&one);
+	l2_free(&two);
+}
+
+static void
+patience_ends(void **state)
+{
+	struct l2 *one = start(&plain), *two = start(&plain);
+	nsec_t began;
+	struct ask a, b;
+
+	(void)state;
+	lease_take(&a, one, LIFE);
+	began = clock_mono();
+	lease_start(&b, two, 50 * NSEC_PER_MSEC);
+	RUN_UNTIL(b.answers > 0);
+	assert_true(clock_mono() - began >= 100 * NSEC_PER_MSEC);
+	assert_false(b.found);
+	assert_null(b.lease);
+	assert_true(b.tokens.valid);
+	assert_int_equal(leases(two, LEASE_GAVE_UP), 1);
+	l2_release(one, &a.lease);
+	l2_free(&one);
+	l2_free(&two);
+}
+
+static void
+nobody_waits_for_what_cannot_come(void **state)
+{
+	struct l2 *one = start(&plain), *two = start(&plain);
+	const tag_t five = 5;
+	struct ask a, b;
+
+	(void)state;
+	lease_take(&a, one, LIFE);
+	/* A table was written. */
+	lease_start(&b, two, LIFE);
+	run_for(20 * NSEC_PER_MSEC);
+	tag_bump(5);
+	l2_bump(two, &five, 1);
+	RUN_UNTIL(b.answers > 0);
+	assert_false(b.found || b.tokens.valid);
+	assert_int_equal(leases(two, LEASE_LOST), 1);
+	/* Redis is gone. */
+	lease_start(&b, two, LIFE);
+	run_for(20 * NSEC_PER_MSEC);
+	assert_int_equal(b.answers, 0);
+	command("CLIENT KILL TYPE normal SKIPME yes");
+	RUN_UNTIL(b.answers > 0);
+	assert_int_equal(leases(two, LEASE_LOST), 2);
+	/* It refuses. */
+	RUN_UNTIL(usable(two, 5) && usable(one, 5));
+	command("CONFIG SET maxmemory 1");
+	lease_start(&b, two, LIFE);
+	RUN_UNTIL(b.answers > 0);
+	command("CONFIG SET maxmemory 0");
+	assert_int_equal(leases(two, LEASE_LOST), 3);
+	l2_release(one, &a.lease);
+	l2_free(&one);
+	l2_free(&two);
+}
+
+static void
+the_cancelled_hold_no_lease(void **state)
+{
+	struct l2 *one = start(&plain), *two = start(&plain);
+	struct ask a, b;
+
+	(void)state;
+	/* Cancelled while it is being taken, */
+	lease_start(&a, one, LIFE);
+	l2_cancel(a.req);
+	run_for(20 * NSEC_PER_MSEC);
+	lease_start(&b, two, LIFE);
+	RUN_UNTIL(b.answers > 0);
+	assert_non_null(b.lease);
+	/* while it is waited for, */
+	lease_start(&a, one, LIFE);
+	run_for(20 * NSEC_PER_MSEC);
+	l2_cancel(a.req);
+	l2_release(two, &b.lease);
+	run_for(50 * NSEC_PER_MSEC);
+	assert_int_equal(a.answers, 0);
+	/* and at the end. */
+	lease_take(&b, two, LIFE);
+	lease_start(&a, one, LIFE);
+	run_for(20 * NSEC_PER_MSEC);
+	l2_free(&one);
+	assert_int_equal(a.answers, 1);
+	assert_null(a.lease);
+	l2_release(two, &b.lease);
+	l2_free(&two);
+}
+
 int
 main(void)
 {
@@ -596,6 +787,11 @@ main(void)
 		T(bumps_outlive_a_dead_server),
 		T(a_bump_without_heir_closes_l2),
 		T(a_slow_server_never_answers_another),
+		T(one_fills_for_all),
+		T(leases_are_taken_over),
+		T(patience_ends),
+		T(nobody_waits_for_what_cannot_come),
+		T(the_cancelled_hold_no_lease),
 		T(tcp_and_names_work),
 		T(passwords_and_databases_work),
 	};
