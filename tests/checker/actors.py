@@ -11,16 +11,21 @@ import random
 import rawpg
 from driver import Lost, Pause
 
-KEYS, RARE = 12, 4  # the last ones are written seldom
+KEYS = range(1, 13)   # of reg, which is written all the time,
+CALM = range(13, 17)  # and of calm, which is written now and then
 ACCOUNTS, EACH = 10, 1000
 SCHEMAS = ("north", "south")
 READERS = ("alice", "bob")
 
 SCHEMA = f"""
 CREATE TABLE reg (k int PRIMARY KEY, ver bigint NOT NULL, val text NOT NULL);
-INSERT INTO reg SELECT k, 1, 'first ' || k FROM generate_series(1, {KEYS}) k;
+INSERT INTO reg SELECT k, 1, 'first ' || k
+  FROM generate_series({KEYS[0]}, {KEYS[-1]}) k;
+CREATE TABLE calm (k int PRIMARY KEY, ver bigint NOT NULL, val text NOT NULL);
+INSERT INTO calm SELECT k, 1, 'first ' || k
+  FROM generate_series({CALM[0]}, {CALM[-1]}) k;
 CREATE TABLE reg_log (k int, ver bigint, val text, PRIMARY KEY (k, ver));
-INSERT INTO reg_log SELECT * FROM reg;
+INSERT INTO reg_log SELECT * FROM reg UNION ALL SELECT * FROM calm;
 CREATE TABLE account (id int PRIMARY KEY, amount int NOT NULL);
 INSERT INTO account SELECT i, {EACH} FROM generate_series(1, {ACCOUNTS}) i;
 CREATE TABLE pad (n int PRIMARY KEY);
@@ -36,12 +41,13 @@ GRANT SELECT ON {s}.here TO PUBLIC;
 CREATE TABLE of_{r} (word text PRIMARY KEY);
 INSERT INTO of_{r} VALUES ('{r}');
 GRANT SELECT ON of_{r} TO {r};
-GRANT SELECT, UPDATE, INSERT ON reg, reg_log, account, divisor, pad TO {r};
+GRANT SELECT, UPDATE, INSERT ON reg, calm, reg_log, account, divisor, pad
+  TO {r};
 """ for r in READERS)
 
 SCHEMA += """
 RESET ROLE;
-CREATE PUBLICATION pgsluice FOR TABLE reg, account, divisor, north.here,
+CREATE PUBLICATION pgsluice FOR TABLE reg, calm, account, divisor, north.here,
   south.here, of_alice, of_bob, pad;
 """
 
@@ -74,9 +80,13 @@ class Tokens:
         return f"{self.name}.{self.n}"
 
 
+def table(k):
+    return "reg" if k in KEYS else "calm"
+
+
 def whole(token, k):
-    return (f"WITH u AS (UPDATE reg SET ver = ver + 1, val = '{token}' WHERE "
-            f"k = {k} RETURNING k, ver, val) INSERT INTO reg_log SELECT * "
+    return (f"WITH u AS (UPDATE {table(k)} SET ver = ver + 1, "
+            f"val = '{token}' WHERE k = {k} RETURNING k, ver, val) INSERT INTO reg_log SELECT * "
             "FROM u RETURNING ver")
 
 
@@ -97,11 +107,11 @@ def write_block(actor, rng, token, k):
     """A transaction; some are taken back, having read what they wrote."""
     undo = rng.random() < 0.3
     steps = ["BEGIN",
-             f"UPDATE reg SET ver = ver + 1, val = '{token}' WHERE k = {k} "
-             "RETURNING ver",
-             f"INSERT INTO reg_log SELECT * FROM reg WHERE k = {k}"]
+             f"UPDATE {table(k)} SET ver = ver + 1, val = '{token}' WHERE "
+             f"k = {k} RETURNING ver",
+             f"INSERT INTO reg_log SELECT * FROM {table(k)} WHERE k = {k}"]
     if rng.random() < 0.5:
-        steps.append(f"SELECT ver, val FROM reg WHERE k = {k}")
+        steps.append(f"SELECT ver, val FROM {table(k)} WHERE k = {k}")
     steps.append("ROLLBACK" if undo else "COMMIT")
     version = None
     for n, sql in enumerate(steps):
@@ -130,8 +140,8 @@ def write_and_read(actor, rng, token, k):
     """Both in one go: the answers must come in order."""
     try:
         answer = yield (rawpg.query(whole(token, k)) +
-                        rawpg.query(f"SELECT ver, val FROM reg WHERE k = {k}"),
-                        2)
+                        rawpg.query(f"SELECT ver, val FROM {table(k)} "
+                                    f"WHERE k = {k}"), 2)
     except Lost:
         actor.note("write", k=k, value=token, outcome="unknown")
         raise
@@ -149,13 +159,12 @@ def write_and_read(actor, rng, token, k):
 
 
 def often(rng):
-    """Some keys are written all the time, by many,"""
-    return min(rng.randrange(KEYS - RARE), rng.randrange(KEYS - RARE)) + 1
+    """Some keys more than others."""
+    return KEYS[min(rng.randrange(len(KEYS)), rng.randrange(len(KEYS)))]
 
 
 def seldom(rng):
-    """... and some now and then, by few."""
-    return KEYS - rng.randrange(RARE)
+    return rng.choice(CALM)
 
 
 def writer(seed, rate, key=often):
@@ -203,8 +212,8 @@ SLOW = ("SELECT count(*) FROM account a, account b, account c, account d "
 
 
 # Takes some 100 ms, in which much can happen.
-LONG = (f"SELECT ver, val FROM reg WHERE k = {KEYS} AND (SELECT count(*) FROM "
-        "pad a, pad b, pad c, pad d, pad e, pad f WHERE a.n + b.n + c.n + d.n "
+LONG = (f"SELECT ver, val FROM calm WHERE k = {CALM[0]} AND (SELECT "
+        "count(*) FROM pad a, pad b, pad c, pad d, pad e, pad f WHERE a.n + b.n + c.n + d.n "
         "+ e.n + f.n > 0) > 0")
 
 
@@ -220,7 +229,7 @@ def patient(seed, rate):
             elif len(text(answer)) != 1:
                 actor.note("shape", found=repr(answer)[:300])
             else:
-                actor.note("read", k=KEYS, version=int(text(answer)[0][0]),
+                actor.note("read", k=CALM[0], version=int(text(answer)[0][0]),
                            value=text(answer)[0][1], form="long")
     return script
 
@@ -239,19 +248,19 @@ def hurried(seed, rate):
 
 # -- readers ------------------------------------------------------------------
 
-ONE = "SELECT ver, val FROM reg WHERE k = $1"
+ONE = {t: f"SELECT ver, val FROM {t} WHERE k = $1" for t in ("reg", "calm")}
 
 
 def read_one(actor, rng, k):
     form = rng.choice(("simple", "extended", "named"))
     if form == "simple":
-        answer = yield ask(f"SELECT ver, val FROM reg WHERE k = {k}")
+        answer = yield ask(f"SELECT ver, val FROM {table(k)} WHERE k = {k}")
         whole = "TDCZ"
     elif form == "extended":
-        answer = yield extended(ONE, [str(k)])
+        answer = yield extended(ONE[table(k)], [str(k)])
         whole = "12TDCZ"
     else:
-        answer = yield (rawpg.bind("", "one", [str(k)]) +
+        answer = yield (rawpg.bind("", table(k), [str(k)]) +
                         rawpg.describe("P") + rawpg.execute() + rawpg.sync(),
                         1)
         whole = "2TDCZ"
@@ -270,7 +279,7 @@ def read_one(actor, rng, k):
 
 
 def read_some(actor, rng, _):
-    keys = sorted(rng.sample(range(1, KEYS + 1), 3))
+    keys = sorted(rng.sample(KEYS, 3))
     answer = yield ask("SELECT k, ver, val FROM reg WHERE k IN "
                        f"({', '.join(map(str, keys))}) ORDER BY k")
     if failed(answer):
@@ -322,11 +331,12 @@ def read_block(actor, rng, k):
 def reader(seed, rate=None):
     def script(actor):
         rng = random.Random(f"{seed}/{actor.name}")
-        yield rawpg.parse("one", ONE) + rawpg.sync(), 1
+        for name, sql in ONE.items():
+            yield rawpg.parse(name, sql) + rawpg.sync(), 1
         for _ in range(400):  # and then a new connection
             if rate:
                 yield Pause(rng.expovariate(rate))
-            k = rng.randrange(KEYS) + 1
+            k = rng.choice((*KEYS, *CALM))
             how = rng.choices((read_one, read_some, read_sum, read_divided,
                                read_block, read_slow), (24, 6, 4, 2, 4, 1))[0]
             yield from how(actor, rng, k)

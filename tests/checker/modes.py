@@ -29,7 +29,7 @@ backend "main" {
 }
 database "app" { backend = "main" }
 cache "register" { tables = {"reg"} keys = {"reg.k"} $life }
-cache "padded" { tables = {"reg", "pad"} keys = {"reg.k"} $life }
+cache "calm" { tables = {"calm", "pad"} keys = {"calm.k"} $life }
 cache "account" { tables = {"account"} $life }
 cache "divisor" { tables = {"divisor"} $life }
 cache "here" { tables = {"here"} $life }
@@ -65,7 +65,9 @@ class Mode:
         if self.feed:
             return 'ttl = "300s" consistency = "strong" l2 = false'
         if self.invalidation == "ttl":
-            return f'ttl = "{TTL}s"' + ("" if self.l2 else " l2 = false")
+            return f'ttl = "{TTL}s"' + (
+                f' l1_ttl = "{int(TTL * 300)}ms"' if self.l2 else
+                " l2 = false")
         if self.l2:
             return f'ttl = "60s" l1_ttl = "{int(L1_TTL * 1000)}ms"'
         return f'ttl = "{int(L1_TTL * 1000)}ms" l2 = false'

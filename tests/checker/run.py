@@ -147,7 +147,7 @@ class Scene:
             actors.writer(seed, 2, actors.seldom))
         add("ba", a, "first", actors.banker(seed, 5))
         add("pa", a, "first", actors.patient(seed, 30))
-        add("hu", a, "first", actors.hurried(seed, 5))
+        add("hu", a, "first", actors.hurried(seed, 15))
         for n in range(5):
             add(f"ra{n}-", a, "first", actors.reader(seed))
         for n in range(3):
@@ -162,7 +162,8 @@ def cluster(lab, name):
     """A PostgreSQL that feeds can follow."""
     pg = harness.Cluster(lab, name, settings={
         "autovacuum": "on", "fsync": "off", "wal_level": "logical",
-        "max_replication_slots": "8", "max_wal_senders": "8"}).start()
+        "synchronous_commit": "on", "max_replication_slots": "8",
+        "max_wal_senders": "8"}).start()
     with open(os.path.join(pg.datadir, "pg_hba.conf"), "a",
               encoding="utf-8") as f:
         f.write("host replication postgres 127.0.0.1/32 trust\n")
@@ -187,8 +188,8 @@ def settled(scene, log):
     for s in scene.sluices:
         with s.connect() as conn:
             for k, version in last.items():
-                found = conn.execute("SELECT ver FROM reg WHERE k = "
-                                     f"{k}").fetchone()[0]
+                found = conn.execute(f"SELECT ver FROM {actors.table(k)} "
+                                     f"WHERE k = {k}").fetchone()[0]
                 if found != version:
                     wrong.append(f"{s.name}: {k} is {found}, not {version}")
     return wrong
