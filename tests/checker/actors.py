@@ -86,8 +86,8 @@ def table(k):
 
 def whole(token, k):
     return (f"WITH u AS (UPDATE {table(k)} SET ver = ver + 1, "
-            f"val = '{token}' WHERE k = {k} RETURNING k, ver, val) INSERT INTO reg_log SELECT * "
-            "FROM u RETURNING ver")
+            f"val = '{token}' WHERE k = {k} RETURNING k, ver, val) "
+            "INSERT INTO reg_log SELECT * FROM u RETURNING ver")
 
 
 def write_whole(actor, rng, token, k):
@@ -213,8 +213,8 @@ SLOW = ("SELECT count(*) FROM account a, account b, account c, account d "
 
 # Takes some 100 ms, in which much can happen.
 LONG = (f"SELECT ver, val FROM calm WHERE k = {CALM[0]} AND (SELECT "
-        "count(*) FROM pad a, pad b, pad c, pad d, pad e, pad f WHERE a.n + b.n + c.n + d.n "
-        "+ e.n + f.n > 0) > 0")
+        "count(*) FROM pad a, pad b, pad c, pad d, pad e, pad f WHERE a.n + "
+        "b.n + c.n + d.n + e.n + f.n > 0) > 0")
 
 
 def patient(seed, rate):

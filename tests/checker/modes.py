@@ -8,6 +8,8 @@ from check import Bounds
 
 TTL = 1.0        # of the mode ttl
 L1_TTL = 0.5     # where another process's writes are not heard of
+REDIS_AWAY = 1.0  # a write may reach it so late: it is frozen, and then the
+                  # breaker waits. Others read from it meanwhile.
 LAG = 1.0        # of the mode feed
 INVALIDATION = ("ttl", "seen", "feed")
 STORES = ("l1", "l1+l2")
@@ -58,6 +60,8 @@ class Mode:
             return Bounds(same=0.0, other=TTL, forward=False)
         if self.feed:
             return Bounds(same=0.0, other=LAG)
+        if self.l2:
+            return Bounds(same=0.0, other=L1_TTL + REDIS_AWAY, forward=False)
         return Bounds(same=0.0, other=L1_TTL)
 
     @property
@@ -78,7 +82,8 @@ class Mode:
                 "servers": 12 if self.pooling == "transaction" else 40,
                 "feed": "true" if self.feed else "false",
                 "life": self.life.replace(f"{TTL}s", f"{int(TTL)}s"),
-                "redis": f'redis_host = "127.0.0.1"\nredis_port = {redis}'
+                "redis": 'redis_host = "127.0.0.1"\nredis_retry = "200ms"\n'
+                         f'redis_port = {redis}'
                 if self.l2 else ""}
 
 
