@@ -30,6 +30,7 @@
 #include "conf/vouch.h"
 #include "feed/feed.h"
 #include "layout/job.h"
+#include "route/named.h"
 #include "sql/lex.h"
 #include "systemd.h"
 
@@ -294,6 +295,7 @@ main(int argc, char **argv)
 
 	options_parse(&o, argc, argv);
 	hash_init(); /* the users file is loaded into a table */
+	conf_read_queries_with(route_query_read);
 	switch (o.mode) {
 	case OPTIONS_VERSION:
 		return main_version();

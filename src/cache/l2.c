@@ -408,10 +408,10 @@ l2_request_new(const struct cache_key *k, struct slice scope_text,
 
 	if (k->sql.n > max || k->types.n > max || k->bind.n > max ||
 	    scope_text.n > max ||
-	    k->sql.n + k->types.n + k->bind.n + scope_text.n > max)
+	    k->sql.n + k->types.n + k->bind.n + k->name.n + scope_text.n > max)
 		return NULL;
 	r = malloc(sizeof(*r) + k->sql.n + k->types.n + k->bind.n +
-	    scope_text.n);
+	    k->name.n + scope_text.n);
 	if (r == NULL)
 		return NULL;
 	*r = (struct l2_request){ .key = *k, .tags = *tags };
@@ -419,6 +419,7 @@ l2_request_new(const struct cache_key *k, struct slice scope_text,
 	r->key.sql = l2_request_copy(&at, k->sql);
 	r->key.types = l2_request_copy(&at, k->types);
 	r->key.bind = l2_request_copy(&at, k->bind);
+	r->key.name = l2_request_copy(&at, k->name);
 	r->scope = l2_request_copy(&at, scope_text);
 	return r;
 }

@@ -61,7 +61,14 @@ l2_name_entry(char out[L2_NAME_MAX], const char *prefix,
 	XXH3_freeState(x);
 	l2_name_part(&at, prefix);
 	l2_name_part(&at, db);
-	l2_name_part(&at, rule);
+	if (k->name.n > 0) {
+		CHECK(k->name.n <= L2_KEY_NAME_MAX);
+		memcpy(at, k->name.p, k->name.n);
+		at += k->name.n;
+		*at++ = ':';
+	} else {
+		l2_name_part(&at, rule);
+	}
 	return (size_t)(at - out) + (size_t)snprintf(at, 33, "%016llx%016llx",
 	    (unsigned long long)h.high64, (unsigned long long)h.low64);
 }

@@ -134,7 +134,10 @@ bool l2_unseal(struct l2_sealer *s, const struct slice *with, unsigned n_with,
 
 /* --- l2_name.c: names and tokens, pure --------------------------------- */
 
-#define L2_NAME_MAX 320
+/* Room for prefix, database and key.name of at most this. */
+#define L2_KEY_NAME_MAX 352
+#define L2_NAME_MAX (2 * 65 + L2_KEY_NAME_MAX + 1 + 32 + 1)
+/* By k->name, or by rule where that is empty. */
 size_t l2_name_entry(char out[L2_NAME_MAX], const char *prefix,
     const struct cache_key *k, struct slice scope_text, const char *db,
     const char *rule);

@@ -26,8 +26,8 @@ struct object *
 object_new(const struct cache_key *k, struct slice desc, struct slice data,
     const struct tagset *tags)
 {
-	const size_t parts[] = { k->sql.n, k->types.n, k->bind.n, desc.n,
-	    data.n };
+	const size_t parts[] = { k->sql.n, k->types.n, k->bind.n, k->name.n,
+	    desc.n, data.n };
 	size_t size = sizeof(struct object), i;
 	struct object *o;
 	char *at;
@@ -47,6 +47,7 @@ object_new(const struct cache_key *k, struct slice desc, struct slice data,
 	o->key.sql = object_copy(&at, k->sql);
 	o->key.types = object_copy(&at, k->types);
 	o->key.bind = object_copy(&at, k->bind);
+	o->key.name = object_copy(&at, k->name);
 	o->frames = slice_make(at, desc.n + data.n);
 	o->desc_len = desc.n;
 	object_copy(&at, desc);

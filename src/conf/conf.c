@@ -85,6 +85,8 @@ conf_free(struct conf *c)
 		free(c->rules[i].databases);
 		conf_strings_fini(&c->rules[i].tables);
 		conf_strings_fini(&c->rules[i].keys);
+		conf_query_fini(&c->rules[i].query);
+		free(c->rules[i].key);
 	}
 	for (i = 0; i < c->n_writes; i++) {
 		free(c->writes[i].name);

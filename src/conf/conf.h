@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/slice.h"
 
 enum conf_pool_mode { POOL_MODE_TRANSACTION, POOL_MODE_SESSION };
@@ -63,6 +64,8 @@ struct conf_strings {
 	char **v;
 	size_t n;
 };
+/* Appends a copy. */
+void conf_strings_add(struct conf_strings *l, const char *s);
 
 /* More replicas of one backend are refused. */
 #define CONF_MAX_REPLICAS 16
@@ -208,6 +211,31 @@ struct conf_tag_key {
 	enum conf_key_type type; /* if known, and not a month */
 };
 
+/* A name that the query of a rule has for one of its values. */
+struct conf_named {
+	char *name;
+	size_t place;  /* of the value, see analysis.places */
+	uint32_t oid;  /* type it is cast to in the query; 0: none */
+};
+
+/* The query of a cache rule, and how its results are called. */
+#define CONF_NAMED_MAX 4
+struct conf_query {
+	char *text;           /* as written; NULL: the rule has none */
+	struct hash128 print; /* of the statements it stands for */
+	struct conf_named named[CONF_NAMED_MAX];
+	size_t n_named;
+	struct conf_strings tables; /* that it reads */
+	bool stable;          /* it calls a stable function */
+};
+
+/* One part of a rule's key: text, and the value behind it. */
+#define CONF_KEY_MAX 96 /* bytes as written */
+struct conf_key_part {
+	struct slice text; /* of conf_rule.key */
+	int named;         /* index in conf_query.named; -1: the last part */
+};
+
 /* A cache rule. */
 struct conf_rule {
 	char *name;
@@ -215,6 +243,10 @@ struct conf_rule {
 	size_t n_databases;
 	struct conf_strings tables; /* a statement may read only these */
 	struct conf_strings keys;   /* as written, see conf_tag_key */
+	struct conf_query query;    /* what a statement must be, but for values */
+	char *key;                  /* of its results, as written; or NULL */
+	struct conf_key_part parts[CONF_NAMED_MAX + 1];
+	size_t n_parts;
 	nsec_t ttl;        /* L2, and L1 unless l1_ttl is given */
 	nsec_t l1_ttl;     /* 0: not kept in L1 */
 	nsec_t grace;
@@ -343,6 +375,14 @@ bool conf_tag_keys_eq(const struct conf *a, const struct conf *b);
 /* NULL: none. */
 struct conf_tag_key *conf_tag_key_find(const struct conf *c,
     const struct conf_tag_place *at);
+
+/* Read the query of a rule: text is set, the rest is to be. false: why says
+ * what is wrong and what is expected. c: settings are known. */
+typedef bool conf_query_cb(const struct conf *c, struct conf_query *q,
+    char *why, size_t size);
+/* Who reads them, once before the first configuration is loaded: they are of
+ * a language that this layer does not know. */
+void conf_read_queries_with(conf_query_cb *fn);
 
 #define CONF_DIAG_MAX 32
 struct conf_diag {

@@ -134,7 +134,6 @@ void conf_take_str(struct conf_parse *p, const struct conf_sec *s,
 void conf_check_sec(struct conf_parse *p, const struct conf_sec *s);
 
 /* parse_value.c: lists of owned strings. */
-void conf_strings_add(struct conf_strings *l, const char *s);
 void conf_strings_fini(struct conf_strings *l);
 
 /* names.c: from names to pointers; complaints name what there is. */
@@ -158,6 +157,11 @@ void conf_take_replica_rule(struct conf_parse *p, const struct conf_sec *s,
 void conf_take_databases(struct conf_parse *p);
 void conf_take_tables(struct conf_parse *p);
 void conf_take_rules(struct conf_parse *p);
+/* query.c: query and key, and tables where the rule names none. Behind
+ * all other options. */
+void conf_take_query(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_rule *r);
+void conf_query_fini(struct conf_query *q);
 /* tag_key.c */
 void conf_take_tag_keys(struct conf_parse *p, const struct conf_sec *s,
     struct conf_rule *r);

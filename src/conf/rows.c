@@ -356,6 +356,10 @@ rows_rule(struct rows *r, const struct conf_rule *rule)
 	rows_databases(r, rule->databases, rule->n_databases);
 	rows_option_list(r, "tables", &rule->tables);
 	rows_option_list(r, "keys", &rule->keys);
+	if (rule->query.text != NULL)
+		rows_option(r, "query", rule->query.text);
+	if (rule->key != NULL)
+		rows_option(r, "key", rule->key);
 	rows_option_time(r, "ttl", rule->ttl);
 	rows_option_time(r, "l1_ttl", rule->l1_ttl);
 	rows_option_word(r, "consistency", rule->strong);

@@ -21,6 +21,7 @@ libpgsluice_a_SOURCES += \
 	src/conf/parse_tree.c \
 	src/conf/parse_value.c \
 	src/conf/places.c \
+	src/conf/query.c \
 	src/conf/rows.c \
 	src/conf/schema.c \
 	src/conf/secret.c \

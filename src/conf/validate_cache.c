@@ -97,13 +97,14 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_check_sec(p, s);
 	r->databases = conf_take_databases_of(p, s, &r->n_databases);
 	rule_take_tables(p, s, "tables", &r->tables);
+	conf_take_bool(p, s, "allow_stable", &r->allow_stable);
+	conf_take_query(p, s, r);
 	conf_take_tag_keys(p, s, r);
 	conf_take_time(p, s, "ttl", &r->ttl);
 	r->l1_ttl = r->ttl;
 	conf_take_time(p, s, "l1_ttl", &r->l1_ttl);
 	conf_take_time(p, s, "grace", &r->grace);
 	conf_take_time(p, s, "ttl_closed_month", &r->ttl_closed_month);
-	conf_take_bool(p, s, "allow_stable", &r->allow_stable);
 	conf_take_word(p, s, "consistency", &strong);
 	r->strong = strong != 0;
 	r->l2 = !r->strong;

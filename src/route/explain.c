@@ -10,6 +10,7 @@
 #include "route/gather.h"
 #include "route/portion.h"
 #include "route/month.h"
+#include "route/named.h"
 #include "route/route_priv.h"
 #include "route/touch.h"
 
@@ -421,6 +422,7 @@ static void
 explain_cache(struct explain *x)
 {
 	enum bypass_reason r = x->p->bypass;
+	char name[ROUTE_NAME_MAX];
 
 	explain_hint(x);
 	if (r == BYPASS_NONE)
@@ -437,6 +439,8 @@ explain_cache(struct explain *x)
 	if (x->d->grace > 0)
 		explain_time(x, "grace", x->d->grace);
 	explain_end(x);
+	if (route_name(x->p, x->s, x->v, name) > 0)
+		explain_text(x, "called", name);
 	explain_add(x, "depends on: ");
 	for (size_t i = 0; i < x->p->n_reads; i++)
 		explain_dependency(x, i);

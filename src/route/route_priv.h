@@ -180,6 +180,9 @@ const char *route_table_dep(const struct conf_database *db,
 bool route_periods_cut(const struct conf_variant *v,
     const struct month_range *r, struct route_shards *some);
 
+/* verdict.c: why a statement is never cached, whatever rules say. */
+enum bypass_reason route_never_cached(const struct analysis *a);
+
 /* verdict.c: fills reads, writes, writes_all, rule and bypass. */
 void route_plan_verdict(struct route_plan *p, const struct analysis *a);
 

@@ -18,6 +18,8 @@ libpgsluice_a_SOURCES += \
 	src/route/key.c \
 	src/route/month.c \
 	src/route/month.h \
+	src/route/named.c \
+	src/route/named.h \
 	src/route/period.c \
 	src/route/plan.c \
 	src/route/portion.c \

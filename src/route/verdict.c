@@ -58,7 +58,8 @@ verdict_rule(const struct route_plan *p, const struct analysis *a)
 {
 	for (size_t i = 0; i < p->db->n_rules; i++) {
 		const struct conf_rule *r = p->db->rules[i];
-		bool all = true;
+		bool all = r->query.text == NULL || (a->has_print &&
+		    hash_eq(a->print, r->query.print));
 
 		for (size_t k = 0; k < a->n_tables && all; k++) {
 			if (a->tables[k].read)
@@ -70,17 +71,15 @@ verdict_rule(const struct route_plan *p, const struct analysis *a)
 	return NULL;
 }
 
-/* Everything but the rule, in the order of tbl/bypass_reasons.h as far as a
- * statement may have several. */
-static enum bypass_reason
-verdict_statement(const struct route_plan *p, const struct analysis *a)
+/* In the order of tbl/bypass_reasons.h as far as a statement may have
+ * several. */
+enum bypass_reason
+route_never_cached(const struct analysis *a)
 {
 	bool read = false;
 
 	for (size_t i = 0; i < a->n_tables; i++)
 		read |= a->tables[i].read;
-	if (!p->db->cache)
-		return BYPASS_DISABLED;
 	if (a->kind == STMT_UNPARSED)
 		return BYPASS_UNPARSED;
 	if (a->kind != STMT_SELECT || (a->flags & (AN_MULTI | AN_WRITES)))
@@ -403,7 +402,7 @@ route_plan_verdict(struct route_plan *p, const struct analysis *a)
 	enum bypass_reason why;
 
 	verdict_writes(p, a);
-	p->bypass = verdict_statement(p, a);
+	p->bypass = p->db->cache ? route_never_cached(a) : BYPASS_DISABLED;
 	if (p->bypass == BYPASS_NONE) {
 		p->rule = verdict_rule(p, a);
 		if (p->rule == NULL)

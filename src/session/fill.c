@@ -21,6 +21,7 @@
 #include "base/planted.h"
 #include "conf/deps.h"
 #include "feed/feed.h"
+#include "route/named.h"
 #include "route/touch.h"
 #include "session/explain.h"
 
@@ -120,6 +121,7 @@ fill_make_key(struct session *s, const struct unit *u, struct slice sql,
 {
 	k->scope = fill_scope(s, settings_scope(s));
 	k->sql = sql;
+	k->name = slice_make(NULL, 0);
 	if (stmt == NULL) {
 		k->form = KEY_SIMPLE;
 		k->types = k->bind = slice_make(NULL, 0);
@@ -302,7 +304,9 @@ fill_shape(const struct session *s, const struct query *q)
 static struct fill *
 fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 {
-	size_t n = k->sql.n + k->types.n + k->bind.n;
+	char name[ROUTE_NAME_MAX];
+	size_t n_name = route_name(q->plan, q->shape, &q->values, name);
+	size_t n = k->sql.n + k->types.n + k->bind.n + n_name;
 	struct fill *f = calloc(1, sizeof(*f) + n);
 	char *p;
 
@@ -322,6 +326,9 @@ fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 	if (k->bind.n > 0)
 		memcpy(p, k->bind.p, k->bind.n);
 	f->key.bind.p = p;
+	p += k->bind.n;
+	memcpy(p, name, n_name);
+	f->key.name = slice_make(p, n_name);
 	f->rule = q->plan->rule;
 	f->db = s->db->name;
 	f->ttl = q->where.ttl;

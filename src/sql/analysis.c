@@ -90,6 +90,7 @@ analysis_free(struct analysis **ap)
 		free(a->wishes[i].word);
 	free(a->wishes);
 	split_free(&a->split);
+	free(a->places);
 	free(a->tables);
 	free(a->qualrefs);
 	free(a->preds);

@@ -184,6 +184,9 @@ struct an_wish {
 	struct an_value value; /* ... if it is a literal; AN_VAL_OTHER: unknown */
 };
 
+/* Values of a SELECT that are told apart by their place; more are not. */
+#define AN_PLACES_MAX 64
+
 struct an_split;
 
 struct analysis {
@@ -212,6 +215,11 @@ struct analysis {
 	size_t n_wishes;
 	bool insert_known;      /* INSERT .. VALUES with a column list */
 	struct an_split *split; /* see sql/split.h; or NULL */
+	bool has_print;         /* a single SELECT */
+	struct hash128 print;   /* equal for SELECTs that differ in values only */
+	struct an_value *places; /* ... and these are the values, in an order
+	                           that is the same for all of them */
+	size_t n_places;
 	bool group_or_agg;      /* aggregates, GROUP BY, DISTINCT, window, LIMIT or ORDER BY present */
 };
 

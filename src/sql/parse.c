@@ -98,6 +98,7 @@ parse_tree(struct parse *p, const PgQuery__ParseResult *tree)
 		an->flags |= AN_MULTI | (ddl ? AN_DDL : 0);
 	} else if (tree->n_stmts == 1 && !p->failed) {
 		parse_conditions(p, tree->stmts[0]->stmt);
+		parse_identity(p, tree->stmts[0]->stmt);
 	}
 	an->only_channels = an->n_channels == tree->n_stmts;
 	parse_resolve_refs(p);

@@ -183,6 +183,9 @@ bool parse_is_temp_schema(const char *schema);
 /* parse_stmt.c. whole: the predicates hold for the whole text's statement. */
 void parse_statement(struct parse *p, const parse_node *n, bool whole);
 
+/* parse_identity.c: print and places of a text's only statement. */
+void parse_identity(struct parse *p, const parse_node *stmt);
+
 /* parse_util.c: every other statement. */
 void parse_utility(struct parse *p, const parse_node *n, bool whole);
 

@@ -20,6 +20,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/parse_apart.c \
 	src/sql/parse_copy.c \
 	src/sql/parse_from.c \
+	src/sql/parse_identity.c \
 	src/sql/parse_levels.c \
 	src/sql/parse_preds.c \
 	src/sql/parse_priv.h \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  * BYPASS_REASON(symbol, name, doc): why a statement was not answered from or
  * stored in the cache. */
-BYPASS_REASON(NO_RULE, "no_rule", "no cache rule names all tables it reads")
+BYPASS_REASON(NO_RULE, "no_rule", "no cache rule names all tables it reads, and has its query if it has one")
 BYPASS_REASON(DISABLED, "disabled", "the cache is off for this database")
 BYPASS_REASON(NOT_SELECT, "not_select", "not a single plain SELECT")
 BYPASS_REASON(NO_TABLE, "no_table", "reads no table")

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "conf/conf.h"
+#include "route/named.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -76,9 +78,15 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct conf_diag d;
+	static bool ready;
 	unsigned rows = 0;
 	struct conf *c;
 
+	if (!ready) {
+		hash_init();
+		conf_read_queries_with(route_query_read);
+		ready = true;
+	}
 	c = conf_load_buffer("f", (const char *)data, size, &d);
 	if (c == NULL) {
 		fuzz_check_diag(&d);

@@ -125,10 +125,16 @@ cache "recent events" {
     tables = {"app.events"}
     ttl = 60s  l1_ttl = 10s  grace = 5s  ttl_closed_month = 1h
 }
+cache "model details" {
+    query = "SELECT * FROM models WHERE id = :model_id"
+    key = "model:{model_id}:details"
+    ttl = 1h
+}
 ```
 
 Without a rule nothing is cached. Tables are named as statements name them;
-they need no `table` block.
+they need no `table` block. See [named results](cache.md#named-results) for
+`query` and `key`.
 """,
     "writes": """\
 ```

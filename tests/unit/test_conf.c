@@ -823,8 +823,9 @@ test_rules_refused(void **state)
 	    "	databases = nope\n"
 	    "}\n"
 	    "cache \"c\" { tables = t ttl = 1s }\n",
-	    "f:3: cache \"c\" has no tables, expected one\n"
 	    "f:3: cache \"c\" has no ttl, expected one\n"
+	    "f:3: cache \"c\" has neither tables nor a query, expected one "
+	    "of them\n"
 	    "f:5: tables: 't' is named twice, expected once\n"
 	    "f:5: tables: holds an empty text, expected names of tables\n"
 	    "f:6: ttl: '0' is out of range, expected 1ms to 30d\n"

@@ -24,6 +24,27 @@ names_are_readable(void **state)
 }
 
 static void
+an_entry_may_have_a_name_of_its_own(void **state)
+{
+	struct cache_key k = util_key("select 1");
+	char lots[L2_KEY_NAME_MAX];
+	size_t n;
+
+	(void)state;
+	n = l2_name_entry(other, "p", &k, SLICE_LIT("s"), "d", "r");
+	k.name = SLICE_LIT("model:42%3A");
+	assert_int_equal(l2_name_entry(name, "p", &k, SLICE_LIT("s"), "d",
+	    "r"), 4 + 12 + 32);
+	assert_memory_equal(name, "p:d:model:42%3A:", 16);
+	/* It says nothing about what is asked. */
+	assert_string_equal(name + 16, other + n - 32);
+	memset(lots, 'x', sizeof(lots));
+	k.name = slice_make(lots, sizeof(lots));
+	assert_int_equal(l2_name_entry(name, "p", &k, SLICE_LIT("s"), "d",
+	    "r"), 4 + L2_KEY_NAME_MAX + 1 + 32);
+}
+
+static void
 names_are_the_same_in_every_process(void **state)
 {
 	struct cache_key k = util_key("select 1");
@@ -101,6 +122,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_readable),
+		cmocka_unit_test(an_entry_may_have_a_name_of_its_own),
 		cmocka_unit_test(names_are_the_same_in_every_process),
 		cmocka_unit_test(names_are_bounded),
 		cmocka_unit_test(every_field_is_in_the_digest),

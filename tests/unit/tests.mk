@@ -66,6 +66,7 @@ UNIT_TESTS = \
 	tests/unit/test_month \
 	tests/unit/test_msgread \
 	tests/unit/test_msgwrite \
+	tests/unit/test_named \
 	tests/unit/test_object \
 	tests/unit/test_options \
 	tests/unit/test_parse \
@@ -338,6 +339,10 @@ tests_unit_test_msgread_LDADD = $(UNIT_LDADD)
 tests_unit_test_msgwrite_SOURCES = tests/unit/test_msgwrite.c
 tests_unit_test_msgwrite_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_msgwrite_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_named_SOURCES = tests/unit/test_named.c
+tests_unit_test_named_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_named_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_object_SOURCES = tests/unit/test_object.c
 tests_unit_test_object_CPPFLAGS = $(UNIT_CPPFLAGS)
