@@ -185,7 +185,10 @@ command_word_fits(struct command_line *l, const struct word *word,
 	case '#':
 		return command_number(word, &l->number);
 	case '$':
-		l->name = word->s;
+		if (l->n_names++ == 0)
+			l->name = word->s;
+		else
+			l->more[l->n_names - 2] = word->s;
 		return true;
 	case '%':
 		l->name = word->s;
@@ -209,6 +212,7 @@ command_fits(struct command_line *l, const char *pattern,
 	int i = 0;
 
 	l->name = NULL;
+	l->n_names = 0;
 	for (;; pattern += len + (pattern[len] == ' '), i++) {
 		len = strcspn(pattern, " ");
 		if (len == 0)

@@ -10,6 +10,7 @@
 
 #define COMMAND_TEXT_MAX 8192 /* bytes of a command, its end included */
 #define COMMAND_WORDS_MAX 64
+#define COMMAND_NAMES_MAX 3 /* $ of one command */
 
 /* Whatever a row of the table forgets to say is denied. */
 enum command_permission {
@@ -49,6 +50,8 @@ struct command_line {
 	const struct command *command;
 	uint64_t number;   /* the # of the command */
 	const char *name;  /* its $ or %, or NULL; points into text */
+	const char *more[COMMAND_NAMES_MAX - 1]; /* its other $ */
+	unsigned n_names;
 	char value[COMMAND_TEXT_MAX]; /* its +, words joined by blanks */
 	char text[2 * COMMAND_TEXT_MAX];
 };

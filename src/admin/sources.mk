@@ -27,6 +27,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/feeds.h \
 	src/admin/http.c \
 	src/admin/http.h \
+	src/admin/invalidate.c \
 	src/admin/layouts.c \
 	src/admin/layouts.h \
 	src/admin/layouts_log.c \

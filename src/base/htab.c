@@ -102,16 +102,25 @@ htab_next(const struct htab_node *n)
 	return htab_match(n->next, n->hash);
 }
 
+size_t
+htab_some(struct htab *t, size_t slot, size_t n,
+    void (*fn)(struct htab_node *, void *), void *arg)
+{
+	struct htab_node *at, *next;
+
+	if (t->slots == NULL)
+		return 0;
+	for (; slot <= t->mask && n > 0; slot++, n--) {
+		for (at = t->slots[slot]; at != NULL; at = next) {
+			next = at->next;
+			fn(at, arg);
+		}
+	}
+	return slot <= t->mask ? slot : 0;
+}
+
 void
 htab_each(struct htab *t, void (*fn)(struct htab_node *, void *), void *arg)
 {
-	struct htab_node *n, *next;
-	size_t i;
-
-	for (i = 0; t->slots != NULL && i <= t->mask; i++) {
-		for (n = t->slots[i]; n != NULL; n = next) {
-			next = n->next;
-			fn(n, arg);
-		}
-	}
+	(void)htab_some(t, 0, SIZE_MAX, fn, arg);
 }

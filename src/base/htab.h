@@ -33,5 +33,9 @@ struct htab_node *htab_find(const struct htab *t, uint64_t hash);
 struct htab_node *htab_next(const struct htab_node *n);
 /* Call fn for every node; fn may remove and free the node it is given. */
 void htab_each(struct htab *t, void (*fn)(struct htab_node *, void *), void *arg);
+/* The same for the nodes of n slots from slot on. Returns the slot that follows,
+ * 0: there is none. */
+size_t htab_some(struct htab *t, size_t slot, size_t n,
+    void (*fn)(struct htab_node *, void *), void *arg);
 
 #endif

@@ -27,7 +27,7 @@ struct cache_key {
 	struct slice types;  /* parameter type OIDs, as in Parse */
 	struct slice bind;   /* formats, values, result formats, as in Bind */
 	struct slice name;   /* readable part of what Redis calls it, safe there;
-	                        no part of the identity; empty: none */
+	                        no part of the identity */
 };
 
 /* Fill hash from the fields; sql_hash is hash_bytes(sql) if already known,

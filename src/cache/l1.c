@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "cache/glob.h"
 #include "cache/l1_priv.h"
 
 #define L1_STRIPES_MAX 64
@@ -402,25 +403,26 @@ l1_entry_store(struct l1_stripe *s, struct l1_entry *e, struct object *o,
 	s->inserts++;
 }
 
-void
+bool
 l1_publish(struct l1 *l, struct object *o, nsec_t now)
 {
 	struct l1_stripe *s = l1_stripe_lock(l, &o->key);
 	struct l1_entry *e = l1_entry_find(s, &o->key);
 	struct l1_fill *f = l1_fill_end(s, e);
 	struct l1_trash trash = { .n = 0 };
-	bool current = object_current(o);
+	bool current = object_current(o), wanted = f->epoch == 0;
 
 	/* The key's old object goes in any case: there is newer data. */
 	if (e->obj != NULL)
 		l1_trash_put(&trash, l1_entry_take(s, e));
 	l1_pass_forget(s, &o->key);
-	if (current && f->epoch == 0)
+	if (current && wanted)
 		l1_entry_store(s, e, o, now, &trash);
 	l1_entry_settle(s, e);
 	pthread_mutex_unlock(&s->lock);
 	l1_trash_empty(&trash);
 	l1_fill_finish(f, current ? o : NULL, l->wake, l->arg);
+	return wanted;
 }
 
 /* With s locked, which is dropped. */
@@ -490,6 +492,55 @@ l1_flush(struct l1 *l)
 		htab_each(&s->table, l1_entry_flush, s);
 		pthread_mutex_unlock(&s->lock);
 	}
+}
+
+/* --- by name ------------------------------------------------------------ */
+
+#define L1_DROP_SLOTS 1024 /* looked at in one call: some 100 us */
+
+struct l1_dropping {
+	struct l1_stripe *s;
+	struct l1_drop *d;
+	struct l1_trash *trash;
+};
+
+static void
+l1_entry_drop(struct htab_node *n, void *arg)
+{
+	struct l1_entry *e = htab_entry(n, struct l1_entry, node);
+	struct l1_dropping *g = arg;
+
+	if (!glob_match(g->d->pattern, e->obj != NULL ? e->obj->key.name :
+		e->fill->key.name))
+		return;
+	if (e->fill != NULL)
+		e->fill->epoch++;
+	if (e->obj != NULL) {
+		l1_trash_put(g->trash, l1_entry_take(g->s, e));
+		g->d->dropped++;
+	}
+	l1_entry_settle(g->s, e);
+}
+
+bool
+l1_drop(struct l1 *l, struct l1_drop *d)
+{
+	struct l1_stripe *s = &l->stripes[d->stripe];
+	struct l1_trash trash = { .n = 0 };
+	struct l1_dropping g = { s, d, &trash };
+
+	pthread_mutex_lock(&s->lock);
+	/* Slots are others once the table has grown. */
+	if (d->mask != s->table.mask)
+		d->slot = 0;
+	d->mask = s->table.mask;
+	d->slot = htab_some(&s->table, d->slot, L1_DROP_SLOTS, l1_entry_drop,
+	    &g);
+	pthread_mutex_unlock(&s->lock);
+	l1_trash_empty(&trash);
+	if (d->slot == 0)
+		d->stripe++;
+	return d->stripe < l->n;
 }
 
 void

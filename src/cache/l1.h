@@ -51,7 +51,8 @@ enum l1_claim l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
     struct l1_waiter w, struct object **obj) PG_MUST_CHECK;
 /* Store (if o->l1_until > now, it is current, and not larger than the limits) and wake. Takes
  * no reference from the caller. Waiters get the object even if it was not stored. */
-void l1_publish(struct l1 *l, struct object *o, nsec_t now);
+/* false: meanwhile its like was to be dropped (l1_flush(), l1_drop()). */
+bool l1_publish(struct l1 *l, struct object *o, nsec_t now);
 /* The fill came to nothing: waiters are woken with NULL. */
 void l1_abandon(struct l1 *l, const struct cache_key *k);
 /* The same, because of what the result is: nobody is to wait for such a fill for a
@@ -62,6 +63,18 @@ void l1_refuse(struct l1 *l, const struct cache_key *k, bool certain,
 bool l1_forget(struct l1 *l, const struct cache_key *k, struct l1_waiter w);
 /* Drop everything (FLUSH CACHE); fills in flight will not be stored (they are published to their waiters only). */
 void l1_flush(struct l1 *l);
+
+/* Drop objects by name, a part of the store a call. */
+struct l1_drop {
+	struct slice pattern; /* of key.name, see cache/glob.h; borrowed */
+	uint64_t dropped;
+	/* private; zero at the start */
+	unsigned stripe;
+	size_t slot, mask;
+};
+/* false: all has been looked at. Fills under way that are called so are not
+ * stored, those that begin behind it are. */
+bool l1_drop(struct l1 *l, struct l1_drop *d) PG_MUST_CHECK;
 
 struct l1_stats {
 	uint64_t objects, bytes, busy, inserts, evictions, expired, stale;

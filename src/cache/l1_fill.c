@@ -27,7 +27,7 @@ l1_fill_new(const struct cache_key *k)
 	if (k->types.n > SIZE_MAX / 4 || k->bind.n > SIZE_MAX / 4 ||
 	    n > SIZE_MAX / 4)
 		return NULL;
-	n += k->types.n + k->bind.n;
+	n += k->types.n + k->bind.n + k->name.n;
 	f = malloc(sizeof(*f) + n);
 	if (f == NULL)
 		return NULL;
@@ -36,12 +36,15 @@ l1_fill_new(const struct cache_key *k)
 	f->key.sql.p = at;
 	f->key.types.p = at + k->sql.n;
 	f->key.bind.p = at + k->sql.n + k->types.n;
+	f->key.name.p = f->key.bind.p + k->bind.n;
 	if (k->sql.n > 0)
 		memcpy(at, k->sql.p, k->sql.n);
 	if (k->types.n > 0)
 		memcpy(at + k->sql.n, k->types.p, k->types.n);
 	if (k->bind.n > 0)
 		memcpy(at + k->sql.n + k->types.n, k->bind.p, k->bind.n);
+	if (k->name.n > 0)
+		memcpy(at + n - k->name.n, k->name.p, k->name.n);
 	return f;
 }
 

@@ -193,7 +193,7 @@ l2_usable(const struct l2 *l, const struct tagset *tags)
 
 void
 l2_put(struct l2 *l, const struct object *o, struct slice scope_text,
-    const char *db, const char *rule, const struct l2_tokens *tokens)
+    const char *db, const struct l2_tokens *tokens)
 {
 	nsec_t wall = clock_wall(), left = o->ttl;
 	nsec_t age = wall > o->fetched_wall ? wall - o->fetched_wall : 0;
@@ -216,13 +216,19 @@ l2_put(struct l2 *l, const struct object *o, struct slice scope_text,
 	}
 	snprintf(px, sizeof(px), "%llu",
 	    (unsigned long long)(left / NSEC_PER_MSEC));
-	n = l2_name_entry(name, l->prefix, &o->key, scope_text, db, rule);
+	n = l2_name_entry(name, l->prefix, &o->key, scope_text, db);
 	ch = x_calloc(1, sizeof(*ch));
 	ch->cmd.done = l2_entry_stored;
 	if (!l2_send_set(l, ch, slice_make(name, n), slice_make(entry, size),
 		px, false))
 		free(ch);
 	free(entry);
+}
+
+bool
+l2_drop(struct l2 *l, const char *pattern, l2_drop_cb cb, void *arg)
+{
+	return l2_drop_start(l->conn, l->prefix, pattern, cb, arg);
 }
 
 /* --- MGET: lookups ----------------------------------------------------- */
@@ -426,8 +432,8 @@ l2_request_new(const struct cache_key *k, struct slice scope_text,
 
 struct l2_request *
 l2_get(struct l2 *l, const struct cache_key *k, struct slice scope_text,
-    const char *db, const char *rule, const struct tagset *tags,
-    nsec_t max_age, nsec_t lease, l2_get_cb cb, void *arg)
+    const char *db, const struct tagset *tags, nsec_t max_age,
+    nsec_t lease, l2_get_cb cb, void *arg)
 {
 	char entry[L2_NAME_MAX];
 	struct l2_request *r;
@@ -442,7 +448,7 @@ l2_get(struct l2 *l, const struct cache_key *k, struct slice scope_text,
 	r->cmd.done = l2_get_answered;
 	r->arg = arg;
 	r->max_age = max_age;
-	n = l2_name_entry(entry, l->prefix, &r->key, r->scope, db, rule);
+	n = l2_name_entry(entry, l->prefix, &r->key, r->scope, db);
 	if (lease > 0)
 		r->wait = l2_wait_new(r, l->prefix, entry, n, lease);
 	if ((r->wait != NULL && !l2_wait_send(l, r->wait)) ||

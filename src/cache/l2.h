@@ -80,28 +80,35 @@ void l2_set_keys(struct l2 *l, struct l2_keys *keys);
 /* Usable now: connected, circuit closed, no pending bump for these tags. */
 bool l2_usable(const struct l2 *l, const struct tagset *tags);
 
-/* scope_text: the full text of the fingerprint (stable over processes); db and
- * rule: the database and the cache rule's name, for the readable part of the
- * Redis key. tags: recorded before this call; if one moves before the answer,
- * it is a miss. lease: if not 0, and nothing is found, this process takes a
+/* scope_text: the full text of the fingerprint (stable over processes); db: the
+ * database, for the readable part of the Redis key, as k->name. tags: recorded
+ * before this call; if one moves before the answer, it is a miss. lease: if not 0, and nothing is found, this process takes a
  * lease on the key for so long, or waits while another one has it: for its
  * entry, for the lease, or for twice so long. All is copied. Returns a handle
  * for l2_cancel, or NULL if L2 is not usable or the question is over 64 KiB
  * (then no callback). */
 struct l2_request *l2_get(struct l2 *l, const struct cache_key *k,
-    struct slice scope_text, const char *db, const char *rule,
-    const struct tagset *tags, nsec_t max_age, nsec_t lease, l2_get_cb cb,
-    void *arg);
+    struct slice scope_text, const char *db, const struct tagset *tags,
+    nsec_t max_age, nsec_t lease, l2_get_cb cb, void *arg);
 /* After l2_put(), or when nothing is going to be put: others need not wait any
  * longer. *lease may be NULL, and is afterwards. */
 void l2_release(struct l2 *l, struct l2_lease **lease);
 void l2_cancel(struct l2_request *r); /* cb will not be called */
 /* Fire and forget. Stored with SET .. PX ttl. */
 void l2_put(struct l2 *l, const struct object *o, struct slice scope_text,
-    const char *db, const char *rule, const struct l2_tokens *tokens);
+    const char *db, const struct l2_tokens *tokens);
 /* A write committed: call before the client may see it. n tags; TAG_ALL
  * invalidates everything. Works (queues) also while disconnected. */
 void l2_bump(struct l2 *l, const tag_t *tags, unsigned n);
+
+/* Drop the entries whose names (key.name) fit a pattern, see cache/glob.h, in
+ * steps that hold nobody up. whole: all of Redis was looked through; else the
+ * connection was lost on the way. Called once, never from inside. false:
+ * L2 is not connected, or the pattern too long (then no callback). */
+typedef void (*l2_drop_cb)(void *arg, bool whole, uint64_t dropped);
+bool l2_drop(struct l2 *l, const char *pattern, l2_drop_cb cb, void *arg)
+    PG_MUST_CHECK;
+#define L2_PATTERN_MAX 256 /* longer ones are not taken */
 
 struct l2_stats {
 	bool connected;

@@ -19,7 +19,7 @@
  * the connection is lost; a connection with an overdue answer is closed, so
  * that a late one never meets another question.  What Redis can make us
  * allocate is bounded: the unread input, the elements of an array, the length
- * of all strings but the first of an array.
+ * of all strings but the first of an array (of all, where names are asked for).
  */
 #include <errno.h>
 #include <event2/event_struct.h>
@@ -41,6 +41,7 @@
 #define L2_READS 64         /* of 16 KiB each, then it is others' turn */
 #define L2_READ_SLACK 32768 /* one read, and what hiredis keeps before it */
 #define L2_STRING_MAX 64    /* tokens and the like */
+#define L2_WIDE_MAX 4096    /* names that SCAN gives at once, bytes of one */
 
 enum l2_phase { L2_PAUSE, L2_CONNECTING, L2_TLS, L2_LOGIN, L2_OPEN };
 
@@ -148,12 +149,21 @@ l2_conn_refuse(struct l2_conn *c)
 	return NULL;
 }
 
+/* The answer that is being read is that of SCAN. */
+static bool
+l2_conn_is_wide(const struct l2_conn *c)
+{
+	return !STAILQ_EMPTY(&c->owed) && STAILQ_FIRST(&c->owed)->wide;
+}
+
 static void *
 l2_conn_new_array(const redisReadTask *t, int elements)
 {
 	struct l2_conn *c = t->privdata;
 
-	if (t->parent != NULL || elements > (int)TAGSET_MAX + 1)
+	if (l2_conn_is_wide(c) ? (t->parent != NULL &&
+	    t->parent->parent != NULL) || elements > L2_WIDE_MAX :
+	    t->parent != NULL || elements > (int)TAGSET_MAX + 1)
 		return l2_conn_refuse(c);
 	return c->plain->createArray(t, elements);
 }
@@ -163,7 +173,8 @@ l2_conn_new_string(const redisReadTask *t, char *str, size_t len)
 {
 	struct l2_conn *c = t->privdata;
 
-	if (t->parent != NULL && t->idx > 0 && len > L2_STRING_MAX)
+	if (l2_conn_is_wide(c) ? len > L2_WIDE_MAX :
+	    t->parent != NULL && t->idx > 0 && len > L2_STRING_MAX)
 		return l2_conn_refuse(c);
 	return c->plain->createString(t, str, len);
 }

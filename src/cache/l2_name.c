@@ -4,12 +4,13 @@
  *
  * Pure; any thread.  Every process must find the same name, so the digest in
  * it is not keyed; what is found under a name is compared in full.  A name can
- * be read by an operator: prefix:database:rule:digest, prefix:tag:slot,
+ * be read by an operator: prefix:database:name:digest, prefix:tag:slot,
  * prefix:lease:digest of the entry's name.
  */
 #include <stdio.h>
 #include <xxhash.h>
 
+#include "cache/glob.h"
 #include "cache/l2_priv.h"
 
 /* At most 64 bytes of s and a colon, with what an operator could trip over
@@ -43,8 +44,7 @@ l2_digest_part(XXH3_state_t *x, struct slice s)
 
 size_t
 l2_name_entry(char out[L2_NAME_MAX], const char *prefix,
-    const struct cache_key *k, struct slice scope_text, const char *db,
-    const char *rule)
+    const struct cache_key *k, struct slice scope_text, const char *db)
 {
 	const char form = (char)k->form;
 	XXH3_state_t *x = XXH3_createState();
@@ -61,14 +61,11 @@ l2_name_entry(char out[L2_NAME_MAX], const char *prefix,
 	XXH3_freeState(x);
 	l2_name_part(&at, prefix);
 	l2_name_part(&at, db);
-	if (k->name.n > 0) {
-		CHECK(k->name.n <= L2_KEY_NAME_MAX);
+	CHECK(k->name.n <= L2_KEY_NAME_MAX);
+	if (k->name.n > 0)
 		memcpy(at, k->name.p, k->name.n);
-		at += k->name.n;
-		*at++ = ':';
-	} else {
-		l2_name_part(&at, rule);
-	}
+	at += k->name.n;
+	*at++ = ':';
 	return (size_t)(at - out) + (size_t)snprintf(at, 33, "%016llx%016llx",
 	    (unsigned long long)h.high64, (unsigned long long)h.low64);
 }
@@ -84,6 +81,38 @@ l2_name_lease(char out[L2_NAME_MAX], const char *prefix, const char *entry,
 	return (size_t)(at - out) + (size_t)snprintf(at, 39,
 	    "lease:%016llx%016llx", (unsigned long long)h.high64,
 	    (unsigned long long)h.low64);
+}
+
+size_t
+l2_name_pattern(char *out, const char *prefix, const char *pattern)
+{
+	char *at = out;
+
+	l2_name_part(&at, prefix);
+	return (size_t)(at - out) + (size_t)sprintf(at, "*:%s:*", pattern);
+}
+
+bool
+l2_name_fits(struct slice name, const char *prefix, struct slice pattern)
+{
+	char start[L2_NAME_MAX], *at = start;
+	const char *colon;
+	size_t n;
+
+	l2_name_part(&at, prefix);
+	n = (size_t)(at - start);
+	if (name.n < n || memcmp(name.p, start, n) != 0)
+		return false;
+	name = slice_make(name.p + n, name.n - n);
+	colon = memchr(name.p, ':', name.n);
+	if (colon == NULL)
+		return false;
+	n = (size_t)(colon + 1 - name.p);
+	if (name.n < n + 1 + L2_DIGEST_LEN ||
+	    name.p[name.n - L2_DIGEST_LEN - 1] != ':')
+		return false;
+	return glob_match(pattern, slice_make(name.p + n,
+	    name.n - n - 1 - L2_DIGEST_LEN));
 }
 
 size_t

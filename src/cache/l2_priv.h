@@ -67,6 +67,7 @@ struct l2_conn;
 struct l2_cmd { /* an answer that is owed; first member of its owner */
 	STAILQ_ENTRY(l2_cmd) link;
 	nsec_t deadline;
+	bool wide; /* the answer may be that of SCAN */
 	void *arg;
 	/* Called exactly once, never from inside l2_conn_send(). NULL: the
 	 * connection was lost. The reply is the connection's. */
@@ -136,11 +137,16 @@ bool l2_unseal(struct l2_sealer *s, const struct slice *with, unsigned n_with,
 
 /* Room for prefix, database and key.name of at most this. */
 #define L2_KEY_NAME_MAX 352
-#define L2_NAME_MAX (2 * 65 + L2_KEY_NAME_MAX + 1 + 32 + 1)
-/* By k->name, or by rule where that is empty. */
+#define L2_DIGEST_LEN 32
+#define L2_NAME_MAX (2 * 65 + L2_KEY_NAME_MAX + 1 + L2_DIGEST_LEN + 1)
 size_t l2_name_entry(char out[L2_NAME_MAX], const char *prefix,
-    const struct cache_key *k, struct slice scope_text, const char *db,
-    const char *rule);
+    const struct cache_key *k, struct slice scope_text, const char *db);
+/* For SCAN: whatever may be called so, and more. out: room for L2_NAME_MAX and
+ * the pattern. */
+size_t l2_name_pattern(char *out, const char *prefix, const char *pattern);
+/* It is the name of an entry that is called so. */
+bool l2_name_fits(struct slice name, const char *prefix,
+    struct slice pattern) PG_MUST_CHECK;
 size_t l2_name_lease(char out[L2_NAME_MAX], const char *prefix,
     const char *entry, size_t n);
 size_t l2_name_tag(char out[L2_NAME_MAX], const char *prefix, tag_t t);
@@ -148,6 +154,11 @@ size_t l2_name_tag(char out[L2_NAME_MAX], const char *prefix, tag_t t);
 #define L2_TOKEN_LEN 16
 void l2_token_format(char out[L2_TOKEN_LEN + 1], uint64_t token);
 bool l2_token_parse(const char *p, size_t n, uint64_t *token) PG_MUST_CHECK;
+
+/* --- l2_drop.c: entries dropped by name -------------------------------- */
+
+bool l2_drop_start(struct l2_conn *c, const char *prefix, const char *pattern,
+    l2_drop_cb cb, void *arg) PG_MUST_CHECK;
 
 /* --- l2_pending.c: bumps without acknowledgement ----------------------- */
 

@@ -4,6 +4,8 @@
 libpgsluice_a_SOURCES += \
 	src/cache/ghost.c \
 	src/cache/ghost.h \
+	src/cache/glob.c \
+	src/cache/glob.h \
 	src/cache/key.c \
 	src/cache/key.h \
 	src/cache/l1.c \
@@ -14,6 +16,7 @@ libpgsluice_a_SOURCES += \
 	src/cache/l2.c \
 	src/cache/l2.h \
 	src/cache/l2_conn.c \
+	src/cache/l2_drop.c \
 	src/cache/l2_entry.c \
 	src/cache/l2_keys.c \
 	src/cache/l2_keys.h \

@@ -439,8 +439,10 @@ explain_cache(struct explain *x)
 	if (x->d->grace > 0)
 		explain_time(x, "grace", x->d->grace);
 	explain_end(x);
-	if (route_name(x->p, x->s, x->v, name) > 0)
+	if (x->p->rule->n_parts > 0) {
+		route_name(x->p, x->s, x->v, name);
 		explain_text(x, "called", name);
+	}
 	explain_add(x, "depends on: ");
 	for (size_t i = 0; i < x->p->n_reads; i++)
 		explain_dependency(x, i);

@@ -382,6 +382,14 @@ named_put(char **at, const struct route_value *v, uint32_t oid)
 	named_escape(at, text);
 }
 
+/* Without a key results are called as their rule. */
+static void
+named_put_rule(char **at, const char *name)
+{
+	for (int i = 0; name[i] != '\0' && i < ROUTE_NAME_VALUE; i++)
+		*(*at)++ = named_is_plain(name[i]) ? name[i] : '_';
+}
+
 size_t
 route_name(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, char out[ROUTE_NAME_MAX])
@@ -393,6 +401,8 @@ route_name(const struct route_plan *p, const struct shape *s,
 	char *at = out;
 	size_t i;
 
+	if (r != NULL && r->n_parts == 0)
+		named_put_rule(&at, r->name);
 	for (i = 0; r != NULL && i < r->n_parts; i++) {
 		memcpy(at, r->parts[i].text.p, r->parts[i].text.n);
 		at += r->parts[i].text.n;

@@ -14,8 +14,8 @@
 bool route_query_read(const struct conf *c, struct conf_query *q, char *why,
     size_t size) PG_MUST_CHECK;
 
-/* The name of the statement's result by the key of the plan's rule, the same in
- * every process; returns its length, 0: it has none.  Of values only letters,
+/* The name of the statement's result, the same in every process: by the key of
+ * the plan's rule, or the rule's own; returns its length, 0: no rule.  Of values only letters,
  * digits and . _ - are as they are.  %null, %unknown, %x with hexadecimal
  * digits (binary values of a type that is not known) and %~ with a digest (of
  * what is long) are no other value's. */

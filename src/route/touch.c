@@ -6,6 +6,7 @@
  * that leaves the fewest counts.  Whether the conditions hold for all that a
  * statement does is the analysis' to say, see struct an_pred.
  */
+#include "conf/units.h"
 #include "route/month.h"
 #include "route/route_priv.h"
 #include "route/tenant.h"
@@ -266,4 +267,22 @@ route_touch_write(const struct route_plan *p, const struct shape *s,
 	    strcmp(route_table_dep(p->db, &a->tables[0]), p->writes[i]) == 0 &&
 	    touch_is_plain(a, key->column) &&
 	    touch_relation(v, s, 0, key, out);
+}
+
+bool
+route_touch_text(const struct conf_tag_key *key, const char *text,
+    uint64_t *value)
+{
+	const struct route_values v = { .other_encoding = true };
+	struct route_value rv = { .kind = ROUTE_VALUE_TEXT,
+		.s = slice_str(text) };
+	int64_t month;
+
+	if (!key->month)
+		return key->known && route_key_hash_value(key->type, &v, &rv,
+		    AN_CAST_NONE, false, value);
+	if (!units_parse_month(text, &month))
+		return false;
+	*value = (uint64_t)month;
+	return true;
 }

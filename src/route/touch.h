@@ -29,5 +29,9 @@ void route_touch_read(const struct route_plan *p, const struct shape *s,
 bool route_touch_write(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, size_t i, const struct conf_tag_key *key,
     struct route_touch *out) PG_MUST_CHECK;
+/* The value that a text is, for a column of the key's type; of one of months,
+ * YYYY-MM.  false: it is not certain which. */
+bool route_touch_text(const struct conf_tag_key *key, const char *text,
+    uint64_t *value) PG_MUST_CHECK;
 
 #endif

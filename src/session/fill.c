@@ -485,8 +485,7 @@ fill_ask_l2(struct session *s, struct fill *f)
 	if (f->shared_scope == NULL)
 		return FILL_RUN;
 	f->request = l2_get(l2, &f->key, slice_str(f->shared_scope), f->db,
-	    f->rule->name, &f->tags, f->ttl, f->rule->l2_lease, fill_on_l2,
-	    f);
+	    &f->tags, f->ttl, f->rule->l2_lease, fill_on_l2, f);
 	if (f->request == NULL)
 		return FILL_RUN;
 	session_enter(s, SESSION_LOOKUP);
@@ -772,11 +771,11 @@ fill_finish(struct session *s, char status)
 	else
 		fill_date(o, f, f->mono, f->wall);
 	stat_add(&session_metrics(s)->c.cache_stores, 1);
-	l1_publish(session_layer_l1(), o, clock_mono());
-	if (f->rule->l2 && s->sw->l2 != NULL && f->asked_l2 &&
+	if (l1_publish(session_layer_l1(), o, clock_mono()) && f->rule->l2 &&
+	    s->sw->l2 != NULL && f->asked_l2 &&
 	    f->tokens.valid)
 		l2_put(s->sw->l2, o, slice_str(f->shared_scope), f->db,
-		    f->rule->name, &f->tokens);
+		    &f->tokens);
 	object_unref(&o);
 	worth_stored(s->sw->worth, f->shape, over - f->asked - f->keeping,
 	    f->looking + f->keeping + clock_mono() - over);

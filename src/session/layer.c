@@ -467,13 +467,23 @@ session_each_statement(struct worker *w,
 }
 
 void
-session_flush_cache(struct worker *w)
+session_invalidate(struct worker *w, const tag_t *tags, unsigned n)
 {
 	struct l2 *l2 = session_l2(w);
-	tag_t all = TAG_ALL;
+	unsigned i;
 
+	/* L2 first, as for a write. */
 	if (l2 != NULL)
-		l2_bump(l2, &all, 1);
-	tag_bump(TAG_ALL);
+		l2_bump(l2, tags, n);
+	for (i = 0; i < n; i++)
+		tag_bump(tags[i]);
+}
+
+void
+session_flush_cache(struct worker *w)
+{
+	const tag_t all = TAG_ALL;
+
+	session_invalidate(w, &all, 1);
 	l1_flush(layer.l1);
 }

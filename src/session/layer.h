@@ -150,6 +150,9 @@ void session_each_statement(struct worker *w,
 struct ghost_shape;
 void session_each_candidate(struct worker *w,
     void (*fn)(const struct ghost_shape *s, void *arg), void *arg);
+/* End what depends on these tags, in L1 and L2, as a write does. On a worker's
+ * thread. */
+void session_invalidate(struct worker *w, const tag_t *tags, unsigned n);
 /* FLUSH CACHE: L1 is emptied and L2 invalidated. On a worker's thread. */
 void session_flush_cache(struct worker *w);
 

@@ -14,6 +14,7 @@ CONF = """
 auth = "trust"
 admin_users = {"app"}
 pool_size = 4
+cache_governor = false
 redis_host = "127.0.0.1"
 redis_port = $REDIS
 redis_timeout = "500ms"

@@ -84,11 +84,12 @@ ask_start(struct ask *a, struct l2 *l, const char *sql, tag_t tag,
     nsec_t max_age)
 {
 	*a = (struct ask){ .key = util_key(sql) };
+	a->key.name = SLICE_LIT("rule");
 	tagset_init(&a->tags);
 	if (tag != 0)
 		tagset_add(&a->tags, tag);
 	tagset_record(&a->tags);
-	a->req = l2_get(l, &a->key, SCOPE, "shop", "rule", &a->tags, max_age,
+	a->req = l2_get(l, &a->key, SCOPE, "shop", &a->tags, max_age,
 	    0, ask_answered, a);
 	assert_int_equal(a->answers, 0);
 }
@@ -112,7 +113,7 @@ ask_fill(struct ask *a, struct l2 *l, struct slice data)
 	assert_non_null(o);
 	o->fetched_wall = clock_wall();
 	o->ttl = 30 * NSEC_PER_SEC;
-	l2_put(l, o, SCOPE, "shop", "rule", &a->tokens);
+	l2_put(l, o, SCOPE, "shop", &a->tokens);
 	object_unref(&o);
 }
 

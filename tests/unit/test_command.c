@@ -45,6 +45,22 @@ test_recognised(void **state PG_UNUSED)
 	    "BEGIN *");
 }
 
+static void
+test_names(void **state PG_UNUSED)
+{
+	assert_non_null(parsed("invalidate table 'app.events' tenant 'a b' "
+	    "month 2026-01"));
+	assert_int_equal(line.n_names, 3);
+	assert_string_equal(line.name, "app.events");
+	assert_string_equal(line.more[0], "a b");
+	assert_string_equal(line.more[1], "2026-01");
+	assert_null(parsed("invalidate table t month 2026-01 tenant 1"));
+	assert_null(parsed("invalidate table"));
+	assert_string_equal(parsed("pause app"), "PAUSE $");
+	assert_int_equal(line.n_names, 1);
+	assert_string_equal(line.name, "app");
+}
+
 /* A text that fits the pattern of a command. */
 static void
 example(const char *words, char *out)
@@ -76,7 +92,9 @@ test_every_row(void **state PG_UNUSED)
 		assert_non_null(commands[i].run);
 		assert_int_equal(commands[i].columns[0] != '\0',
 		    (strncmp(commands[i].words, "SHOW", 4) == 0 ||
-		    strncmp(commands[i].words, "CHECK", 5) == 0) &&
+		    strncmp(commands[i].words, "CHECK", 5) == 0 ||
+		    strncmp(commands[i].words, "INVALIDATE ", 11) == 0) &&
+		    strcmp(commands[i].words, "INVALIDATE ALL") != 0 &&
 		    commands[i].run != console_absent);
 	}
 }
@@ -252,6 +270,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recognised),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_every_row),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_room),

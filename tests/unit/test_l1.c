@@ -424,6 +424,62 @@ flush_drops_everything(void **state)
 	l1_free(&l);
 }
 
+/* Until all has been looked at; returns how many went. */
+static uint64_t
+drop(struct l1 *l, const char *pattern)
+{
+	struct l1_drop d = { .pattern = slice_str(pattern) };
+	unsigned steps = 1;
+
+	while (l1_drop(l, &d))
+		steps++;
+	assert_true(steps > 1);
+	return d.dropped;
+}
+
+static void
+objects_are_dropped_by_name(void **state)
+{
+	struct l1 *l = start(64 * MB, 1000);
+	struct cache_key k, busy = util_key("busy"), after = util_key("after");
+	static char sql[5000][16], name[5000][16];
+	struct object *o, *o2;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 5000; i++) {
+		snprintf(sql[i], sizeof(sql[i]), "%u", i);
+		snprintf(name[i], sizeof(name[i]), "m:%u:x", i % 100);
+		k = util_key(sql[i]);
+		k.name = slice_str(name[i]);
+		fill(l, &k, UTIL_DATA, 0, 10, 10, 5);
+	}
+	busy.name = after.name = SLICE_LIT("m:7:y");
+	lead(l, &busy, 5);
+	wait_for(l, &busy, 5, 11);
+	assert_int_equal(drop(l, "m:7:*"), 50);
+	assert_int_equal(drop(l, "m:7:*"), 0);
+	for (i = 0; i < 5000; i++) {
+		k = util_key(sql[i]);
+		assert_int_equal(has(l, &k, 5), i % 100 != 7);
+	}
+	assert_int_equal(stats(l).objects, 4950);
+	/* What was being filled is for those who waited then. */
+	lead(l, &after, 5);
+	wait_for(l, &busy, 5, 12);
+	o = util_object(&busy, UTIL_DATA, 0, 10);
+	o2 = util_object(&after, UTIL_DATA, 0, 10);
+	assert_false(l1_publish(l, o, 5));
+	assert_true(woken[0].with_object);
+	assert_false(woken[1].with_object);
+	assert_false(has(l, &busy, 5));
+	assert_true(l1_publish(l, o2, 5));
+	assert_true(has(l, &after, 5));
+	object_unref(&o);
+	object_unref(&o2);
+	l1_free(&l);
+}
+
 static void
 fills_and_waiters_may_outlive_nothing(void **state)
 {
@@ -805,6 +861,7 @@ main(void)
 		cmocka_unit_test(overtaken_fills_are_dead_on_arrival),
 		cmocka_unit_test(what_is_not_stored_still_wakes),
 		cmocka_unit_test(flush_drops_everything),
+		cmocka_unit_test(objects_are_dropped_by_name),
 		cmocka_unit_test(fills_and_waiters_may_outlive_nothing),
 		cmocka_unit_test(accounts_are_exact),
 		cmocka_unit_test(the_budget_holds),

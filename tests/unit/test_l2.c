@@ -223,7 +223,7 @@ misfits_are_not_stored(void **state)
 	ask_fill(&a, l, slice_make(big, sizeof(big)));
 	o = util_object(&a.key, UTIL_DATA, 5, 1);
 	o->fetched_wall -= o->ttl; /* no life left */
-	l2_put(l, o, SCOPE, "shop", "rule", &a.tokens);
+	l2_put(l, o, SCOPE, "shop", &a.tokens);
 	object_unref(&o);
 	tag_bump(5);
 	ask_fill(&a, l, UTIL_DATA); /* overtaken by a write */
@@ -589,7 +589,7 @@ lease_start(struct ask *a, struct l2 *l, nsec_t life)
 	tagset_init(&a->tags);
 	tagset_add(&a->tags, 5);
 	tagset_record(&a->tags);
-	a->req = l2_get(l, &a->key, SCOPE, "shop", "rule", &a->tags,
+	a->req = l2_get(l, &a->key, SCOPE, "shop", &a->tags,
 	    60 * NSEC_PER_SEC, life, ask_answered, a);
 	assert_non_null(a->req);
 	assert_int_equal(a->answers, 0);

@@ -186,7 +186,7 @@ first_rule_counts(void **state)
 	    "cache \"one\" { ttl = 1h key = \"one:{a}:{b}\" query = \"SELECT "
 	    "x AS \\\":c\\\", ':d', y[1 : 2] FROM s.t WHERE a = :a AND b = "
 	    "/* :e */ :b\" }\n"
-	    "cache \"rest\" { ttl = 1min tables = {\"s.t\"} }\n");
+	    "cache \"the rest\" { ttl = 1min tables = {\"s.t\"} }\n");
 	const struct conf_rule *r = &c->rules[0];
 	char name[ROUTE_NAME_MAX];
 
@@ -198,7 +198,7 @@ first_rule_counts(void **state)
 	assert_string_equal(name, "one:A:2");
 	name_of(c, "SELECT x FROM s.t WHERE a = 'A' AND b = 2", NULL, NULL, 0,
 	    name);
-	assert_string_equal(name, "");
+	assert_string_equal(name, "the_rest");
 	conf_unref(&c);
 }
 

@@ -37,6 +37,7 @@ UNIT_TESTS = \
 	tests/unit/test_gather \
 	tests/unit/test_ghost \
 	tests/unit/test_gid \
+	tests/unit/test_glob \
 	tests/unit/test_hash \
 	tests/unit/test_hba \
 	tests/unit/test_hint \
@@ -223,6 +224,10 @@ tests_unit_test_ghost_LDADD = $(UNIT_LDADD)
 tests_unit_test_gid_SOURCES = tests/unit/test_gid.c
 tests_unit_test_gid_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_gid_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_glob_SOURCES = tests/unit/test_glob.c
+tests_unit_test_glob_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_glob_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_CPPFLAGS = $(UNIT_CPPFLAGS)
