@@ -372,15 +372,17 @@ static void
 exposition_metrics(struct prom *p, const struct control *c)
 {
 	struct metrics **all = x_calloc(c->n_workers, sizeof(struct metrics *));
-	struct hist_view wait, lag;
+	struct hist_view wait, lag, stale;
 	unsigned i;
 
 	memset(&wait, 0, sizeof(wait));
 	memset(&lag, 0, sizeof(lag));
+	memset(&stale, 0, sizeof(stale));
 	for (i = 0; i < c->n_workers; i++) {
 		all[i] = c->workers[i]->metrics;
 		hist_merge(&wait, &all[i]->wait);
 		hist_merge(&lag, &all[i]->lag);
+		hist_merge(&stale, &all[i]->staleness);
 	}
 	metrics_sum_counters(all, c->n_workers, exposition_counter, p);
 	exposition_closes(p, c);
@@ -389,6 +391,9 @@ exposition_metrics(struct prom *p, const struct control *c)
 	prom_histogram(p, families[FAMILY_SERVER_WAIT].name, NULL, 0, &wait);
 	exposition_family(p, FAMILY_WORKER_LAG);
 	prom_histogram(p, families[FAMILY_WORKER_LAG].name, NULL, 0, &lag);
+	exposition_family(p, FAMILY_CACHE_STALENESS);
+	prom_histogram(p, families[FAMILY_CACHE_STALENESS].name, NULL, 0,
+	    &stale);
 	free(all);
 }
 

@@ -297,6 +297,18 @@ show_sum(const struct control *c, size_t offset)
 	return sum;
 }
 
+/* The oldest hit that verify found to be stale. */
+static uint64_t
+show_stalest(const struct control *c)
+{
+	struct hist_view v = { .count = 0 };
+	unsigned i;
+
+	for (i = 0; i < c->n_workers; i++)
+		hist_merge(&v, &c->workers[i]->metrics->staleness);
+	return hist_quantile(&v, 1) / NSEC_PER_MSEC;
+}
+
 static void
 show_lookups(struct rows *r, const struct control *c)
 {
@@ -309,6 +321,20 @@ show_lookups(struct rows *r, const struct control *c)
 	show_number(r, "lookup", "stores", SUM(cache_stores), "");
 	show_number(r, "lookup", "bumps", SUM(cache_bumps),
 	    "writes seen");
+	show_number(r, "verify", "samples", SUM(verify_samples),
+	    "hits compared with the backend");
+	show_number(r, "verify", "same", SUM(verify_same), "");
+	show_number(r, "verify", "reordered", SUM(verify_reordered),
+	    "the same rows in another order");
+	show_number(r, "verify", "stale", SUM(verify_stale),
+	    "different, as old as their rule allows");
+	show_number(r, "verify", "stale_ms_max", show_stalest(c), "");
+	show_number(r, "verify", "mismatches", SUM(verify_mismatches),
+	    "different and must not be");
+	show_number(r, "verify", "inconclusive", SUM(verify_inconclusive),
+	    "written meanwhile");
+	show_number(r, "verify", "failed", SUM(verify_failed), "");
+	show_number(r, "verify", "dropped", SUM(verify_dropped), "");
 #undef SUM
 }
 

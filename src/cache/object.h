@@ -38,6 +38,7 @@ struct object {
 	uint64_t shape;       /* its statement's, see worth.h; 0: none */
 	unsigned series;      /* for the layer above: metrics cell of hits */
 	bool from_l2;
+	uint32_t verify;      /* for the layer above: so many of a million hits */
 };
 
 /* Copies everything. NULL: out of memory (size comes from peers). */

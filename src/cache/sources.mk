@@ -2,6 +2,8 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/cache/compare.c \
+	src/cache/compare.h \
 	src/cache/ghost.c \
 	src/cache/ghost.h \
 	src/cache/glob.c \

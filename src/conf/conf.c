@@ -83,6 +83,7 @@ conf_free(struct conf *c)
 	for (i = 0; i < c->n_rules; i++) {
 		free(c->rules[i].name);
 		free(c->rules[i].databases);
+		free(c->rules[i].verify);
 		conf_strings_fini(&c->rules[i].tables);
 		conf_strings_fini(&c->rules[i].keys);
 		conf_query_fini(&c->rules[i].query);

@@ -256,6 +256,8 @@ struct conf_rule {
 	bool l2;           /* may go to Redis */
 	nsec_t l2_lease;   /* 0: each process fills for itself */
 	bool strong;       /* only while feeds vouch for it */
+	char *verify;      /* of its hits, as written; NULL: as the setting */
+	uint32_t verify_share; /* of a million */
 	unsigned id;
 };
 

@@ -369,6 +369,7 @@ rows_rule(struct rows *r, const struct conf_rule *rule)
 	rows_option_bool(r, "allow_rls", rule->allow_rls);
 	rows_option_bool(r, "allow_unlogged", rule->allow_unlogged);
 	rows_option_bool(r, "allow_foreign", rule->allow_foreign);
+	rows_option(r, "verify", rule->verify != NULL ? rule->verify : "");
 	rows_option_bool(r, "l2", rule->l2);
 	rows_option_time(r, "l2_lease", rule->l2_lease);
 }

@@ -95,6 +95,33 @@ units_parse_time(const char *s, nsec_t *out)
 }
 
 bool
+units_parse_share(const char *s, uint32_t *out)
+{
+	uint64_t whole, part = 0;
+	const char *p;
+	int digits = 0;
+
+	if (strcmp(s, "0") == 0) {
+		*out = 0;
+		return true;
+	}
+	if (!units_digits(&s, 10, &whole) || whole > 100)
+		return false;
+	if (*s == '.') {
+		p = ++s;
+		if (!units_digits(&s, 10, &part) || s - p > 4)
+			return false;
+		digits = (int)(s - p);
+	}
+	for (; digits < 4; digits++)
+		part *= 10;
+	if (strcmp(s, "%") != 0 || whole * 10000 + part > 1000000)
+		return false;
+	*out = (uint32_t)(whole * 10000 + part);
+	return true;
+}
+
+bool
 units_parse_size(const char *s, int64_t *out)
 {
 	uint64_t v;

@@ -21,6 +21,8 @@
 bool units_parse_time(const char *s, nsec_t *out) PG_MUST_CHECK;
 /* Bytes, or a whole number and one of B kB MB GB TB (powers of 1024). */
 bool units_parse_size(const char *s, int64_t *out) PG_MUST_CHECK;
+/* "0", or a number and %, with up to four decimals, to parts of a million. */
+bool units_parse_share(const char *s, uint32_t *out) PG_MUST_CHECK;
 /* Decimal, optional sign. */
 bool units_parse_int(const char *s, int64_t *out) PG_MUST_CHECK;
 /* Permission bits, octal with or without a leading zero. */

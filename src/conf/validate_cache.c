@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conf/conf_priv.h"
+#include "conf/units.h"
 
 static void
 rule_take_tables(struct conf_parse *p, const struct conf_sec *s,
@@ -88,6 +89,20 @@ rule_check_strong(struct conf_parse *p, const struct conf_sec *s,
 	}
 }
 
+/* Of the setting it has been said whether it is one. */
+static void
+rule_take_verify(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_rule *r)
+{
+	conf_take_str(p, s, "verify", &r->verify);
+	if (r->verify == NULL)
+		(void)!units_parse_share(p->conf->verify, &r->verify_share);
+	else if (!units_parse_share(r->verify, &r->verify_share))
+		conf_complain(p, conf_sec_opt(s, "verify")->line, "verify: "
+		    "'%.64s' is no share, expected 0 or one like 0.1%%",
+		    r->verify);
+}
+
 static void
 rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 {
@@ -113,6 +128,7 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_take_bool(p, s, "allow_foreign", &r->allow_foreign);
 	conf_take_bool(p, s, "l2", &r->l2);
 	conf_take_time(p, s, "l2_lease", &r->l2_lease);
+	rule_take_verify(p, s, r);
 	if (r->strong)
 		rule_check_strong(p, s, r);
 }

@@ -284,6 +284,7 @@ static void
 settings_check(struct conf_parse *p)
 {
 	const struct conf *c = p->conf;
+	uint32_t share;
 	size_t i;
 
 	for (i = 0; i < c->listen.n; i++)
@@ -295,6 +296,9 @@ settings_check(struct conf_parse *p)
 	settings_check_tls(p);
 	settings_check_server_tls(p);
 	settings_check_redis(p);
+	if (!units_parse_share(c->verify, &share))
+		conf_complain(p, settings_line(p, "verify"), "verify: '%.64s' "
+		    "is no share, expected 0 or one like 0.1%%", c->verify);
 	if (c->min_pool_size > c->pool_size)
 		conf_complain(p, settings_line(p, "min_pool_size"),
 		    "min_pool_size: %" PRId64 " is more than pool_size, "

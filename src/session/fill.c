@@ -24,6 +24,7 @@
 #include "route/named.h"
 #include "route/touch.h"
 #include "session/explain.h"
+#include "session/verify.h"
 
 enum fill_phase { FILL_P_WAITING, FILL_P_LEADING };
 
@@ -51,6 +52,8 @@ struct fill {
 	nsec_t began;            /* of looking */
 	nsec_t asked;            /* a server, from here on */
 	nsec_t looking, keeping; /* what looking and recording took */
+	struct verify_job *verify; /* of a hit in L2 that was drawn, or NULL */
+	bool drawn;
 	struct buf rec;
 	bool recording;
 	bool has_parse;
@@ -191,7 +194,8 @@ fill_deliver(struct session *s, const struct unit *u, struct object *o,
 }
 
 bool
-fill_hit(struct session *s, const struct unit *u, const struct cache_key *k)
+fill_hit(struct session *s, const struct unit *u, struct statement *stmt,
+    const struct cache_key *k)
 {
 	struct object *o = l1_get(session_layer_l1(), k, s->started);
 	nsec_t took;
@@ -205,6 +209,9 @@ fill_hit(struct session *s, const struct unit *u, const struct cache_key *k)
 	}
 	took = fill_deliver(s, u, o, false, o->series);
 	worth_hit(s->sw->worth, o->shape, &k->hash, took);
+	if (unlikely(o->verify != 0) && s->state != SESSION_CLOSED &&
+	    verify_drawn(s->sw, o->verify))
+		verify_hit(s, u, stmt, o);
 	object_unref(&o);
 	return true;
 }
@@ -355,6 +362,7 @@ fill_free(struct session *s)
 	buf_reset(&f->rec);
 	if (f->lease != NULL)
 		l2_release(s->sw->l2, &f->lease);
+	verify_free(&f->verify);
 	free(f->shared_scope);
 	f->magic = 0;
 	free(f);
@@ -431,6 +439,7 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 	o->live = f->live;
 	o->rule = f->rule->id;
 	o->shape = f->shape;
+	o->verify = f->rule->verify_share;
 	o->series = f->series_l1;
 }
 
@@ -439,10 +448,13 @@ fill_on_l2(void *arg, const struct l2_found *found,
     const struct l2_tokens *tokens, struct l2_lease *lease)
 {
 	struct fill *f = arg;
-	struct session *s = session_find(f->sw, f->session);
+	struct session_worker *sw = f->sw;
+	struct session *s = session_find(sw, f->session);
+	struct verify_job *job;
 	struct object *o = NULL;
 	unsigned series;
 	nsec_t age;
+	bool drawn;
 
 	CHECK_MAGIC(f, FILL_MAGIC);
 	CHECK(s != NULL && s->fill == f && s->state == SESSION_LOOKUP);
@@ -468,9 +480,14 @@ fill_on_l2(void *arg, const struct l2_found *found,
 	o->from_l2 = true;
 	l1_publish(session_layer_l1(), o, clock_mono());
 	series = f->series_l2;
+	drawn = f->drawn;
+	job = f->verify;
+	f->verify = NULL;
 	fill_free(s);
 	session_enter(s, SESSION_IDLE);
 	fill_answer_waiting(s, o, true, series);
+	if (unlikely(drawn))
+		verify_submit(sw, job, o);
 	object_unref(&o);
 }
 
@@ -579,8 +596,14 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 		f->phase = FILL_P_LEADING;
 		f->has_parse = u->has_parse;
 		f->mono = clock_mono();
-		return fill_ask_l2(s, f) == FILL_WAIT ? FILL_WAIT :
-		    fill_run(f);
+		if (fill_ask_l2(s, f) == FILL_RUN)
+			return fill_run(f);
+		if (unlikely(f->rule->verify_share != 0) &&
+		    verify_drawn(s->sw, f->rule->verify_share)) {
+			f->drawn = true;
+			f->verify = verify_prepare(s, q, k);
+		}
+		return FILL_WAIT;
 	}
 }
 

@@ -22,7 +22,7 @@ bool fill_key(struct session *s, const struct unit *u, struct slice sql,
     enum bypass_reason *why) PG_MUST_CHECK;
 /* Exact-bytes lookup; true: answered. */
 bool fill_hit(struct session *s, const struct unit *u,
-    const struct cache_key *k) PG_MUST_CHECK;
+    struct statement *stmt, const struct cache_key *k) PG_MUST_CHECK;
 
 /* What was fetched before that is too old for the session. */
 nsec_t fill_since(const struct session *s);

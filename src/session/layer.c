@@ -16,6 +16,7 @@
 #include "session/spread.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
+#include "session/verify.h"
 
 #define SHAPES_PER_WORKER 10000
 #define COMPOSE_MAX ((size_t)2 << 30)
@@ -177,6 +178,9 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	htab_init(&sw->parts);
 	TAILQ_INIT(&sw->sessions);
 	TAILQ_INIT(&sw->farewells);
+	TAILQ_INIT(&sw->verify.waiting);
+	TAILQ_INIT(&sw->verify.open);
+	hash_random(&sw->verify.dice, sizeof(sw->verify.dice));
 	sw->l2 = session_worker_l2(w, setup);
 	sw->worth = worth_new();
 	sw->self = dbstate_get("pgsluice");
@@ -360,6 +364,7 @@ session_layer_tick(struct worker *w, nsec_t now)
 			session_reading_tick(s);
 		session_tick_one(s, now);
 	}
+	verify_tick(sw, now);
 	if (now - sw->last_second < NSEC_PER_SEC)
 		return;
 	sw->last_second = now;
@@ -396,8 +401,10 @@ session_drain(struct worker *w, enum session_drain how)
 
 	if (how != DRAIN_CONSOLE)
 		sw->draining = true;
-	if (how == DRAIN_NOW)
+	if (how == DRAIN_NOW) {
 		hub_stop(w);
+		verify_stop(sw);
+	}
 	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
 		if (session_drains(s, how))

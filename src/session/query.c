@@ -290,7 +290,7 @@ unit_query(struct session *s, struct unit *u)
 		return UNIT_CLOSED;
 	}
 	if (!s->granted && fill_key(s, u, sql, NULL, &k, &why) &&
-	    s->fill == NULL && fill_hit(s, u, &k))
+	    s->fill == NULL && fill_hit(s, u, NULL, &k))
 		return UNIT_DONE;
 	if (s->granted && s->kept != NULL) {
 		query_recall(s, &q, sql);
@@ -378,7 +378,7 @@ unit_statement(struct session *s, struct unit *u, struct statement *st)
 	struct query q;
 
 	if (!s->granted && fill_key(s, u, st->sql, st, &k, &why) &&
-	    s->fill == NULL && fill_hit(s, u, &k))
+	    s->fill == NULL && fill_hit(s, u, st, &k))
 		return UNIT_DONE;
 	query_prepare(s, &q, st->sql, st, &u->bind);
 	if (s->listening != NULL && session_listen_commit(s, &q, &r))
@@ -441,7 +441,8 @@ unit_jumps_queue(struct session *s, const struct unit *u, struct slice sql)
 	enum bypass_reason why;
 	struct cache_key k;
 
-	return fill_key(s, u, sql, NULL, &k, &why) && fill_hit(s, u, &k);
+	return fill_key(s, u, sql, NULL, &k, &why) &&
+	    fill_hit(s, u, NULL, &k);
 }
 
 /* Behind statements whose replies are still owed: only what can follow them

@@ -257,6 +257,12 @@ struct session_worker {
 	struct l2 *l2;          /* NULL: off */
 	struct worth *worth;    /* which shapes are worth caching */
 	struct ghost *ghost;    /* NULL: not needed yet */
+	struct {                /* of verify.c */
+		TAILQ_HEAD(, verify_job) waiting, open;
+		struct verify_job *asked; /* of a server, or NULL */
+		unsigned n;       /* all of them */
+		uint64_t dice;
+	} verify;
 	struct dbstate *self;   /* of the console */
 	struct listen_worker *listen;
 	uint64_t next_id, next_ticket;

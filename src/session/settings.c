@@ -503,16 +503,15 @@ settings_way(const struct vars *from, const struct vars *to, bool anew,
 }
 
 bool
-settings_replay(struct session *s, struct msgwrite *w)
+settings_bring(struct server *srv, struct vars *to, struct msgwrite *w)
 {
-	struct server *srv = s->server;
 	struct buf b;
 	bool ok, anew;
 
-	anew = srv->vars != NULL && (!vars_covers(s->set.vars, srv->vars) ||
-	    vars_hold_role(srv->vars) || vars_hold_role(s->set.vars));
+	anew = srv->vars != NULL && (!vars_covers(to, srv->vars) ||
+	    vars_hold_role(srv->vars) || vars_hold_role(to));
 	buf_init(&b, QUERY_BYTES);
-	ok = settings_way(srv->vars, s->set.vars, anew, &b);
+	ok = settings_way(srv->vars, to, anew, &b);
 	if (ok)
 		msgwrite_query(w, slice_make(buf_head(&b), buf_len(&b)));
 	buf_reset(&b);
@@ -521,12 +520,18 @@ settings_replay(struct session *s, struct msgwrite *w)
 		srv->app_name = NULL;
 	}
 	vars_unref(&srv->vars);
-	srv->vars = vars_ref(s->set.vars);
+	srv->vars = vars_ref(to);
 	srv->replaying = true;
 	srv->has_unnamed = false;
-	stat_add(&session_metrics(s)->c.settings_replays, 1);
+	stat_add(&srv->w->metrics->c.settings_replays, 1);
 	return ok && !w->failed && server_owe(srv, OWED_QUERY, LEDGER_HIDE,
 	    no_hash);
+}
+
+bool
+settings_replay(struct session *s, struct msgwrite *w)
+{
+	return settings_bring(s->server, s->set.vars, w);
 }
 
 /* ---- what depends on them -------------------------------------------------------------- */

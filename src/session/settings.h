@@ -28,6 +28,7 @@
 #include "pgwire/msgwrite.h"
 
 struct query;
+struct server;
 struct session;
 
 /* Names of settings, one after the other, each with its NUL. */
@@ -81,8 +82,11 @@ void settings_discarded(struct session *s);
 bool settings_are_unsure(const struct session *s);
 /* ... or any. */
 bool settings_are_open(const struct session *s);
-/* Bring the leased server, which is idle, to the session's settings: write
- * what it must be sent and enter it in its ledger. */
+/* Bring a leased server, which is idle, to these settings: write what it must be
+ * sent and enter it in its ledger. */
+bool settings_bring(struct server *srv, struct vars *to, struct msgwrite *w)
+    PG_MUST_CHECK;
+/* ... to the session's. */
 bool settings_replay(struct session *s, struct msgwrite *w) PG_MUST_CHECK;
 /* The scope of what the session's home pool answers to it; NULL: none. */
 const struct scope *settings_scope(struct session *s);

@@ -72,4 +72,6 @@ libpgsluice_a_SOURCES += \
 	src/session/statement.c \
 	src/session/statement.h \
 	src/session/unit.c \
+	src/session/verify.c \
+	src/session/verify.h \
 	src/session/wish.c

@@ -33,6 +33,7 @@ struct metrics { /* one per worker */
 	_Atomic(struct hist *) series[SERIES_MAX]; /* made at first use by the writer */
 	struct hist wait;  /* for a server */
 	struct hist lag;   /* of the worker's ticks */
+	struct hist staleness; /* ages of hits that were found to be stale */
 };
 
 /* Single writer: a plain load and store, no locked instruction. */

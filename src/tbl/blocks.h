@@ -78,6 +78,7 @@ BLOCK_OPTION(CACHE, allow_stable, BOOL, MAY, "false", "", "true: statements that
 BLOCK_OPTION(CACHE, allow_rls, BOOL, MAY, "false", "", "true: tables with row level security may be cached; policies must look at the session's user and settings and at tables only.")
 BLOCK_OPTION(CACHE, allow_unlogged, BOOL, MAY, "false", "", "true: unlogged tables may be cached; a crash of the server empties them unseen.")
 BLOCK_OPTION(CACHE, allow_foreign, BOOL, MAY, "false", "", "true: foreign tables that are not routed may be cached; only writes through pgsluice and ttl end such results.")
+BLOCK_OPTION(CACHE, verify, STR, MAY, "", "", "Share of its hits that are compared with the backend; default: the setting of this name.")
 BLOCK_OPTION(CACHE, l2, BOOL, MAY, "", "", "false: answers are not put into Redis; default: true unless the rule is strong.")
 BLOCK_OPTION(CACHE, l2_lease, TIME, MAY, "0", "0..10min", "One process of those that share a Redis fills an entry, others wait for it: this long is it given, and twice as long they wait at most. For slow queries. 0: each process fills for itself.")
 

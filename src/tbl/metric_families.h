@@ -65,6 +65,7 @@ FAMILY(L2_CORRUPT, "pgsluice_l2_corrupt_total", "counter", "", "Entries that did
 FAMILY(L2_LEASES, "pgsluice_l2_leases_total", "counter", "outcome", "Lookups that found no entry under a rule with l2_lease, by what became of them")
 FAMILY(L2_BREAKER, "pgsluice_l2_breaker_opens_total", "counter", "", "Times the circuit breaker opened")
 FAMILY(QUERY_DURATION, "pgsluice_query_duration_seconds", "histogram", "route, variant, backend, outcome", "Time from a statement's arrival to the end of its answer")
+FAMILY(CACHE_STALENESS, "pgsluice_cache_staleness_seconds", "histogram", "", "Ages of hits that verify found to be stale, at most as old as their rule allows: the staleness that clients saw was at most that")
 FAMILY(SERVER_WAIT, "pgsluice_server_wait_seconds", "histogram", "", "Time statements waited for a server")
 FAMILY(WORKER_LAG, "pgsluice_worker_lag_seconds", "histogram", "", "How late the ticks of workers came, ten a second each: what sessions wait for because a worker is busy")
 FAMILY(LOG_DROPPED, "pgsluice_log_lines_dropped_total", "counter", "", "Log lines lost because the log was not read fast enough")

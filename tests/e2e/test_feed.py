@@ -838,3 +838,35 @@ def test_a_storm(make, pg, db):
     assert hits(sluice) - before > 1000
     assert feed(sluice)["reconnects"] >= 2
     assert sum(f["late"] for f in found) > 0  # it was frozen
+
+
+# -- verify ---------------------------------------------------------------------
+
+VERIFIED = CONF.replace('max_feed_lag', 'verify = "100%"\nmax_feed_lag')
+
+
+def verified(sluice, what):
+    return sluice.count("verify_" + what)
+
+
+def test_what_a_strong_rule_must_not_serve_is_found(make):
+    """A rule that says of now() that it does not change."""
+    sluice = make(VERIFIED.replace('"strong"', '"strong" allow_stable = true'))
+    sql = "SELECT id, now() FROM item WHERE id = 1"
+    cached(sluice, sql)
+    until(lambda: verified(sluice, "mismatches") ==
+          verified(sluice, "samples"), 20)
+    assert "hit was not what the backend says" in sluice.log
+
+
+def test_a_strong_rule_that_holds_is_not_blamed(make, behind):
+    """Whoever writes: what the feed tells in time is no mismatch."""
+    sluice = make(VERIFIED)
+    for n in range(20):
+        cached(sluice)
+        behind.execute("UPDATE item SET name = %s WHERE id = 1", (f"v{n}",))
+        sluice.query(NAME)
+    until(lambda: sum(verified(sluice, w) for w in (
+        "same", "inconclusive", "dropped", "reordered")) ==
+        verified(sluice, "samples"), 30)
+    assert verified(sluice, "mismatches") == verified(sluice, "stale") == 0

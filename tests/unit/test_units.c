@@ -49,6 +49,29 @@ test_time(void **state)
 }
 
 static void
+test_share(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t share;
+	} good[] = { { "0", 0 }, { "0%", 0 }, { "0.1%", 1000 },
+		{ "0.0001%", 1 }, { "1%", 10000 }, { "12.5%", 125000 },
+		{ "100%", 1000000 } };
+	static const char *const bad[] = { "", "%", "1", "0.1", "-1%", "101%",
+		"100.1%", "1.00001%", ".5%", "1.%", "1 %", "1%%" };
+	uint32_t out;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(units_parse_share(good[i].text, &out));
+		assert_int_equal(out, good[i].share);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(units_parse_share(bad[i], &out));
+}
+
+static void
 test_size(void **state)
 {
 	static const struct {
@@ -217,6 +240,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_int_and_mode),
 		cmocka_unit_test(test_bool_and_word),

@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	tests/unit/test_buf \
 	tests/unit/test_change \
 	tests/unit/test_command \
+	tests/unit/test_compare \
 	tests/unit/test_conf \
 	tests/unit/test_confine \
 	tests/unit/test_connect_args \
@@ -152,6 +153,10 @@ tests_unit_test_change_LDADD = $(UNIT_LDADD)
 tests_unit_test_command_SOURCES = tests/unit/test_command.c
 tests_unit_test_command_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_command_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_compare_SOURCES = tests/unit/test_compare.c
+tests_unit_test_compare_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_compare_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
 tests_unit_test_conf_CPPFLAGS = $(UNIT_CPPFLAGS)
