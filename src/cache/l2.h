@@ -26,7 +26,10 @@
 
 struct l2;
 
-struct l2_options { /* copied */
+struct l2_options { /* copied; where it is: host and port, or unix_socket, or */
+	const char *const *sentinels; /* host:port, n of them */
+	unsigned n_sentinels;
+	const char *sentinel_master; /* the name they know it by */
 	const char *host;  /* or NULL */
 	int port;
 	const char *unix_socket; /* or NULL */

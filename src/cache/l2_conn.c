@@ -9,9 +9,10 @@
  * this process.  Runs on one worker's event loop; SIGPIPE must be ignored.
  *
  * PAUSE -> CONNECTING   l2_conn_connect(), by timer
+ * LOGIN -> CONNECTING   the same, when it was to a sentinel
  * CONNECTING -> TLS     l2_conn_shake(), the socket is connected
- * either -> LOGIN       l2_conn_login()
- * LOGIN -> OPEN         l2_conn_logged_in(), PONG
+ * either -> LOGIN       l2_conn_login(), see l2_login.c
+ * LOGIN -> OPEN         l2_conn_opened(), PONG
  * any -> PAUSE          l2_conn_lose(): error, overdue answer, wrong answer
  *
  * Invariants: answers come in the order of questions, and so do deadlines, so
@@ -36,45 +37,13 @@
 
 /* Connecting delays nobody's query. */
 #define L2_LOGIN_TIMEOUT (1 * NSEC_PER_SEC)
+#define L2_CLUSTER_PAUSE (600 * NSEC_PER_SEC)
 #define L2_LOG_PAUSE (60 * NSEC_PER_SEC)
 #define L2_OWED_MAX 10000
 #define L2_READS 64         /* of 16 KiB each, then it is others' turn */
 #define L2_READ_SLACK 32768 /* one read, and what hiredis keeps before it */
 #define L2_STRING_MAX 64    /* tokens and the like */
 #define L2_WIDE_MAX 4096    /* names that SCAN gives at once, bytes of one */
-
-enum l2_phase { L2_PAUSE, L2_CONNECTING, L2_TLS, L2_LOGIN, L2_OPEN };
-
-struct l2_conn {
-	uint32_t magic;
-#define L2_CONN_MAGIC 0x12c0e3a5u
-	enum l2_phase phase;
-	struct event_base *base;
-	struct l2_wire wire;       /* closed in PAUSE */
-	const redisReplyObjectFunctions *plain; /* hiredis' own */
-	redisReplyObjectFunctions bounded;
-	struct event read_ev, write_ev, timer;
-	STAILQ_HEAD(l2_cmds, l2_cmd) owed;
-	unsigned n_owed;
-	nsec_t deadline;           /* of CONNECTING, TLS and LOGIN */
-	struct l2_cmd login[3];
-	bool in_callback;
-	nsec_t quiet_until;        /* no further log line about losses */
-	bool told;                 /* the log knows of the present outage */
-	char fault[128];           /* why to close; "": no reason */
-
-	struct l2_place place;
-	SSL_CTX *tls;              /* NULL: in clear */
-	bool tls_verify_host;
-	char *user, *password;
-	int database;
-	nsec_t timeout, retry;
-	size_t max_reply;
-
-	void (*up)(void *arg);
-	void *up_arg;
-	struct l2_conn_stats stats;
-};
 
 static void
 l2_conn_arm(struct l2_conn *c, nsec_t delay)
@@ -96,11 +65,22 @@ l2_conn_login_timeout(const struct l2_conn *c)
 /* --- closing ----------------------------------------------------------- */
 
 static void
+l2_conn_hang_up(struct l2_conn *c)
+{
+	if (c->wire.ctx == NULL)
+		return;
+	event_del(&c->read_ev);
+	event_del(&c->write_ev);
+	l2_wire_close(&c->wire);
+}
+
+static void
 l2_conn_lose(struct l2_conn *c, const char *why)
 {
 	struct l2_cmds lost = STAILQ_HEAD_INITIALIZER(lost);
 	bool was_open = c->phase == L2_OPEN;
-	bool more = c->phase == L2_CONNECTING && l2_place_has_more(&c->place);
+	bool more = (c->phase == L2_CONNECTING || c->place.asking) &&
+	    l2_place_has_more(&c->place);
 	struct l2_cmd *cmd;
 
 	if ((was_open || !more) && clock_mono() >= c->quiet_until) {
@@ -114,12 +94,9 @@ l2_conn_lose(struct l2_conn *c, const char *why)
 	c->fault[0] = '\0';
 	atomic_store_explicit(&c->stats.open, false, memory_order_relaxed);
 	stat_add(&c->stats.losses, was_open);
-	if (c->wire.ctx != NULL) {
-		event_del(&c->read_ev);
-		event_del(&c->write_ev);
-		l2_wire_close(&c->wire);
-	}
-	l2_conn_arm(c, more ? 0 : c->retry);
+	l2_conn_hang_up(c);
+	l2_conn_arm(c, c->is_cluster ? L2_CLUSTER_PAUSE :
+	    more ? 0 : c->retry);
 	STAILQ_CONCAT(&lost, &c->owed);
 	c->n_owed = 0;
 	c->in_callback = true;
@@ -179,6 +156,42 @@ l2_conn_new_string(const redisReadTask *t, char *str, size_t len)
 	return c->plain->createString(t, str, len);
 }
 
+static void l2_conn_connect(struct l2_conn *c);
+
+static bool
+l2_conn_says(const redisReply *r, const char *code)
+{
+	size_t n = strlen(code);
+
+	return strncmp(r->str, code, n) == 0 &&
+	    (r->str[n] == ' ' || r->str[n] == '\0');
+}
+
+/* Errors that say what kind of server this is. */
+static void
+l2_conn_judge(struct l2_conn *c, const redisReply *r)
+{
+	static const char *const codes[] = { "MOVED", "ASK", "CROSSSLOT",
+		"CLUSTERDOWN" };
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+	unsigned i;
+
+	if (r->type != REDIS_REPLY_ERROR)
+		return;
+	if (l2_conn_says(r, "READONLY"))
+		snprintf(c->fault, sizeof(c->fault), "%s", r->str);
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		if (!l2_conn_says(r, codes[i]))
+			continue;
+		c->is_cluster = true;
+		snprintf(c->fault, sizeof(c->fault), "%s", r->str);
+		if (!atomic_flag_test_and_set(&told))
+			log_error("l2", "msg=\"redis is a cluster, which is "
+			    "not supported: results are not kept there\" "
+			    "error=%s", log_escs(r->str));
+	}
+}
+
 /* Hand out all replies that are complete. false: the connection is gone. */
 static bool
 l2_conn_dispatch(struct l2_conn *c)
@@ -205,9 +218,16 @@ l2_conn_dispatch(struct l2_conn *c)
 		c->in_callback = true;
 		cmd->done(cmd, reply);
 		c->in_callback = false;
+		l2_conn_judge(c, reply);
 		freeReplyObject(reply);
 		if (c->fault[0] != '\0') {
 			l2_conn_lose(c, c->fault);
+			return false;
+		}
+		if (c->turn) {
+			c->turn = false;
+			l2_conn_hang_up(c);
+			l2_conn_connect(c);
 			return false;
 		}
 	}
@@ -258,7 +278,7 @@ l2_conn_on_read(evutil_socket_t fd, short what, void *arg)
 
 /* --- sending ----------------------------------------------------------- */
 
-static bool
+bool
 l2_conn_queue(struct l2_conn *c, struct l2_cmd *cmd, int argc,
     const char **argv, const size_t *len, nsec_t deadline)
 {
@@ -288,24 +308,9 @@ l2_conn_send(struct l2_conn *c, struct l2_cmd *cmd, int argc,
 
 /* --- opening ----------------------------------------------------------- */
 
-static void
-l2_conn_logged_in(struct l2_cmd *cmd, const redisReply *reply)
+void
+l2_conn_opened(struct l2_conn *c)
 {
-	struct l2_conn *c = cmd->arg;
-
-	if (reply == NULL)
-		return;
-	if (reply->type != REDIS_REPLY_STATUS) {
-		l2_conn_fail(c, reply->type == REDIS_REPLY_ERROR ?
-		    reply->str : "login: not a status");
-		return;
-	}
-	if (STAILQ_FIRST(&c->owed) != NULL)
-		return; /* PING is last */
-	if (strcmp(reply->str, "PONG") != 0) {
-		l2_conn_fail(c, "login: no PONG");
-		return;
-	}
 	if (c->told || c->stats.opens == 0)
 		log_info("l2", "msg=\"redis connected\"");
 	c->told = false;
@@ -317,39 +322,11 @@ l2_conn_logged_in(struct l2_cmd *cmd, const redisReply *reply)
 	c->up(c->up_arg);
 }
 
-static bool
-l2_conn_login_cmd(struct l2_conn *c, unsigned i, int argc, const char **argv)
-{
-	struct l2_cmd *cmd = &c->login[i];
-	size_t len[3];
-	int a;
-
-	for (a = 0; a < argc; a++)
-		len[a] = strlen(argv[a]);
-	cmd->arg = c;
-	cmd->done = l2_conn_logged_in;
-	return l2_conn_queue(c, cmd, argc, argv, len, c->deadline);
-}
-
 static void
 l2_conn_login(struct l2_conn *c)
 {
-	const char *auth[] = { "AUTH", c->user, c->password };
-	const char *auth_old[] = { "AUTH", c->password };
-	const char *select_db[] = { "SELECT", NULL };
-	const char *ping[] = { "PING" };
-	char database[16];
-	bool ok = true;
-
 	c->phase = L2_LOGIN;
-	if (c->password != NULL)
-		ok = c->user != NULL ? l2_conn_login_cmd(c, 0, 3, auth) :
-		    l2_conn_login_cmd(c, 0, 2, auth_old);
-	snprintf(database, sizeof(database), "%d", c->database);
-	select_db[1] = database;
-	if (ok && c->database != 0)
-		ok = l2_conn_login_cmd(c, 1, 2, select_db);
-	if (!ok || !l2_conn_login_cmd(c, 2, 1, ping))
+	if (!l2_login_begin(c))
 		l2_conn_lose(c, "out of memory");
 }
 
@@ -391,7 +368,7 @@ l2_conn_connected(struct l2_conn *c)
 		return;
 	}
 	c->phase = L2_TLS;
-	if (l2_wire_begin_tls(&c->wire, c->tls, c->place.host,
+	if (l2_wire_begin_tls(&c->wire, c->tls, c->place.now.name,
 		c->tls_verify_host))
 		l2_conn_shake(c);
 	else
@@ -433,6 +410,7 @@ l2_conn_connect(struct l2_conn *c)
 	char why[128];
 
 	c->phase = L2_CONNECTING;
+	c->is_cluster = false;
 	c->wire.ctx = ctx = l2_place_dial(&c->place, why, sizeof(why));
 	if (ctx == NULL) {
 		l2_conn_lose(c, why);
@@ -543,7 +521,7 @@ l2_conn_new(struct event_base *base, const struct l2_options *o,
 	c->max_reply = max_reply;
 	c->up = up;
 	c->up_arg = arg;
-	CHECK(c->tls == NULL || c->place.host != NULL);
+	CHECK(c->tls == NULL || c->place.unix_socket == NULL);
 	STAILQ_INIT(&c->owed);
 	evtimer_assign(&c->timer, base, l2_conn_on_timer, c);
 	l2_conn_connect(c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * What l2.c shares with its parts: the connection (l2_conn.c) to a place
- * (l2_place.c) over a wire (l2_wire.c), entries
+ * (l2_place.c) over a wire (l2_wire.c) with its login (l2_login.c), entries
  * (l2_entry.c) and their seal (l2_seal.c), names (l2_name.c) and the bumps
  * that Redis has not acknowledged (l2_pending.c).
  */
@@ -17,14 +17,25 @@
 
 /* --- l2_place.c: where Redis is ------------------------------------------ */
 
-#define L2_ADDRS 8
-#define L2_ADDR_LEN 64
+#define L2_ADDRS 16
+#define L2_HOST_LEN 256
+
+struct l2_addr {
+	char ip[64]; /* or v6 */
+	int port;
+	char name[L2_HOST_LEN]; /* under which it is known, for TLS */
+};
 
 struct l2_place {
-	char *host, *unix_socket; /* one of them */
+	char *host, *unix_socket; /* or */
+	char **sentinels, *master; /* host:port each, and the name to ask for */
+	unsigned n_sentinels;
 	int port;
-	char addr[L2_ADDRS][L2_ADDR_LEN]; /* the host's, once resolved */
+	struct l2_addr addr[L2_ADDRS]; /* the host's or sentinels', once resolved */
 	unsigned n, next;
+	struct l2_addr told; /* by a sentinel, to be dialled; port 0: nothing */
+	struct l2_addr now;  /* dialled last, unless it is a unix socket */
+	bool asking;         /* ... and that is a sentinel */
 };
 
 void l2_place_init(struct l2_place *p, const struct l2_options *o);
@@ -35,6 +46,9 @@ redisContext *l2_place_dial(struct l2_place *p, char *why,
 /* There is an address that was not tried yet since one served. */
 bool l2_place_has_more(const struct l2_place *p);
 void l2_place_served(struct l2_place *p);
+/* What a sentinel says. false: it makes no sense. */
+bool l2_place_told(struct l2_place *p, const char *host,
+    const char *port) PG_MUST_CHECK;
 
 /* --- l2_wire.c: bytes, in clear or through TLS ---------------------------- */
 
@@ -79,6 +93,41 @@ struct l2_conn_stats {
 	atomic_bool open;
 };
 
+enum l2_phase { L2_PAUSE, L2_CONNECTING, L2_TLS, L2_LOGIN, L2_OPEN };
+
+struct l2_conn {
+	uint32_t magic;
+#define L2_CONN_MAGIC 0x12c0e3a5u
+	enum l2_phase phase;
+	struct event_base *base;
+	struct l2_wire wire;       /* closed in PAUSE */
+	const redisReplyObjectFunctions *plain; /* hiredis' own */
+	redisReplyObjectFunctions bounded;
+	struct event read_ev, write_ev, timer;
+	STAILQ_HEAD(l2_cmds, l2_cmd) owed;
+	unsigned n_owed;
+	nsec_t deadline;           /* of CONNECTING, TLS and LOGIN */
+	struct l2_cmd login[4];
+	bool turn;                 /* a sentinel has answered: dial that one */
+	bool in_callback;
+	nsec_t quiet_until;        /* no further log line about losses */
+	bool is_cluster;           /* which we do not speak to */
+	bool told;                 /* the log knows of the present outage */
+	char fault[128];           /* why to close; "": no reason */
+
+	struct l2_place place;
+	SSL_CTX *tls;              /* NULL: in clear */
+	bool tls_verify_host;
+	char *user, *password;
+	int database;
+	nsec_t timeout, retry;
+	size_t max_reply;
+
+	void (*up)(void *arg);
+	void *up_arg;
+	struct l2_conn_stats stats;
+};
+
 /* up: logged in; what it sends goes first. Replies with a string of more than
  * max_reply bytes, or not of the shape a lookup can have, end the connection. */
 struct l2_conn *l2_conn_new(struct event_base *base,
@@ -93,8 +142,17 @@ const struct l2_conn_stats *l2_conn_stats(const struct l2_conn *c);
 /* false: not open, or too much is queued; cmd is still the caller's. */
 bool l2_conn_send(struct l2_conn *c, struct l2_cmd *cmd, int argc,
     const char **argv, const size_t *len) PG_MUST_CHECK;
+/* For the login. */
+bool l2_conn_queue(struct l2_conn *c, struct l2_cmd *cmd, int argc,
+    const char **argv, const size_t *len, nsec_t deadline) PG_MUST_CHECK;
+void l2_conn_opened(struct l2_conn *c);
 /* For done(): the reply was wrong; close once the callback has returned. */
 void l2_conn_fail(struct l2_conn *c, const char *why);
+
+/* --- l2_login.c: what is said first -------------------------------------- */
+
+/* false: out of memory. Ends with l2_conn_opened(), l2_conn_fail(), or turn. */
+bool l2_login_begin(struct l2_conn *c) PG_MUST_CHECK;
 
 /* --- l2_entry.c: entries, pure ----------------------------------------- */
 

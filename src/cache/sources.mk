@@ -23,6 +23,7 @@ libpgsluice_a_SOURCES += \
 	src/cache/l2_keys.c \
 	src/cache/l2_keys.h \
 	src/cache/l2_lease.c \
+	src/cache/l2_login.c \
 	src/cache/l2_name.c \
 	src/cache/l2_pending.c \
 	src/cache/l2_place.c \

@@ -236,6 +236,7 @@ static void
 settings_check_redis(struct conf_parse *p)
 {
 	const struct conf *c = p->conf;
+	size_t i;
 
 	settings_check_file(p, "redis_password_file", c->redis_password_file,
 	    true);
@@ -249,10 +250,19 @@ settings_check_redis(struct conf_parse *p)
 		conf_complain(p, settings_line(p, "redis_unix_socket"),
 		    "redis_unix_socket: redis_host is given, too, "
 		    "expected one of them");
-	if (c->redis_tls != REDIS_TLS_DISABLE && c->redis_host[0] == '\0')
+	if (c->redis_sentinels.n > 0 && (c->redis_host[0] != '\0' ||
+	    c->redis_unix_socket[0] != '\0'))
+		conf_complain(p, settings_line(p, "redis_sentinels"),
+		    "redis_sentinels: redis_host or redis_unix_socket is "
+		    "given, too, expected one of them");
+	for (i = 0; i < c->redis_sentinels.n; i++)
+		settings_check_address(p, "redis_sentinels",
+		    c->redis_sentinels.v[i]);
+	if (c->redis_tls != REDIS_TLS_DISABLE && c->redis_host[0] == '\0' &&
+	    c->redis_sentinels.n == 0)
 		conf_complain(p, settings_line(p, "redis_tls"),
 		    "redis_tls: there is no TLS without a host, expected "
-		    "redis_host");
+		    "redis_host or redis_sentinels");
 }
 
 static void

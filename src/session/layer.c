@@ -145,6 +145,9 @@ session_worker_l2(struct worker *w, const struct session_setup *st)
 	struct l2_options o = {
 		.host = *c->redis_host != '\0' ? c->redis_host : NULL,
 		.port = (int)c->redis_port,
+		.sentinels = (const char *const *)c->redis_sentinels.v,
+		.n_sentinels = (unsigned)c->redis_sentinels.n,
+		.sentinel_master = c->redis_sentinel_master,
 		.unix_socket = *c->redis_unix_socket != '\0' ?
 		    c->redis_unix_socket : NULL,
 		.user = *c->redis_user != '\0' ? c->redis_user : NULL,
@@ -158,8 +161,8 @@ session_worker_l2(struct worker *w, const struct session_setup *st)
 		.tls_verify_host = c->redis_tls == REDIS_TLS_VERIFY_FULL,
 	};
 
-	return o.host == NULL && o.unix_socket == NULL ? NULL :
-	    l2_new(w->base, &o);
+	return o.host == NULL && o.unix_socket == NULL &&
+	    o.n_sentinels == 0 ? NULL : l2_new(w->base, &o);
 }
 
 static void

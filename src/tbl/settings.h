@@ -130,6 +130,8 @@ SETTING_TIME(cache_fill_wait, 10 * S_, 0, 600 * S_, true, "How long others wait 
 SETTING_STR(redis_host, "", false, "Redis for L2; empty: L2 off.")
 SETTING_INT(redis_port, 6379, 1, 65535, false, "Its port.")
 SETTING_STR(redis_unix_socket, "", false, "Its unix socket, instead of host and port.")
+SETTING_LIST(redis_sentinels, "", false, "Sentinels, host:port each, that tell where Redis is, instead of host and port.")
+SETTING_STR(redis_sentinel_master, "mymaster", false, "The name under which they know it.")
 SETTING_STR(redis_user, "", false, "ACL user; empty: the default user.")
 SETTING_STR(redis_password_file, "", false, "File whose first line is the Redis password.")
 SETTING_ENUM(redis_tls, enum conf_redis_tls, REDIS_TLS_DISABLE, "disable|require|verify-ca|verify-full", false, "TLS to Redis. require: whoever it is; verify-ca: with a certificate that redis_tls_ca_file vouches for; verify-full: that is also made out to redis_host.")

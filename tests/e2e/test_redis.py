@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
 """Redis between several pgsluice: sealed entries, TLS, one fill
-for all."""
+for all, servers of another kind."""
 
 import contextlib
 import os
@@ -369,3 +369,35 @@ def test_no_wait_without_redis(leased, locked, redis):
         until(lambda: two.count("cache_misses") == 1)
     assert [c.join() for c in crowds] == [[ROWS]] * 2
     assert outcome(two, "lost") == 1
+
+
+# -- servers of another kind -------------------------------------------------
+
+def test_a_replica_is_left(table, pgsluice, redis):
+    """It may have been the master when we came."""
+    sluice = pgsluice(CONF)
+    fill(sluice)
+    redis.cli("REPLICAOF", "127.0.0.1", "1")
+    try:
+        sluice.query("INSERT INTO item VALUES (1000)")
+        until(lambda: 'why="READONLY' in sluice.log)
+        assert sluice.query("SELECT count(*) FROM item") == [(101,)]
+    finally:
+        redis.cli("REPLICAOF", "NO", "ONE")
+    until(lambda: connected(sluice))
+
+
+def test_a_cluster_is_told_once(table, pgsluice, lab):
+    port = lablib.free_port()
+    node = lablib.Redis(lab, "redis-node", arguments=(
+        "--cluster-enabled", "yes", "--cluster-port", str(port),
+        "--cluster-config-file", "nodes.conf")).start()
+    sluice = pgsluice(CONF.replace("$REDIS", str(node.port)))
+    until(lambda: connected(sluice))
+    for _ in range(5):
+        assert sluice.query(COUNT) == ROWS
+    until(lambda: "redis is a cluster" in sluice.log)
+    until(lambda: not connected(sluice))
+    assert sluice.log.count("redis is a cluster") == 1
+    node.stop()
+    os.unlink(os.path.join(lab.socket_dir(), "nodes.conf"))

@@ -406,7 +406,9 @@ refused_bumps_are_replayed(void **state)
 		assert_true(ask_wait(&a, l, "q", 5));
 		ask_fill(&a, l, UTIL_DATA);
 		RUN_UNTIL(stats_of(l).errors == errors + 1);
-		assert_true(usable(l, 5));
+		/* But a replica is left, and looked for again. */
+		assert_int_equal(usable(l, 5), i > 0);
+		RUN_UNTIL(usable(l, 5));
 		l2_bump(l, &five, 1);
 		run_for(100 * NSEC_PER_MSEC); /* several attempts */
 		assert_true(stats_of(l).errors >= errors + 3);

@@ -565,6 +565,56 @@ lookups_are_bounded(void **state)
 	l2_free(&l);
 }
 
+/* --- servers of another kind --- */
+
+static void
+a_server_that_became_a_replica_is_left(void **state)
+{
+	struct l2 *l = start();
+	struct ask a;
+
+	(void)state;
+	assert_false(ask_wait(&a, l, "q", 5));
+	fake.set = "-READONLY You can't write against a read only replica.\r\n";
+	ask_fill(&a, l, UTIL_DATA);
+	RUN_UNTIL(stats_of(l).breaker_opens == 1);
+	RUN_UNTIL(usable(l, 5));
+	assert_int_equal(fake.connections, 2);
+	/* Other errors are not worth a connection. */
+	fake.set = "-OOM command not allowed\r\n";
+	assert_false(ask_wait(&a, l, "q", 5));
+	ask_fill(&a, l, UTIL_DATA);
+	RUN_UNTIL(stats_of(l).errors == 2);
+	run_for(2 * RETRY);
+	assert_int_equal(fake.connections, 2);
+	l2_free(&l);
+}
+
+static void
+a_cluster_is_left_alone(void **state)
+{
+	static const char *const answers[] = { "-MOVED 1234 127.0.0.1:7\r\n",
+		"-CROSSSLOT Keys in request don't hash to the same slot\r\n",
+		"-CLUSTERDOWN Hash slot not served\r\n", "-ASK 1 ::1:7\r\n" };
+	struct ask a;
+	struct l2 *l;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(answers); i++) {
+		fake.mget = "tokens";
+		l = start();
+		fake.mget = answers[i];
+		fake.mget_n = strlen(answers[i]);
+		fake.connections = 0;
+		assert_false(ask_wait(&a, l, "q", 5));
+		run_for(5 * RETRY);
+		assert_false(usable(l, 0));
+		assert_int_equal(fake.connections, 0);
+		l2_free(&l);
+	}
+}
+
 static int
 suite_start(void **state)
 {
@@ -599,6 +649,8 @@ main(void)
 		T(unanswered_bumps_are_replayed),
 		T(a_storm_of_bumps_is_bounded),
 		T(lookups_are_bounded),
+		T(a_server_that_became_a_replica_is_left),
+		T(a_cluster_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, suite_start, suite_end);

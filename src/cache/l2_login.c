@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * What is said first on a connection: to Redis, who we are; to a sentinel,
+ * the question where Redis is.
+ *
+ * Part of the connection (l2_conn.c), on the same worker.
+ */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "cache/l2_priv.h"
+
+enum { LOGIN_AUTH, LOGIN_SELECT, LOGIN_ROLE, LOGIN_PING };
+
+static void
+l2_login_done(struct l2_cmd *cmd, const redisReply *reply)
+{
+	struct l2_conn *c = cmd->arg;
+
+	if (reply == NULL)
+		return;
+	if (reply->type == REDIS_REPLY_ERROR)
+		l2_conn_fail(c, reply->str);
+	else if (cmd == &c->login[LOGIN_ROLE] ?
+	    reply->type != REDIS_REPLY_STRING :
+	    reply->type != REDIS_REPLY_STATUS)
+		l2_conn_fail(c, "login: not a status");
+	else if (cmd == &c->login[LOGIN_ROLE] &&
+	    strstr(reply->str, "role:master") == NULL)
+		l2_conn_fail(c, "the sentinel's master is none");
+	else if (STAILQ_FIRST(&c->owed) != NULL)
+		return; /* PING is last */
+	else if (cmd != &c->login[LOGIN_PING] ||
+	    strcmp(reply->str, "PONG") != 0)
+		l2_conn_fail(c, "login: no PONG");
+	else
+		l2_conn_opened(c);
+}
+
+static void
+l2_login_told(struct l2_cmd *cmd, const redisReply *reply)
+{
+	struct l2_conn *c = cmd->arg;
+
+	if (reply == NULL)
+		return;
+	if (reply->type == REDIS_REPLY_ERROR)
+		l2_conn_fail(c, reply->str);
+	else if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+	    reply->element[0]->type != REDIS_REPLY_STRING ||
+	    reply->element[1]->type != REDIS_REPLY_STRING)
+		l2_conn_fail(c, "the sentinel knows no master of this name");
+	else if (!l2_place_told(&c->place, reply->element[0]->str,
+	    reply->element[1]->str))
+		l2_conn_fail(c, "the sentinel did not tell a numeric address "
+		    "and a port");
+	else
+		c->turn = true;
+}
+
+static bool
+l2_login_send(struct l2_conn *c, unsigned i,
+    void (*done)(struct l2_cmd *cmd, const redisReply *reply), int argc,
+    const char **argv)
+{
+	struct l2_cmd *cmd = &c->login[i];
+	size_t len[3];
+	int a;
+
+	for (a = 0; a < argc; a++)
+		len[a] = strlen(argv[a]);
+	cmd->arg = c;
+	cmd->done = done;
+	return l2_conn_queue(c, cmd, argc, argv, len, c->deadline);
+}
+
+bool
+l2_login_begin(struct l2_conn *c)
+{
+	const char *ask[] = { "SENTINEL", "get-master-addr-by-name",
+		c->place.master };
+	const char *auth[] = { "AUTH", c->user, c->password };
+	const char *auth_old[] = { "AUTH", c->password };
+	const char *select_db[] = { "SELECT", NULL };
+	const char *role[] = { "INFO", "replication" };
+	const char *ping[] = { "PING" };
+	char database[16];
+	bool ok = true;
+
+	if (c->place.asking)
+		return l2_login_send(c, 0, l2_login_told, 3, ask);
+	if (c->password != NULL)
+		ok = l2_login_send(c, LOGIN_AUTH, l2_login_done,
+		    c->user != NULL ? 3 : 2, c->user != NULL ? auth : auth_old);
+	snprintf(database, sizeof(database), "%d", c->database);
+	select_db[1] = database;
+	if (ok && c->database != 0)
+		ok = l2_login_send(c, LOGIN_SELECT, l2_login_done, 2,
+		    select_db);
+	if (ok && c->place.master != NULL)
+		ok = l2_login_send(c, LOGIN_ROLE, l2_login_done, 2, role);
+	return ok && l2_login_send(c, LOGIN_PING, l2_login_done, 1, ping);
+}
