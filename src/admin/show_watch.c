@@ -169,6 +169,7 @@ watch_row(const struct watch_info *i, void *arg)
 	row_u64(&row, i->reads);
 	row_u64(&row, i->relations);
 	row_str(&row, i->error);
+	row_str(&row, i->partial);
 	rows_add(arg, &row);
 }
 

@@ -66,6 +66,7 @@ struct conf_strings {
 };
 /* Appends a copy. */
 void conf_strings_add(struct conf_strings *l, const char *s);
+void conf_strings_fini(struct conf_strings *l);
 
 /* More replicas of one backend are refused. */
 #define CONF_MAX_REPLICAS 16
@@ -242,6 +243,7 @@ struct conf_rule {
 	struct conf_database **databases; /* rule applies to these */
 	size_t n_databases;
 	struct conf_strings tables; /* a statement may read only these */
+	bool all;          /* ... but for "*": any */
 	struct conf_strings keys;   /* as written, see conf_tag_key */
 	struct conf_query query;    /* what a statement must be, but for values */
 	char *key;                  /* of its results, as written; or NULL */

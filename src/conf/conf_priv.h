@@ -133,9 +133,6 @@ void conf_take_str(struct conf_parse *p, const struct conf_sec *s,
 /* The common checks of a section: title, missing options, doubles. */
 void conf_check_sec(struct conf_parse *p, const struct conf_sec *s);
 
-/* parse_value.c: lists of owned strings. */
-void conf_strings_fini(struct conf_strings *l);
-
 /* names.c: from names to pointers; complaints name what there is. */
 struct conf_backend *conf_take_backend(struct conf_parse *p,
     const struct conf_sec *s, const char *option);

@@ -81,6 +81,9 @@ deps_unref(struct deps **dp)
 		free(d->v[i].inserts.v);
 	}
 	free(d->v);
+	free(d->partial);
+	conf_strings_fini(&d->functions);
+	conf_strings_fini(&d->operators);
 	free(d->backend);
 	free(d);
 }

@@ -61,6 +61,12 @@ struct deps {
 	                            same in every process */
 	struct deps_relation *v; /* by folded name */
 	size_t n;
+	/* Where all tables were asked for: why not all that hang on it are
+	 * known; NULL: they are. */
+	char *partial;
+	/* Functions and operators of the users' that are not immutable: folded
+	 * and sorted; as they are. */
+	struct conf_strings functions, operators;
 };
 
 /* n empty relations, one reference. */
@@ -76,6 +82,8 @@ void deps_names_add(struct deps_names *l, const char *name);
 const struct deps_relation *deps_find(const struct deps *d,
     const char *schema, const char *name, size_t *i);
 
+/* The names hold "*": all relations are asked for. */
+bool conf_deps_names_all(const struct conf_strings *names);
 /* What has to be asked of a backend for a configuration: bare names of
  * relations there that rules mean or declarations name. */
 void conf_deps_names(const struct conf *c, const struct conf_backend *b,

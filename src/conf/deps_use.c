@@ -65,6 +65,17 @@ conf_deps_names_add(struct conf_strings *names, const char *name)
 	conf_strings_add(names, name);
 }
 
+bool
+conf_deps_names_all(const struct conf_strings *names)
+{
+	size_t i;
+
+	for (i = 0; i < names->n; i++)
+		if (strcmp(names->v[i], "*") == 0)
+			return true;
+	return false;
+}
+
 void
 conf_deps_names_free(struct conf_strings *names)
 {

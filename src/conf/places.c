@@ -80,7 +80,7 @@ conf_rule_places(const struct conf_database *d, const struct conf_rule *r,
 	size_t i, k;
 	bool routed;
 
-	for (i = 0; i < r->tables.n; i++) {
+	for (i = 0; i < r->tables.n && !r->all; i++) {
 		p = (struct conf_place){ .named = r->tables.v[i] };
 		routed = false;
 		for (k = 0; k < d->n_tables; k++) {

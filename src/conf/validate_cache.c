@@ -89,6 +89,36 @@ rule_check_strong(struct conf_parse *p, const struct conf_sec *s,
 	}
 }
 
+/* What a rule for all tables cannot have: nobody has looked at these. */
+static void
+rule_check_all(struct conf_parse *p, const struct conf_sec *s,
+    const struct conf_rule *r)
+{
+	const struct {
+		const char *option;
+		bool given;
+	} cannot[] = {
+		{ "query", r->query.text != NULL },
+		{ "consistency", r->strong },
+		{ "allow_stable", r->allow_stable },
+		{ "allow_rls", r->allow_rls },
+		{ "allow_unlogged", r->allow_unlogged },
+		{ "allow_foreign", r->allow_foreign },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cannot); i++)
+		if (cannot[i].given)
+			conf_complain(p, conf_sec_opt(s,
+			    cannot[i].option)->line, "%s: a rule for all "
+			    "tables cannot have it, expected a rule that "
+			    "names its tables", cannot[i].option);
+	if (p->conf->revocation_bound == 0)
+		conf_complain(p, conf_sec_opt(s, "tables")->line, "tables: "
+		    "\"*\" needs the catalogs, expected revocation_bound "
+		    "to be more than 0");
+}
+
 /* Of the setting it has been said whether it is one. */
 static void
 rule_take_verify(struct conf_parse *p, const struct conf_sec *s,
@@ -112,6 +142,7 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_check_sec(p, s);
 	r->databases = conf_take_databases_of(p, s, &r->n_databases);
 	rule_take_tables(p, s, "tables", &r->tables);
+	r->all = r->tables.n == 1 && strcmp(r->tables.v[0], "*") == 0;
 	conf_take_bool(p, s, "allow_stable", &r->allow_stable);
 	conf_take_query(p, s, r);
 	conf_take_tag_keys(p, s, r);
@@ -129,7 +160,9 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_take_bool(p, s, "l2", &r->l2);
 	conf_take_time(p, s, "l2_lease", &r->l2_lease);
 	rule_take_verify(p, s, r);
-	if (r->strong)
+	if (r->all)
+		rule_check_all(p, s, r);
+	if (r->strong && !r->all)
 		rule_check_strong(p, s, r);
 }
 

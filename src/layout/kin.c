@@ -15,6 +15,33 @@
 #define USER_OID "16384"
 #define KINDS "('r', 'p', 'v', 'm', 'f')"
 
+/* What is not immutable of what users have made, by how it is called: a function
+ * or an operator by its name, all else unseen. */
+#define WORDS \
+    "SELECT DISTINCT 'wordf', p.proname::text FROM pg_proc p " \
+    "WHERE p.oid >= " USER_OID " AND p.prokind IN ('f', 'a', 'w') " \
+    "AND p.prorettype NOT IN ('trigger'::regtype, " \
+    "'event_trigger'::regtype) AND CASE WHEN p.prokind = 'a' THEN " \
+    "EXISTS (SELECT FROM pg_aggregate g JOIN pg_proc t ON t.oid IN " \
+    "(g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn, " \
+    "g.aggdeserialfn, g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn) " \
+    "WHERE g.aggfnoid = p.oid AND t.provolatile <> 'i') " \
+    "ELSE p.provolatile <> 'i' END " \
+    "UNION SELECT 'wordo', o.oprname::text FROM pg_operator o " \
+    "JOIN pg_proc p ON p.oid = o.oprcode " \
+    "WHERE o.oid >= " USER_OID " AND p.provolatile <> 'i' " \
+    "UNION SELECT 'wordx', 'a cast by ' || p.proname FROM pg_cast c " \
+    "JOIN pg_proc p ON p.oid = c.castfunc " \
+    "WHERE c.oid >= " USER_OID " AND p.provolatile <> 'i' " \
+    "UNION SELECT 'wordx', 'type ' || t.typname FROM pg_type t " \
+    "JOIN pg_proc p ON p.oid IN (t.typinput, t.typoutput, t.typreceive, " \
+    "t.typsend) WHERE p.oid >= " USER_OID " AND p.provolatile <> 'i' " \
+    "UNION SELECT 'wordx', 'an order by ' || p.proname FROM pg_amproc a " \
+    "JOIN pg_opfamily f ON f.oid = a.amprocfamily " \
+    "JOIN pg_proc p ON p.oid = a.amproc " \
+    "WHERE a.oid >= " USER_OID " AND f.opfmethod IN (403, 405) " \
+    "AND p.provolatile <> 'i'"
+
 const char kin_query[] =
     "WITH RECURSIVE edge(a, b, kind) AS MATERIALIZED ("
     "SELECT i.inhrelid, i.inhparent, 'i' FROM pg_inherits i "
@@ -36,8 +63,8 @@ const char kin_query[] =
     "AND x.action IN ('c', 'n', 'd')), "
     "link(a, b) AS MATERIALIZED ("
     "SELECT a, b FROM edge UNION SELECT b, a FROM edge), "
-    "seed(oid) AS (SELECT oid FROM pg_class WHERE relname = ANY ($1) "
-    "AND relkind IN " KINDS " AND relpersistence <> 't'), "
+    "seed(oid) AS (SELECT oid FROM pg_class WHERE (relname = ANY ($1) "
+    "OR ('*' = ANY ($1) AND oid >= " USER_OID ")) AND relkind IN " KINDS " AND relpersistence <> 't'), "
     "down(oid) AS (SELECT oid FROM seed UNION SELECT e.b FROM down "
     "JOIN edge e ON e.a = down.oid AND e.kind IN ('v', 'p')), "
     "acts(oid, fns, rules) AS ("
@@ -75,7 +102,10 @@ const char kin_query[] =
     "WHERE c.relkind IN " KINDS " AND c.relpersistence <> 't' LIMIT 50001) "
     "UNION ALL (SELECT e.a, e.b, 'edge' || e.kind, NULL, NULL, NULL, NULL, "
     "NULL, NULL, NULL, NULL FROM edge e JOIN part ON part.oid = e.a "
-    "LIMIT 200001)";
+    "LIMIT 200001) "
+    "UNION ALL (SELECT 0::oid, 0::oid, x.kind, '', x.name, '', NULL, NULL, NULL, NULL, "
+    "NULL FROM (" WORDS ") AS x(kind, name) WHERE '*' = ANY ($1) "
+    "LIMIT 20001)";
 
 const char kin_digest_query[] =
     "SELECT left(encode(sha256(convert_to(concat_ws(' ', "
@@ -88,7 +118,17 @@ const char kin_digest_query[] =
     " AND relpersistence <> 't'), "
     "(SELECT sum(hash_array_extended(attacl, attrelid::int8 * 2048 + "
     "attnum)) FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid IN "
-    "(SELECT oid FROM pg_class WHERE relname = ANY ($1))), "
+    "(SELECT oid FROM pg_class WHERE relname = ANY ($1) "
+    "OR ('*' = ANY ($1) AND oid >= " USER_OID "))), "
+    /* What WORDS may tell. */
+    "(SELECT sum(hashint8extended(oid, version)) FROM ("
+    "SELECT oid::int8, xmin::text::int8 FROM pg_proc "
+    "UNION ALL SELECT oid::int8, xmin::text::int8 FROM pg_operator "
+    "UNION ALL SELECT oid::int8, xmin::text::int8 FROM pg_cast "
+    "UNION ALL SELECT oid::int8, xmin::text::int8 FROM pg_amproc "
+    "UNION ALL SELECT oid::int8, xmin::text::int8 FROM pg_type "
+    "WHERE typtype = 'b' AND typcategory <> 'A') AS x(oid, version) "
+    "WHERE '*' = ANY ($1) AND oid >= " USER_OID "), "
     "(SELECT sum(hashint8extended(inhrelid::int8 << 32 | inhparent::int8, "
     "0)) FROM pg_inherits), "
     "(SELECT sum(hashint8extended(tgrelid::int8 << 32 | tgfoid::int8, "
@@ -161,6 +201,30 @@ kin_add_edge(struct kin *r, const char *const *cells)
 	return true;
 }
 
+/* Names that statements call something by that is not immutable. */
+static bool
+kin_add_word(struct kin *r, char kind, const char *name)
+{
+	static const char *const implied[] = { "=", "<>", "<", ">", "<=", ">=",
+		"~~", "!~~", "~~*", "!~~*", "~", "!~" };
+	struct conf_strings *l = kind == 'f' ? &r->functions : &r->operators;
+	bool unseen = kind == 'x';
+	size_t i;
+
+	/* IN, LIKE, DISTINCT and the like. */
+	for (i = 0; kind == 'o' && i < ARRAY_SIZE(implied); i++)
+		unseen |= strcmp(name, implied[i]) == 0;
+	if (unseen) {
+		if (r->odd == NULL)
+			r->odd = x_strdup(name);
+		return true;
+	}
+	if (l->n == KIN_WORDS_MAX)
+		return false;
+	conf_strings_add(l, name);
+	return true;
+}
+
 bool
 kin_add(struct kin *r, const char *const cells[KIN_COLUMNS])
 {
@@ -168,6 +232,12 @@ kin_add(struct kin *r, const char *const cells[KIN_COLUMNS])
 
 	if (cells[KIN_A] == NULL || cells[KIN_B] == NULL ||
 	    cells[KIN_KIND] == NULL)
+		return false;
+	if (strncmp(cells[KIN_KIND], "word", 4) == 0)
+		return cells[KIN_NAME] != NULL && kin_add_word(r,
+		    cells[KIN_KIND][4], cells[KIN_NAME]);
+	if (cells[KIN_TEXT] != NULL &&
+	    (r->text_bytes += strlen(cells[KIN_TEXT])) > KIN_TEXT_MAX)
 		return false;
 	if (strncmp(cells[KIN_KIND], "edge", 4) == 0)
 		return kin_add_edge(r, cells);
@@ -205,5 +275,8 @@ kin_fini(struct kin *r)
 	}
 	free(r->v);
 	free(r->edges);
+	free(r->odd);
+	conf_strings_fini(&r->functions);
+	conf_strings_fini(&r->operators);
 	memset(r, 0, sizeof(*r));
 }

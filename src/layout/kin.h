@@ -18,8 +18,10 @@
 
 #define KIN_MAX 50000u /* of one database; with more nothing is known */
 #define KIN_EDGES_MAX 200000u
+#define KIN_WORDS_MAX 20000u   /* functions, operators */
+#define KIN_TEXT_MAX (64u * 1024 * 1024) /* of views and policies */
 
-/* $1: bare names of those asked for. Rows in two kinds, for kin_add(). */
+/* $1: bare names of those asked for, or "*" among them. Rows in two kinds, for kin_add(). */
 extern const char kin_query[];
 /* One row: a digest of privileges, roles, policies and of what kin_query
  * may tell; one of settings that servers begin with; when the server's own
@@ -58,6 +60,11 @@ struct kin {
 	size_t n, room;
 	struct kin_edge *edges;
 	size_t n_edges, edges_room;
+	bool all;            /* the caller's: all relations were asked for */
+	struct conf_strings functions, operators; /* then: those of the users'
+	                        that are not immutable */
+	char *odd;           /* ... and what is called unseen; or NULL */
+	size_t text_bytes;
 };
 
 /* false: it is no such row, or there are too many. */

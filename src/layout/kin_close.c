@@ -443,11 +443,14 @@ close_writes(struct close *c, uint32_t at)
 /* ------------------------------------------------------------ all of it */
 
 static bool
-close_is_asked(const struct conf_strings *names, const struct kin_relation *r)
+close_is_asked(const struct close *c, const struct conf_strings *names,
+    const struct kin_relation *r)
 {
 	char a[IDENT_FOLDED_SIZE], b[IDENT_FOLDED_SIZE];
 	size_t i;
 
+	if (c->r->all)
+		return true;
 	ident_fold(r->name, a);
 	for (i = 0; i < names->n; i++) {
 		ident_fold(names->v[i], b);
@@ -471,10 +474,38 @@ close_relations(struct close *c, const struct conf_strings *names)
 	}
 	for (i = 0; i < c->r->n; i++) {
 		d = &c->deps->v[i];
-		if (close_is_asked(names, &c->r->v[i]))
+		if (close_is_asked(c, names, &c->r->v[i]))
 			close_reads(c, i);
 		close_writes(c, i);
 	}
+}
+
+static int
+close_compare_words(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* For rules that are for all tables. */
+static void
+close_words(struct close *c)
+{
+	char folded[IDENT_FOLDED_SIZE];
+	struct deps *d = c->deps;
+	size_t i;
+
+	for (i = 0; i < c->r->functions.n; i++) {
+		ident_fold(c->r->functions.v[i], folded);
+		conf_strings_add(&d->functions, folded);
+	}
+	if (d->functions.n > 0)
+		qsort(d->functions.v, d->functions.n,
+		    sizeof(d->functions.v[0]), close_compare_words);
+	for (i = 0; i < c->r->operators.n; i++)
+		conf_strings_add(&d->operators, c->r->operators.v[i]);
+	if (c->r->odd != NULL)
+		CHECK(asprintf(&d->partial, "not immutable, and called "
+		    "unseen: %s", c->r->odd) >= 0);
 }
 
 struct deps *
@@ -490,6 +521,7 @@ kin_close(const struct kin *r, const struct conf *conf,
 	close_declarations(&c, conf, b);
 	conf_deps_names(conf, b, &names);
 	close_relations(&c, &names);
+	close_words(&c);
 	c.deps->question = conf_deps_question(conf, b);
 	deps_sort(c.deps);
 	conf_deps_names_free(&names);

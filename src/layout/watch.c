@@ -27,6 +27,7 @@ struct watch {
 	nsec_t due, pause_until;
 	char *said;              /* the log was told of this failure */
 	struct watch_info info;
+	char partial[200];
 	char error[512];
 };
 
@@ -76,6 +77,8 @@ watch_tell(struct watch *w, bool good)
 	i->moves = w->look.moves;
 	i->reads = w->look.reads;
 	i->relations = w->look.relations;
+	memcpy(w->partial, w->look.partial, sizeof(w->partial));
+	i->partial = w->partial[0] != '\0' ? w->partial : NULL;
 	memcpy(w->error, w->look.a.error, sizeof(w->error));
 	i->error = good ? NULL : w->error;
 }

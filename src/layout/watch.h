@@ -49,6 +49,8 @@ struct watch_info {
 	nsec_t took;        /* the last digest */
 	uint64_t looks, moves, reads;
 	size_t relations;
+	const char *partial; /* why a rule for all tables does not apply; or
+	                        NULL */
 	const char *error;  /* of the last look; or NULL */
 };
 /* Any thread; fn must not wait. */

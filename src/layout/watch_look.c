@@ -143,44 +143,69 @@ look_take(struct watch_look *w, const PGresult *r, struct kin *out)
 	return true;
 }
 
+/* NULL: see error; and full: it was too much. */
 static struct deps *
-look_relations(struct watch_look *w, const struct conf *c,
-    const struct conf_backend *b)
+look_relations_of(struct watch_look *w, const struct conf *c,
+    const struct conf_backend *b, const struct conf_strings *asked, bool *full)
 {
-	struct conf_strings asked = { .n = 0 };
-	struct kin found = { .n = 0 };
+	struct kin found = { .all = conf_deps_names_all(asked) };
+	char *names = look_names(asked);
+	const char *const values[] = { names };
 	struct deps *d = NULL;
-	const char *values[1];
 	PGresult *r;
-	char *names;
 
-	conf_deps_names(c, b, &asked);
-	names = look_names(&asked);
-	conf_deps_names_free(&asked);
-	values[0] = names;
 	w->a.timeout = LOOK_READ_TIME;
 	r = ask_rows(&w->a, kin_query, 1, values, KIN_COLUMNS);
 	free(names);
 	if (r == NULL)
 		return NULL;
-	if (look_take(w, r, &found))
+	*full = !look_take(w, r, &found);
+	if (!*full)
 		d = kin_close(&found, c, b);
 	PQclear(r);
 	kin_fini(&found);
 	return d;
 }
 
+/* If all are too many, then those that rules name. */
+static struct deps *
+look_relations(struct watch_look *w, const struct conf *c,
+    const struct conf_backend *b)
+{
+	struct conf_strings asked = { .n = 0 }, named = { .n = 0 };
+	bool full = false;
+	struct deps *d;
+	size_t i;
+
+	conf_deps_names(c, b, &asked);
+	d = look_relations_of(w, c, b, &asked, &full);
+	if (full && conf_deps_names_all(&asked)) {
+		for (i = 0; i < asked.n; i++)
+			if (strcmp(asked.v[i], "*") != 0)
+				conf_deps_names_add(&named, asked.v[i]);
+		d = look_relations_of(w, c, b, &named, &full);
+		conf_deps_names_free(&named);
+		if (d != NULL)
+			d->partial = x_strdup("there are too many relations, "
+			    "links, views or functions");
+	}
+	conf_deps_names_free(&asked);
+	return d;
+}
+
 /* Of the tables that are read through those that rules name. false: they are
  * the same as before. */
 static bool
-look_rename(struct watch_look *w, const struct deps *d)
+look_rename(struct watch_look *w, const struct deps *d, bool all)
 {
 	struct conf_strings names = { .n = 0 };
 	const struct deps_names *l;
 	bool same;
 	size_t i, k;
 
-	for (i = 0; i < d->n; i++)
+	if (all)
+		conf_deps_names_add(&names, "*");
+	for (i = 0; i < d->n && !all; i++)
 		for (k = 0, l = &d->v[i].reads; k < l->n; k++)
 			conf_deps_names_add(&names, l->v[k]);
 	same = names.n == w->names.n;
@@ -196,10 +221,15 @@ static struct deps *
 look_read(struct watch_look *w, const struct conf *c,
     const struct conf_backend *b, nsec_t timeout, struct look_digest *out)
 {
+	struct conf_strings asked = { .n = 0 };
 	struct look_digest before;
 	struct deps *d;
 	unsigned i;
+	bool all;
 
+	conf_deps_names(c, b, &asked);
+	all = conf_deps_names_all(&asked);
+	conf_deps_names_free(&asked);
 	for (i = 0; i < LOOK_READS_MAX; i++) {
 		if (!look_digest(w, timeout, &before))
 			return NULL;
@@ -207,7 +237,7 @@ look_read(struct watch_look *w, const struct conf *c,
 		if (d == NULL)
 			return NULL;
 		w->reads++;
-		if (!look_rename(w, d)) {
+		if (!look_rename(w, d, all)) {
 			if (!look_digest(w, timeout, out)) {
 				deps_unref(&d);
 				return NULL;
@@ -238,6 +268,8 @@ look_learn(struct watch_look *w, const struct watch_setup *s,
 	memcpy(d->digest, now.digest, sizeof(d->digest));
 	memcpy(w->digest, now.digest, sizeof(w->digest));
 	w->relations = d->n;
+	snprintf(w->partial, sizeof(w->partial), "%s", d->partial != NULL ?
+	    d->partial : "");
 	s->found(d);
 	return true;
 }

@@ -23,6 +23,7 @@ struct watch_look {
 	nsec_t took;
 	uint64_t looks, moves, reads;
 	size_t relations;
+	char partial[200];   /* see struct deps; or "" */
 };
 
 void watch_look_init(struct watch_look *w, struct vouch *v,

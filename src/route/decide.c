@@ -205,12 +205,18 @@ decide_hint(const struct analysis *a, struct slice sql,
 		hint_read(inner, &d->hint);
 }
 
-/* It may only shorten what the rule says. */
+#define HINT_TTL_MAX (30 * 86400 * NSEC_PER_SEC) /* a rule's */
+
+/* It may only shorten what the rule says, unless that one names no tables. */
 static void
-decide_obey(struct route_decision *d)
+decide_obey(const struct conf_rule *r, struct route_decision *d)
 {
 	const struct hint *h = &d->hint;
 
+	if (r->all && h->ttl > d->ttl && h->ttl <= HINT_TTL_MAX) {
+		d->l1_ttl = d->l1_ttl > 0 ? h->ttl : 0;
+		d->ttl = h->ttl;
+	}
 	if (h->nocache)
 		d->bypass = BYPASS_HINT;
 	if (h->ttl < d->ttl)
@@ -243,7 +249,7 @@ decide_cache(const struct route_plan *p, const struct analysis *a,
 		route_values_special(v)))
 		d->bypass = BYPASS_STABLE;
 	if (unlikely(d->hint.there))
-		decide_obey(d);
+		decide_obey(r, d);
 }
 
 void

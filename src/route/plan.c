@@ -505,7 +505,7 @@ plan_new(const struct conf *c, const struct conf_database *db,
 	    "hides the routed one" : a->kind == STMT_UNPARSED ?
 	    "the default backend: the statement cannot be parsed" :
 	    "the default backend: no routed table is named";
-	route_plan_verdict(p, a);
+	route_plan_verdict(p, s);
 	if (a->n_tables == 0 || db->n_tables == 0)
 		return p;
 	pt.routed = calloc(a->n_tables, sizeof(*pt.routed));

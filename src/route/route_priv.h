@@ -184,7 +184,10 @@ bool route_periods_cut(const struct conf_variant *v,
 enum bypass_reason route_never_cached(const struct analysis *a);
 
 /* verdict.c: fills reads, writes, writes_all, rule and bypass. */
-void route_plan_verdict(struct route_plan *p, const struct analysis *a);
+void route_plan_verdict(struct route_plan *p, const struct shape *s);
+/* everything.c: why a rule for all tables does not apply, all else being well. */
+enum bypass_reason route_everything(const struct conf_database *db,
+    const struct shape *s);
 
 /* replica.c: fills replica and replica_rule, once tables and rule are known. */
 void route_plan_replica(struct route_plan *p, const struct analysis *a);

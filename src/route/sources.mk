@@ -6,6 +6,7 @@ libpgsluice_a_SOURCES += \
 	src/route/array.c \
 	src/route/confine.c \
 	src/route/decide.c \
+	src/route/everything.c \
 	src/route/explain.c \
 	src/route/gap.c \
 	src/route/gather.c \

@@ -58,8 +58,8 @@ verdict_rule(const struct route_plan *p, const struct analysis *a)
 {
 	for (size_t i = 0; i < p->db->n_rules; i++) {
 		const struct conf_rule *r = p->db->rules[i];
-		bool all = r->query.text == NULL || (a->has_print &&
-		    hash_eq(a->print, r->query.print));
+		bool all = !r->all && (r->query.text == NULL ||
+		    (a->has_print && hash_eq(a->print, r->query.print)));
 
 		for (size_t k = 0; k < a->n_tables && all; k++) {
 			if (a->tables[k].read)
@@ -67,6 +67,11 @@ verdict_rule(const struct route_plan *p, const struct analysis *a)
 		}
 		if (all)
 			return r;
+	}
+	/* Those that name their tables come first. */
+	for (size_t i = 0; i < p->db->n_rules; i++) {
+		if (p->db->rules[i]->all)
+			return p->db->rules[i];
 	}
 	return NULL;
 }
@@ -299,7 +304,7 @@ verdict_reads(struct route_plan *p, const struct analysis *a)
 	const struct conf_rule *r = p->rule;
 	enum bypass_reason why = BYPASS_NONE;
 
-	for (size_t i = 0; r != NULL && i < r->tables.n; i++)
+	for (size_t i = 0; r != NULL && !r->all && i < r->tables.n; i++)
 		if (!verdict_rule_table(p, r->tables.v[i]))
 			return BYPASS_TOO_LARGE;
 	for (size_t i = 0; i < a->n_tables && why == BYPASS_NONE; i++) {
@@ -397,8 +402,9 @@ verdict_writes(struct route_plan *p, const struct analysis *a)
 }
 
 void
-route_plan_verdict(struct route_plan *p, const struct analysis *a)
+route_plan_verdict(struct route_plan *p, const struct shape *s)
 {
+	const struct analysis *a = s->an;
 	enum bypass_reason why;
 
 	verdict_writes(p, a);
@@ -409,6 +415,8 @@ route_plan_verdict(struct route_plan *p, const struct analysis *a)
 			p->bypass = BYPASS_NO_RULE;
 		else if ((a->flags & AN_STABLE) && !p->rule->allow_stable)
 			p->bypass = BYPASS_STABLE;
+		else if (p->rule->all)
+			p->bypass = route_everything(p->db, s);
 	}
 	why = verdict_reads(p, a);
 	if (p->bypass == BYPASS_NONE)

@@ -65,7 +65,7 @@ BLOCK_OPTION(SPAN, until, MONTH, MAY, "", "", "First month that is no longer in 
 
 BLOCK(CACHE, "cache", ROOT, "A cache rule. A SELECT is cached by the first rule whose tables contain every table it reads, and whose query it is where the rule has one.")
 BLOCK_OPTION(CACHE, databases, LIST, MAY, "", "", "Databases it applies to; default: all. A title may occur again as long as no database is named by two of its blocks.")
-BLOCK_OPTION(CACHE, tables, LIST, MAY, "", "", "The tables a statement may read to be cached by this rule; default: those of query. Needed without one.")
+BLOCK_OPTION(CACHE, tables, LIST, MAY, "", "", "The tables a statement may read to be cached by this rule; default: those of query. Needed without one. \"*\" alone: any, as far as the catalogs prove that it may be; rules that name their tables come first.")
 BLOCK_OPTION(CACHE, query, STR, MAY, "", "", "The SELECT that this rule is for. A statement is one if it is the same but for blanks, comments, letter case of keywords, literals, parameters and casts around these. Names like :id stand for values that key has.")
 BLOCK_OPTION(CACHE, key, STR, MAY, "", "", "What answers are called in Redis and for INVALIDATE KEY: letters, digits and . _ - : with values of the query as {id}.")
 BLOCK_OPTION(CACHE, keys, LIST, MAY, "", "", "Columns by whose values answers are told apart, table.column, or month(table.column) for a timestamptz: an answer confined to some values lives on when rows with others are written.")

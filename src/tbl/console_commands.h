@@ -46,7 +46,7 @@ COMMAND("SHOW CACHE KEYS", READ, console_show_cache_keys, "table column by type 
 COMMAND("SHOW FEEDS", READ, console_show_feeds, "backend state state_ms:n proven_ms_ago:n lag_bytes:8 received last_commit unsettled:8 commits:8 changes:8 bumps:8 beats:8 reconnects:8 rules:8 rules_open:8 system timeline reason", "Feeds: what is followed on backends, and up to when it is known that nothing was missed")
 COMMAND("SHOW CACHE SHAPES", READ, console_show_cache_shapes, "worker:4 rule state hit_ratio:n break_even:n origin_us:n hit_us:n added_us:n lookups:8 hits:8 passed:8 statement", "Whether caching pays: ratios of the last window, what answers take, and the decision, by statement shape and worker")
 COMMAND("SHOW CACHE TABLES", READ, console_show_cache_tables, "backend schema table kind cached depends_on changed_by", "What the catalogs say of the tables of cache rules")
-COMMAND("SHOW WATCHES", READ, console_show_watches, "backend state vouched_ms:n looked_at digest_ms:n looks:8 moves:8 reads:8 relations:8 error", "Connections that look at the catalogs of backends with cached tables")
+COMMAND("SHOW WATCHES", READ, console_show_watches, "backend state vouched_ms:n looked_at digest_ms:n looks:8 moves:8 reads:8 relations:8 error auto_off", "Connections that look at the catalogs of backends with cached tables")
 COMMAND("SHOW CONFIG", READ, console_show_config, "key value default changeable", "Settings in force")
 COMMAND("SHOW WORKERS", READ, console_show_workers, "worker:4 clients:4 servers:4 config_generation:8 shapes:8 shape_parses:8 shape_hits:8 shape_evictions:8", "Worker threads: clients, servers, statement shapes")
 COMMAND("SHOW LISTS", READ, console_show_lists, "list items:4", "How many of each there are")

@@ -337,10 +337,88 @@ test_texts(void **state PG_UNUSED)
 			    kin_text_traits(rows[i].text));
 }
 
+static bool
+word(const char *kind, const char *name)
+{
+	const char *cells[KIN_COLUMNS] = { "0", "0", kind, "", name, "" };
+
+	return kin_add(&found, cells);
+}
+
+static void
+seen(const char *more, const char *name)
+{
+	relation("1", "t", "rpff", NULL, NULL);
+	relation("2", "w", "vpff", NULL, "SELECT 1 FROM public.t");
+	edge("edgev", "2", "1");
+	assert_true(word(more, name));
+	found.all = true;
+}
+
+/* Where all are asked for, all that is read is known, and what calls cannot be
+ * seen through. */
+static void
+test_all(void **state PG_UNUSED)
+{
+	struct deps *d;
+
+	configure("cache \"all\" { ttl = 60s tables = \"*\" }\n");
+	seen("wordf", "zeta");
+	assert_true(word("wordf", "Alpha"));
+	assert_true(word("wordo", "#"));
+	d = finish();
+	assert_true(get(d, "t")->asked);
+	expect_names(&get(d, "w")->reads, "w t");
+	assert_null(d->partial);
+	assert_int_equal(d->functions.n, 2);
+	assert_string_equal(d->functions.v[0], "alpha");
+	assert_string_equal(d->functions.v[1], "zeta");
+	assert_int_equal(d->operators.n, 1);
+	deps_unref(&d);
+
+	/* Operators that syntax stands for are called unseen. */
+	seen("wordo", "<=");
+	d = finish();
+	assert_string_equal(d->partial,
+	    "not immutable, and called unseen: <=");
+	assert_int_equal(d->operators.n, 0);
+	deps_unref(&d);
+	seen("wordx", "type t");
+	d = finish();
+	assert_string_equal(d->partial,
+	    "not immutable, and called unseen: type t");
+	done(d);
+}
+
+static void
+test_all_bounded(void **state PG_UNUSED)
+{
+	const char *cells[KIN_COLUMNS] = { "1", "0", "v", "public", "v", "p",
+		"f", NULL, "f", "f" };
+	char name[32], *text = malloc(KIN_TEXT_MAX / 2 + 2);
+	unsigned i;
+
+	for (i = 0; i < KIN_WORDS_MAX; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		assert_true(word("wordf", name));
+	}
+	assert_false(word("wordf", "one_more"));
+	assert_non_null(text);
+	memset(text, 'x', KIN_TEXT_MAX / 2 + 1);
+	text[KIN_TEXT_MAX / 2 + 1] = '\0';
+	cells[KIN_TEXT] = text;
+	assert_true(kin_add(&found, cells));
+	assert_false(kin_add(&found, cells));
+	free(text);
+	kin_fini(&found);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_all_bounded),
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_children),
 		cmocka_unit_test(test_foreign_keys),
