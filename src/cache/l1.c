@@ -33,12 +33,20 @@ struct l1_pass {
 	bool once;      /* ... but it happened once */
 };
 
+/* How young the last object of a key was that went. */
+#define L1_LASTS 128
+struct l1_last {
+	uint64_t print; /* of the key's hash */
+	nsec_t wall;    /* its fetched_wall */
+};
+
 struct l1_stripe {
 	pthread_mutex_t lock;
 	struct htab table;
 	struct l1_fifo fifo;
 	size_t max_object;
 	struct l1_pass pass[L1_PASSES];
+	struct l1_last last[L1_LASTS];
 	uint64_t busy, inserts, evictions, expired, stale;
 } __attribute__((aligned(128)));
 
@@ -108,15 +116,30 @@ l1_entry_settle(struct l1_stripe *s, struct l1_entry *e)
 	free(e);
 }
 
+static struct l1_last *
+l1_last_slot(struct l1_stripe *s, const struct cache_key *k)
+{
+	return &s->last[(k->hash.hi >> 32) % L1_LASTS];
+}
+
+/* Take away an object that is in no queue any more. */
+static struct object *
+l1_entry_part(struct l1_stripe *s, struct l1_entry *e)
+{
+	struct object *o = e->obj;
+
+	*l1_last_slot(s, &o->key) = (struct l1_last){ o->key.hash.lo,
+		o->fetched_wall };
+	e->obj = NULL;
+	return o;
+}
+
 /* Take the object away from an entry and out of its queue. */
 static struct object *
 l1_entry_take(struct l1_stripe *s, struct l1_entry *e)
 {
-	struct object *o = e->obj;
-
 	l1_fifo_remove(&s->fifo, e);
-	e->obj = NULL;
-	return o;
+	return l1_entry_part(s, e);
 }
 
 enum l1_state { L1_ABSENT, L1_FRESH, L1_GRACE, L1_DEAD };
@@ -176,8 +199,7 @@ l1_make_room(struct l1_stripe *s, size_t need, nsec_t now, struct l1_trash *t)
 
 		if (e == NULL)
 			return;
-		l1_trash_put(t, e->obj);
-		e->obj = NULL;
+		l1_trash_put(t, l1_entry_part(s, e));
 		s->evictions++;
 		l1_entry_settle(s, e);
 	}
@@ -287,6 +309,17 @@ l1_get(struct l1 *l, const struct cache_key *k, nsec_t now)
 	pthread_mutex_unlock(&s->lock);
 	object_unref(&dead);
 	return found;
+}
+
+bool
+l1_had_younger(struct l1 *l, const struct cache_key *k, nsec_t wall)
+{
+	struct l1_stripe *s = l1_stripe_lock(l, k);
+	const struct l1_last *last = l1_last_slot(s, k);
+	bool younger = last->print == k->hash.lo && wall < last->wall;
+
+	pthread_mutex_unlock(&s->lock);
+	return younger;
 }
 
 /* --- keys that are passed by ------------------------------------------- */

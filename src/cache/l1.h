@@ -35,6 +35,10 @@ void l1_set_limits(struct l1 *l, size_t budget, size_t max_object);
  * returned only while its key is being filled. */
 struct object *l1_get(struct l1 *l, const struct cache_key *k, nsec_t now);
 
+/* An object of this key that was fetched after wall has been here, as far as is
+ * remembered: an older one from elsewhere would lead sessions back in time. */
+bool l1_had_younger(struct l1 *l, const struct cache_key *k, nsec_t wall);
+
 enum l1_claim {
 	L1_HIT,
 	L1_LEAD,

@@ -466,6 +466,9 @@ fill_on_l2(void *arg, const struct l2_found *found,
 	    f->wall - found->fetched_wall : 0;
 	if (age > session_wishes(s)->max_staleness)
 		stat_add(&session_metrics(s)->c.cache_too_old, 1);
+	else if (found != NULL && l1_had_younger(session_layer_l1(), &f->key,
+	    found->fetched_wall))
+		stat_add(&session_metrics(s)->c.cache_outdated, 1);
 	else if (found != NULL)
 		o = object_new(&f->key, found->desc, found->data, &f->tags);
 	if (o == NULL) {

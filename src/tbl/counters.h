@@ -35,6 +35,7 @@ COUNTER(prepared_reuses, "Parse messages saved because the server had the statem
 COUNTER(cache_hits_l1, "Answers from L1")
 COUNTER(cache_hits_l2, "Answers from L2")
 COUNTER(cache_misses, "Cacheable statements that went to a server")
+COUNTER(cache_outdated, "Results in Redis that were older than what L1 had of the same question before")
 COUNTER(cache_too_old, "Results in L1 or Redis that were older than a session's pgsluice.max_staleness")
 COUNTER(hints_bad, "Statements with a hint that was not understood, hits not counted")
 COUNTER(cache_waits, "Statements that waited for another session's fill")

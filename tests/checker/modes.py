@@ -61,7 +61,7 @@ class Mode:
         if self.feed:
             return Bounds(same=0.0, other=LAG)
         if self.l2:
-            return Bounds(same=0.0, other=L1_TTL + REDIS_AWAY, forward=False)
+            return Bounds(same=0.0, other=L1_TTL + REDIS_AWAY)
         return Bounds(same=0.0, other=L1_TTL)
 
     @property

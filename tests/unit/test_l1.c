@@ -844,10 +844,32 @@ threads_keep_all_promises(void **state)
 	l1_free(&w.l);
 }
 
+/* What has been here is remembered by its age, however it went. */
+static void
+test_younger_objects_are_remembered(void **arg)
+{
+	struct l1 *l = start(1 << 20, 1 << 12);
+	struct cache_key k = util_key("a"), other = util_key("b");
+	struct object *o = util_object(&k, SLICE_LIT("x"), 1, 10);
+
+	(void)arg;
+	o->fetched_wall = 500;
+	lead(l, &k, 1);
+	l1_publish(l, o, 1);
+	assert_false(l1_had_younger(l, &k, 400));
+	assert_null(l1_get(l, &k, 11));
+	assert_true(l1_had_younger(l, &k, 499));
+	assert_false(l1_had_younger(l, &k, 500));
+	assert_false(l1_had_younger(l, &other, 1));
+	object_unref(&o);
+	l1_free(&l);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_younger_objects_are_remembered),
 		cmocka_unit_test(fresh_objects_are_served),
 		cmocka_unit_test(expired_objects_are_dropped),
 		cmocka_unit_test(stale_objects_are_dropped),
