@@ -14,7 +14,9 @@
  * is in the replay set, which goes first on the next connection.
  *
  * Redis may lose anything at any time: a token that is gone is created anew,
- * at random, and with that everything stored under the old one is void.
+ * at random, and with that everything stored under the old one is void.  It
+ * may lose the last bumps only with its life: another server begins with a
+ * bump of everything (l2_server.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,12 +106,12 @@ l2_bump_answered(struct l2_cmd *cmd, const redisReply *r)
 
 	if (ch->again)
 		l->replaying--;
-	if (r != NULL && l2_reply_is_ok(r)) {
+	if (r != NULL && l2_reply_is_ok(r) && l2_conn_is_open(l->conn)) {
 		l2_pending_remove(ch->tag);
 		l2_answered(l);
 	} else {
 		l2_replay_add(&l->replay, ch->tag);
-		if (r != NULL) {
+		if (r != NULL && !l2_reply_is_ok(r)) {
 			/* Not done: nothing may be read until it is. */
 			stat_add(&l->errors, 1);
 			l2_conn_fail(l->conn, r->type == REDIS_REPLY_ERROR ?
@@ -170,6 +172,14 @@ l2_up(void *arg)
 	l->replay.n = 0;
 	for (i = 0; i < todo.n; i++)
 		l2_send_bump(l, todo.tag[i], true);
+}
+
+static void
+l2_other(void *arg)
+{
+	struct l2 *l = arg;
+
+	l2_replay_add(&l->replay, TAG_ALL);
 }
 
 void
@@ -382,7 +392,8 @@ l2_get_answered(struct l2_cmd *cmd, const redisReply *reply)
 	l2_read_tokens(l, r, reply, &tokens);
 	/* A write since the question: neither what was read nor what could be
 	 * stored with these tokens is of use. */
-	moved = l2_pending_any(&r->tags) || !tagset_current(&r->tags);
+	moved = l2_pending_any(&r->tags) || !tagset_current(&r->tags) ||
+	    !l2_conn_is_open(l->conn);
 	if (!moved && tokens.valid)
 		hit = l2_read_entry(l, r, reply->element[0], &tokens, &found);
 	if (!moved && !hit && l2_waits(l, r, tokens.valid))
@@ -485,6 +496,7 @@ l2_new(struct event_base *base, const struct l2_options *o)
 	l2_replay_adopt(&l->replay);
 	l->conn = l2_conn_new(base, o, l->max_object + L2_ENTRY_SLACK, l2_up,
 	    l);
+	l2_conn_set_other(l->conn, l2_other);
 	return l;
 }
 

@@ -296,7 +296,7 @@ bool
 l2_conn_send(struct l2_conn *c, struct l2_cmd *cmd, int argc,
     const char **argv, const size_t *len)
 {
-	if (c->phase != L2_OPEN || c->n_owed >= L2_OWED_MAX ||
+	if (!l2_conn_is_open(c) || c->n_owed >= L2_OWED_MAX ||
 	    sdslen(c->wire.ctx->obuf) > 2 * c->max_reply)
 		return false;
 	if (!l2_conn_queue(c, cmd, argc, argv, len, clock_mono() + c->timeout))
@@ -311,6 +311,15 @@ l2_conn_send(struct l2_conn *c, struct l2_cmd *cmd, int argc,
 void
 l2_conn_opened(struct l2_conn *c)
 {
+	bool other = false;
+
+	if (c->other != NULL) {
+		other = l2_server_met(c->server, c->stats.opens > 0,
+		    &c->generation);
+	} else if (!l2_server_seen(c->server, &c->generation)) {
+		l2_conn_fail(c, "not the server that others have met last");
+		return;
+	}
 	if (c->told || c->stats.opens == 0)
 		log_info("l2", "msg=\"redis connected\"");
 	c->told = false;
@@ -319,6 +328,8 @@ l2_conn_opened(struct l2_conn *c)
 	event_del(&c->timer);
 	atomic_store_explicit(&c->stats.open, true, memory_order_relaxed);
 	stat_add(&c->stats.opens, 1);
+	if (other)
+		c->other(c->up_arg);
 	c->up(c->up_arg);
 }
 
@@ -473,6 +484,10 @@ l2_conn_on_timer(evutil_socket_t fd, short what, void *arg)
 		l2_conn_connect(c);
 		return;
 	}
+	if (c->phase == L2_OPEN && !l2_server_is_last(c->generation)) {
+		l2_conn_lose(c, "another server has taken over");
+		return;
+	}
 	left = l2_conn_time_left(c);
 	if (left == 0 && c->phase == L2_OPEN) {
 		/* If it was this loop that was late, the answer is there. */
@@ -567,10 +582,21 @@ l2_conn_set_tls(struct l2_conn *c, SSL_CTX *tls)
 	c->tls = tls;
 }
 
-bool
-l2_conn_is_open(const struct l2_conn *c)
+void
+l2_conn_set_other(struct l2_conn *c, void (*other)(void *arg))
 {
-	return c->phase == L2_OPEN;
+	c->other = other;
+}
+
+bool
+l2_conn_is_open(struct l2_conn *c)
+{
+	if (c->phase != L2_OPEN)
+		return false;
+	if (l2_server_is_last(c->generation))
+		return true;
+	l2_conn_arm(c, 0); /* we may be inside a callback */
+	return false;
 }
 
 const struct l2_conn_stats *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * What is said first on a connection: to Redis, who we are; to a sentinel,
- * the question where Redis is.
+ * What is said first on a connection: to Redis, who we are, and the question
+ * who it is; to a sentinel, the question where Redis is.
  *
  * Part of the connection (l2_conn.c), on the same worker.
  */
@@ -10,7 +10,24 @@
 #include "base/log.h"
 #include "cache/l2_priv.h"
 
-enum { LOGIN_AUTH, LOGIN_SELECT, LOGIN_ROLE, LOGIN_PING };
+enum { LOGIN_AUTH, LOGIN_SELECT, LOGIN_INFO, LOGIN_PING };
+
+/* Whoever may not ask for it does not know. */
+static void
+l2_login_info(struct l2_cmd *cmd, const redisReply *reply)
+{
+	struct l2_conn *c = cmd->arg;
+
+	if (reply == NULL || reply->type == REDIS_REPLY_ERROR)
+		return;
+	if (reply->type != REDIS_REPLY_STRING)
+		l2_conn_fail(c, "login: no INFO");
+	else if (c->place.master != NULL &&
+	    strstr(reply->str, "role:master") == NULL)
+		l2_conn_fail(c, "the sentinel's master is none");
+	else
+		l2_server_read(c->server, reply->str);
+}
 
 static void
 l2_login_done(struct l2_cmd *cmd, const redisReply *reply)
@@ -19,21 +36,13 @@ l2_login_done(struct l2_cmd *cmd, const redisReply *reply)
 
 	if (reply == NULL)
 		return;
-	if (reply->type == REDIS_REPLY_ERROR)
-		l2_conn_fail(c, reply->str);
-	else if (cmd == &c->login[LOGIN_ROLE] ?
-	    reply->type != REDIS_REPLY_STRING :
-	    reply->type != REDIS_REPLY_STATUS)
-		l2_conn_fail(c, "login: not a status");
-	else if (cmd == &c->login[LOGIN_ROLE] &&
-	    strstr(reply->str, "role:master") == NULL)
-		l2_conn_fail(c, "the sentinel's master is none");
-	else if (STAILQ_FIRST(&c->owed) != NULL)
-		return; /* PING is last */
-	else if (cmd != &c->login[LOGIN_PING] ||
+	if (reply->type != REDIS_REPLY_STATUS)
+		l2_conn_fail(c, reply->type == REDIS_REPLY_ERROR ?
+		    reply->str : "login: not a status");
+	else if (cmd == &c->login[LOGIN_PING] &&
 	    strcmp(reply->str, "PONG") != 0)
 		l2_conn_fail(c, "login: no PONG");
-	else
+	else if (cmd == &c->login[LOGIN_PING])
 		l2_conn_opened(c);
 }
 
@@ -82,7 +91,7 @@ l2_login_begin(struct l2_conn *c)
 	const char *auth[] = { "AUTH", c->user, c->password };
 	const char *auth_old[] = { "AUTH", c->password };
 	const char *select_db[] = { "SELECT", NULL };
-	const char *role[] = { "INFO", "replication" };
+	const char *info[] = { "INFO" };
 	const char *ping[] = { "PING" };
 	char database[16];
 	bool ok = true;
@@ -97,7 +106,7 @@ l2_login_begin(struct l2_conn *c)
 	if (ok && c->database != 0)
 		ok = l2_login_send(c, LOGIN_SELECT, l2_login_done, 2,
 		    select_db);
-	if (ok && c->place.master != NULL)
-		ok = l2_login_send(c, LOGIN_ROLE, l2_login_done, 2, role);
-	return ok && l2_login_send(c, LOGIN_PING, l2_login_done, 1, ping);
+	c->server[0] = '\0';
+	return ok && l2_login_send(c, LOGIN_INFO, l2_login_info, 1, info) &&
+	    l2_login_send(c, LOGIN_PING, l2_login_done, 1, ping);
 }

@@ -74,6 +74,22 @@ enum l2_io l2_wire_read(struct l2_wire *w) PG_MUST_CHECK;
 enum l2_io l2_wire_write(struct l2_wire *w) PG_MUST_CHECK;
 void l2_wire_close(struct l2_wire *w);
 
+/* --- l2_server.c: which server it is -------------------------------------- */
+
+#define L2_SERVER_LEN 128
+
+/* Out of an answer to INFO; "": it does not say. */
+void l2_server_read(char out[L2_SERVER_LEN], const char *info);
+/* A connection was made. true: to another server than the last one of this
+ * process (or nobody knows, and it was made again): a pending count of TAG_ALL
+ * is the caller's, who bumps it. */
+bool l2_server_met(const char *server, bool again,
+    unsigned *generation) PG_MUST_CHECK;
+/* For who only looks on. false: it is another one than the last. */
+bool l2_server_seen(const char *server, unsigned *generation) PG_MUST_CHECK;
+/* Nobody has met another one since. */
+bool l2_server_is_last(unsigned generation);
+
 /* --- l2_conn.c: one connection with its circuit breaker ---------------- */
 
 struct l2_conn;
@@ -111,6 +127,8 @@ struct l2_conn {
 	bool turn;                 /* a sentinel has answered: dial that one */
 	bool in_callback;
 	nsec_t quiet_until;        /* no further log line about losses */
+	char server[L2_SERVER_LEN]; /* while it logs in */
+	unsigned generation;       /* of the server, while OPEN */
 	bool is_cluster;           /* which we do not speak to */
 	bool told;                 /* the log knows of the present outage */
 	char fault[128];           /* why to close; "": no reason */
@@ -124,6 +142,7 @@ struct l2_conn {
 	size_t max_reply;
 
 	void (*up)(void *arg);
+	void (*other)(void *arg); /* or NULL */
 	void *up_arg;
 	struct l2_conn_stats stats;
 };
@@ -137,7 +156,12 @@ struct l2_conn *l2_conn_new(struct event_base *base,
 void l2_conn_free(struct l2_conn **c);
 void l2_conn_set_times(struct l2_conn *c, nsec_t timeout, nsec_t retry);
 void l2_conn_set_tls(struct l2_conn *c, SSL_CTX *tls);
-bool l2_conn_is_open(const struct l2_conn *c);
+/* Before up, when this process had to do with another server before, or may
+ * have had: see l2_server_met(), whose count is the callee's. A connection
+ * without this is made to the server only that others are connected to. */
+void l2_conn_set_other(struct l2_conn *c, void (*other)(void *arg));
+/* And to the server that this process met last; else it ends soon. */
+bool l2_conn_is_open(struct l2_conn *c);
 const struct l2_conn_stats *l2_conn_stats(const struct l2_conn *c);
 /* false: not open, or too much is queued; cmd is still the caller's. */
 bool l2_conn_send(struct l2_conn *c, struct l2_cmd *cmd, int argc,

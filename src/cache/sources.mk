@@ -29,6 +29,7 @@ libpgsluice_a_SOURCES += \
 	src/cache/l2_place.c \
 	src/cache/l2_priv.h \
 	src/cache/l2_seal.c \
+	src/cache/l2_server.c \
 	src/cache/l2_wire.c \
 	src/cache/live.h \
 	src/cache/object.c \

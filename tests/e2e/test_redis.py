@@ -401,3 +401,27 @@ def test_a_cluster_is_told_once(table, pgsluice, lab):
     assert sluice.log.count("redis is a cluster") == 1
     node.stop()
     os.unlink(os.path.join(lab.socket_dir(), "nodes.conf"))
+
+
+def test_a_snapshot_from_before_the_last_write(table, pgsluice, lab):
+    """It has the entry, and the token that the write replaced."""
+    server = lablib.Redis(lab, "redis-saved", arguments=(
+        "--dbfilename", "saved.rdb")).start()
+    one, two = (pgsluice(CONF.replace("$REDIS", str(server.port)))
+                for _ in range(2))
+    for sluice in one, two:
+        fill(sluice)
+    server.cli("SAVE")
+    tokens = server.cli("MGET", *server.cli("KEYS", "*:tag:*").split())
+    one.query("INSERT INTO item VALUES (1000)")
+    until(lambda: tokens != server.cli("MGET", *server.cli(
+        "KEYS", "*:tag:*").split()))
+    server.kill()
+    server.start()
+    for _ in range(2):
+        for sluice in two, one:
+            until(lambda: connected(sluice))
+            assert sluice.query("SELECT count(*) FROM item") == [(101,)]
+            assert sluice.query(COUNT) == [(101, "a word in clear")]
+    server.stop()
+    os.unlink(os.path.join(lab.socket_dir(), "saved.rdb"))

@@ -580,6 +580,37 @@ passwords_and_databases_work(void **state)
 	command("CONFIG SET requirepass \"\"");
 }
 
+/* --- another server ------------------------------------------------------ */
+
+static void
+a_replica_that_takes_over_begins_anew(void **state)
+{
+	struct l2 *one = start(&plain), *two = start(&plain);
+	uint64_t losses = stats_of(two).breaker_opens;
+	struct ask a;
+
+	(void)state;
+	warm(one, "q", 5, UTIL_DATA);
+	assert_true(ask_wait(&a, two, "q", 5));
+	/* It has all the data, but who knows whether it has the last. */
+	command("REPLICAOF 127.0.0.1 1");
+	command("REPLICAOF NO ONE");
+	assert_true(ask_wait(&a, two, "q", 5)); /* has not noticed */
+	l2_free(&one);
+	one = start(&plain);
+	RUN_UNTIL(usable(one, 5));
+	assert_false(ask_wait(&a, one, "q", 5));
+	/* The other worker does not use what it is connected to any more. */
+	assert_false(usable(two, 5));
+	RUN_UNTIL(stats_of(two).breaker_opens == losses + 1);
+	RUN_UNTIL(usable(two, 5));
+	assert_false(ask_wait(&a, two, "q", 5));
+	warm(two, "q", 5, UTIL_DATA);
+	assert_true(ask_wait(&a, one, "q", 5));
+	l2_free(&one);
+	l2_free(&two);
+}
+
 /* --- leases ------------------------------------------------------------- */
 
 #define LIFE (5 * NSEC_PER_SEC)
@@ -789,6 +820,7 @@ main(void)
 		T(bumps_outlive_a_dead_server),
 		T(a_bump_without_heir_closes_l2),
 		T(a_slow_server_never_answers_another),
+		T(a_replica_that_takes_over_begins_anew),
 		T(one_fills_for_all),
 		T(leases_are_taken_over),
 		T(patience_ends),

@@ -24,7 +24,7 @@ static struct {
 	unsigned connections, mgets, sets, bumps;
 	unsigned bumps_here; /* on the present connection */
 	/* What to answer; NULL: nothing. */
-	const char *login, *mget, *set;
+	const char *login, *mget, *set, *info;
 	size_t mget_n;
 	unsigned flood; /* KiB of 'x' to send behind the answer to MGET */
 	struct event *write_ev;
@@ -116,6 +116,8 @@ fake_command(const redisReply *r)
 			fake.bumps_here++;
 		}
 		answer = fake.set;
+	} else if (strcmp(name, "INFO") == 0 && answer == NULL) {
+		answer = fake.info;
 	} else if (answer == NULL) {
 		answer = strcmp(name, "PING") == 0 ? "+PONG\r\n" : "+OK\r\n";
 	}
@@ -176,6 +178,7 @@ setup(void **state)
 	fake.fd = -1;
 	fake.mget = "tokens";
 	fake.set = "+OK\r\n";
+	fake.info = "$28\r\nrun_id:01ab\r\nmaster_replid:2\r\n";
 	snprintf(sock, sizeof(sock), "%s/sock", dir);
 	memcpy(a.sun_path, sock, strlen(sock));
 	fake.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -615,6 +618,38 @@ a_cluster_is_left_alone(void **state)
 	}
 }
 
+static void
+another_server_knows_nothing_of_our_bumps(void **state)
+{
+	static const char *const infos[] = {
+		"$28\r\nrun_id:01ab\r\nmaster_replid:3\r\n",
+		"$28\r\nrun_id:01ac\r\nmaster_replid:3\r\n",
+		"-NOPERM no\r\n", "$0\r\n\r\n", "$7\r\nrun_id:\r\n" };
+	struct l2 *l = start();
+	unsigned i;
+
+	(void)state;
+	/* The same one: nothing is lost. */
+	fake_hang_up();
+	RUN_UNTIL(!usable(l, 0));
+	RUN_UNTIL(usable(l, 0));
+	assert_int_equal(fake.bumps, 0);
+	for (i = 0; i < ARRAY_SIZE(infos); i++) {
+		fake.info = infos[i];
+		fake_hang_up();
+		RUN_UNTIL(!usable(l, 0));
+		RUN_UNTIL(usable(l, 0));
+		assert_int_equal(fake.bumps, i + 1);
+	}
+	/* Not at first: nobody has bumped anything. */
+	l2_free(&l);
+	fake.connections = fake.bumps = 0;
+	l = start();
+	run_for(2 * RETRY);
+	assert_int_equal(fake.bumps, 0);
+	l2_free(&l);
+}
+
 static int
 suite_start(void **state)
 {
@@ -651,6 +686,7 @@ main(void)
 		T(lookups_are_bounded),
 		T(a_server_that_became_a_replica_is_left),
 		T(a_cluster_is_left_alone),
+		T(another_server_knows_nothing_of_our_bumps),
 	};
 
 	return cmocka_run_group_tests(tests, suite_start, suite_end);
