@@ -34,6 +34,10 @@ l2_sealer_new(struct l2_keys *keys)
 	s->ctx = EVP_CIPHER_CTX_new();
 	s->keys = l2_keys_ref(keys);
 	CHECK(s->cipher != NULL && s->ctx != NULL && keys != NULL);
+	/* Once: naming the cipher again would allocate. */
+	CHECK(EVP_CipherInit_ex(s->ctx, s->cipher, NULL, NULL, NULL, 1) == 1 &&
+	    EVP_CIPHER_CTX_ctrl(s->ctx, EVP_CTRL_AEAD_SET_IVLEN, SEAL_NONCE,
+	    NULL) == 1);
 	return s;
 }
 
@@ -61,11 +65,8 @@ l2_seal_run(struct l2_sealer *s, const struct l2_key *key, bool sealing,
 	int out;
 
 	if (n > SEAL_MAX ||
-	    EVP_CipherInit_ex(s->ctx, s->cipher, NULL, NULL, NULL,
-	    sealing) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(s->ctx, EVP_CTRL_AEAD_SET_IVLEN, SEAL_NONCE,
-	    NULL) != 1 ||
-	    EVP_CipherInit_ex(s->ctx, NULL, NULL, key->key, nonce, -1) != 1)
+	    EVP_CipherInit_ex(s->ctx, NULL, NULL, key->key, nonce,
+	    sealing) != 1)
 		return false;
 	for (i = 0; i < n_with; i++)
 		if (with[i].n > SEAL_MAX || (with[i].n > 0 &&

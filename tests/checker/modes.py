@@ -70,8 +70,8 @@ class Mode:
             return 'ttl = "300s" consistency = "strong" l2 = false'
         if self.invalidation == "ttl":
             return f'ttl = "{TTL}s"' + (
-                f' l1_ttl = "{int(TTL * 300)}ms"' if self.l2 else
-                " l2 = false")
+                f' l1_ttl = "{int(TTL * 300)}ms" l2_lease = "1s"'
+                if self.l2 else " l2 = false")
         if self.l2:
             return f'ttl = "60s" l1_ttl = "{int(L1_TTL * 1000)}ms"'
         return f'ttl = "{int(L1_TTL * 1000)}ms" l2 = false'
