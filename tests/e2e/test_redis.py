@@ -250,6 +250,17 @@ def test_tls_to_the_wrong_server(table, pgsluice, tls_redis, certificate,
                            stranger[0])))
 
 
+def test_tls_files_are_read_again(table, pgsluice, tls_redis, certificate,
+                                  stranger, lab):
+    server = tls_redis(stranger)
+    ca = shutil.copy(certificate[0], os.path.join(lab.work, "redis-ca.crt"))
+    sluice = pgsluice(tls_conf("verify-ca", "localhost", server.tls_port, ca))
+    until(lambda: "certificate verify failed" in sluice.log)
+    shutil.copy(stranger[0], ca)
+    sluice.reload()
+    fill(sluice)
+
+
 def test_tls_to_one_that_has_none(table, pgsluice, redis):
     # It waits for the end of the line.
     passes(pgsluice(tls_conf("require", "localhost", redis.port)), "timeout")
