@@ -86,6 +86,15 @@ rule_check_strong(struct conf_parse *p, const struct conf_sec *s,
 	for (i = 0; i < r->n_databases; i++) {
 		c.db = r->databases[i];
 		conf_rule_places(c.db, r, rule_check_place, &c);
+		if (!r->all)
+			continue;
+		rule_check_place(&c, &(struct conf_place){ .named = "*",
+		    .backend = c.db->backend });
+		if (c.db->n_tables > 0)
+			conf_complain(p, c.line, "consistency: database "
+			    "\"%s\" has routed tables, which a rule for all "
+			    "tables cannot be strong for, expected a rule that "
+			    "names its tables", c.db->name);
 	}
 }
 
@@ -99,7 +108,6 @@ rule_check_all(struct conf_parse *p, const struct conf_sec *s,
 		bool given;
 	} cannot[] = {
 		{ "query", r->query.text != NULL },
-		{ "consistency", r->strong },
 		{ "allow_stable", r->allow_stable },
 		{ "allow_rls", r->allow_rls },
 		{ "allow_unlogged", r->allow_unlogged },
@@ -162,7 +170,7 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	rule_take_verify(p, s, r);
 	if (r->all)
 		rule_check_all(p, s, r);
-	if (r->strong && !r->all)
+	if (r->strong)
 		rule_check_strong(p, s, r);
 }
 

@@ -102,6 +102,21 @@ feed_set(const struct conf *c, const struct conf_database *d,
 	return set;
 }
 
+const struct live_set *
+feed_set_of(const struct conf *c, const struct conf_database *d,
+    const char *const *names, size_t n)
+{
+	const struct live_set *set = NULL;
+
+	feed_lock();
+	if (feeds.newest != NULL &&
+	    feeds.newest->setup.conf->generation == c->generation)
+		set = gate_names_set(&feeds.newest->plan->names[d->id], names,
+		    n);
+	feed_unlock();
+	return set;
+}
+
 bool
 feed_is_unable(const struct live_set *s)
 {

@@ -45,6 +45,9 @@ void feed_use(const struct feed_setup *s);
  * configuration is being changed. */
 const struct live_set *feed_set(const struct conf *c,
     const struct conf_database *d, const struct conf_rule *r);
+/* The same of a strong rule for all tables, for what is read by these names. */
+const struct live_set *feed_set_of(const struct conf *c,
+    const struct conf_database *d, const char *const *names, size_t n);
 /* Why they do not: a table cannot be followed at all. */
 bool feed_is_unable(const struct live_set *s);
 

@@ -2,11 +2,13 @@
  *
  * Gates and sets of them, each once.
  *
- * Invariant: gates.all grows only, and a set's text names its gates by id.
- * Control thread, but for gates_unable().
+ * Invariant: gates.all and gates.sets grow only.  Control thread, but for
+ * gates_unable(), and sets, which any thread may make, one at a time.
  */
 #include "feed/gate.h"
 
+#include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +24,11 @@ struct gate_set {
 static struct {
 	STAILQ_HEAD(, gate) all;
 	STAILQ_HEAD(, gate_set) sets;
-	unsigned n;
+	unsigned n, n_sets;
+	pthread_mutex_t lock; /* of sets */
 } gates = { .all = STAILQ_HEAD_INITIALIZER(gates.all),
-	.sets = STAILQ_HEAD_INITIALIZER(gates.sets) };
+	.sets = STAILQ_HEAD_INITIALIZER(gates.sets),
+	.lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* ------------------------------------------------------------ making */
 
@@ -190,8 +194,9 @@ gate_of(struct draft *d, const struct conf *c)
 	return g;
 }
 
+/* Under the lock; NULL: there is none yet, and there are more than max. */
 static const struct live_set *
-set_of(struct gate *const *v, size_t n)
+set_of(struct gate *const *v, size_t n, unsigned max)
 {
 	struct gate_set *s;
 	size_t i;
@@ -203,6 +208,9 @@ set_of(struct gate *const *v, size_t n)
 		if (s->live->n == n && i == n)
 			return s->live;
 	}
+	if (gates.n_sets >= max)
+		return NULL;
+	gates.n_sets++;
 	s = x_calloc(1, sizeof(*s));
 	s->live = x_calloc(1, sizeof(*s->live) + n * sizeof(s->live->v[0]));
 	s->live->n = (unsigned)n;
@@ -210,6 +218,17 @@ set_of(struct gate *const *v, size_t n)
 		s->live->v[i] = &v[i]->live;
 	STAILQ_INSERT_TAIL(&gates.sets, s, next);
 	return s->live;
+}
+
+const struct live_set *
+gates_set(struct gate *const *v, size_t n)
+{
+	const struct live_set *set;
+
+	pthread_mutex_lock(&gates.lock);
+	set = set_of(v, n, GATE_SETS_MAX);
+	pthread_mutex_unlock(&gates.lock);
+	return set;
 }
 
 /* ------------------------------------------------------------ plans */
@@ -246,10 +265,35 @@ plan_rule(struct gate_plan *p, const struct conf *c,
 		else
 			atomic_store(&own[n - 1]->unable, true);
 	}
-	if (r->strong)
-		p->sets[d->id * p->n_rules + r->id] = set_of(own, n);
+	if (r->strong && !r->all) {
+		pthread_mutex_lock(&gates.lock);
+		p->sets[d->id * p->n_rules + r->id] = set_of(own, n, UINT_MAX);
+		pthread_mutex_unlock(&gates.lock);
+	}
 	free(all.v);
 	free(own);
+}
+
+struct gate *
+gate_of_name(const struct conf_backend *b, const char *name,
+    const struct conf *c, struct gate_plan *p)
+{
+	struct draft d = { .backend = b };
+	struct gate *g;
+	struct buf q;
+
+	if (gates.n >= GATES_MAX)
+		return NULL;
+	buf_init(&q, 4096);
+	CHECK(ident_append_name(&q, slice_str(name)) && buf_append(&q, "", 1));
+	d.v = x_calloc(1, sizeof(*d.v));
+	d.n = 1;
+	d.v[0] = (struct watch){ .named = x_strdup(buf_head(&q)),
+		.schema = x_strdup(""), .rel = x_strdup(name) };
+	buf_reset(&q);
+	g = gate_of(&d, c);
+	plan_add(p, g);
+	return g;
 }
 
 struct gate_plan *
@@ -262,9 +306,16 @@ gate_plan_new(const struct conf *c)
 	p->n_rules = c->n_rules;
 	p->n_sets = c->n_databases * c->n_rules;
 	p->sets = x_calloc(p->n_sets > 0 ? p->n_sets : 1, sizeof(*p->sets));
+	p->n_names = c->n_databases;
+	p->names = x_calloc(p->n_names > 0 ? p->n_names : 1,
+	    sizeof(p->names[0]));
 	for (d = c->databases; d < c->databases + c->n_databases; d++)
-		for (i = 0; i < d->n_rules; i++)
+		for (i = 0; i < d->n_rules; i++) {
 			plan_rule(p, c, d, d->rules[i]);
+			if (d->rules[i]->all && d->rules[i]->strong &&
+			    p->names[d->id].v == NULL)
+				gate_names_make(&p->names[d->id], c, d, p);
+		}
 	return p;
 }
 
@@ -276,6 +327,9 @@ gate_plan_free(struct gate_plan **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
+	for (size_t i = 0; i < p->n_names; i++)
+		gate_names_free(&p->names[i]);
+	free(p->names);
 	free(p->gates);
 	free(p->sets);
 	free(p);

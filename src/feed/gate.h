@@ -44,6 +44,17 @@ struct gate {
 	nsec_t since;       /* able since then */
 };
 
+/* Of a rule for all tables, by name; none: they are not known, or too many. */
+struct gate_name;
+struct gate_names {
+	struct gate_name *v;
+	size_t n;
+};
+#define GATE_NAMES_MAX 2000u
+#define GATE_SET_MAX 32u     /* gates of one set that is asked for */
+#define GATES_MAX 100000u    /* of such rules, as long as the process lives */
+#define GATE_SETS_MAX 65536u /* ... sets */
+
 /* The gates of a configuration. */
 struct gate_plan {
 	size_t n_rules;
@@ -52,6 +63,8 @@ struct gate_plan {
 	/* By database and rule; NULL: not strong. */
 	const struct live_set **sets;
 	size_t n_sets;
+	struct gate_names *names; /* by database */
+	size_t n_names;
 };
 struct gate_plan *gate_plan_new(const struct conf *c) PG_MUST_CHECK;
 void gate_plan_free(struct gate_plan **p);
@@ -61,6 +74,18 @@ gate_plan_set(const struct gate_plan *p, const struct conf_database *d,
 {
 	return p->sets[d->id * p->n_rules + r->id];
 }
+/* Who vouches for what is read by these names, by a strong rule for all tables;
+ * NULL: nobody. Any thread, as long as p is there. */
+const struct live_set *gate_names_set(const struct gate_names *l,
+    const char *const *names, size_t n);
+/* For gate_names.c alone. */
+void gate_names_make(struct gate_names *l, const struct conf *c,
+    const struct conf_database *d, struct gate_plan *p);
+void gate_names_free(struct gate_names *l);
+/* NULL: there are too many. */
+struct gate *gate_of_name(const struct conf_backend *b, const char *name,
+    const struct conf *c, struct gate_plan *p);
+const struct live_set *gates_set(struct gate *const *v, size_t n);
 /* One of the set's gates has a table that cannot be followed. */
 bool gates_unable(const struct live_set *s);
 void gates_fini(void);

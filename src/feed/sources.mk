@@ -13,6 +13,7 @@ libpgsluice_a_SOURCES += \
 	src/feed/follow.c \
 	src/feed/gate.c \
 	src/feed/gate.h \
+	src/feed/gate_names.c \
 	src/feed/link.c \
 	src/feed/link.h \
 	src/feed/pgoutput.c \

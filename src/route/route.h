@@ -51,6 +51,8 @@ enum replica_reason {
 const char *replica_reason_name(enum replica_reason r);
 const char *replica_reason_doc(enum replica_reason r);
 
+struct live_set; /* cache/live.h */
+
 #define ROUTE_MAX_DEPS 16
 #define ROUTE_MAX_EDITS 1000
 #define ROUTE_MAX_CONFINED 16 /* relations of one statement on a shard */
@@ -121,6 +123,9 @@ struct route_plan {
 	const char *why; /* static text: why this variant and backend */
 	/* For the layer above; zeroed at birth, freed with free(). */
 	void *derived;
+	/* The same, not freed: who vouches for what a strong rule for all tables
+	 * stores; NULL: not known yet. */
+	const struct live_set *live;
 };
 
 /* Values of one execution. */

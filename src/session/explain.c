@@ -109,7 +109,7 @@ explain_cache(struct session *s, const struct unit *u, const struct query *q,
 	if (why == BYPASS_NONE && !fill_key(s, &inner, sql, NULL, &k, &why))
 		snprintf(now, now_size, "bypass, %s", bypass_reason_name(why));
 	else if (why == BYPASS_NONE && (why = fill_vouched(s,
-	    q->plan->rule, &live)) != BYPASS_NONE)
+	    q->plan, &live)) != BYPASS_NONE)
 		snprintf(now, now_size, "bypass, %s - %s",
 		    bypass_reason_name(why), bypass_reason_doc(why));
 	else if (why == BYPASS_NONE)

@@ -515,13 +515,22 @@ fill_ask_l2(struct session *s, struct fill *f)
 /* ---- claiming -------------------------------------------------------------------------- */
 
 enum bypass_reason
-fill_vouched(const struct session *s, const struct conf_rule *r,
+fill_vouched(const struct session *s, struct route_plan *p,
     const struct live_set **live)
 {
+	const struct conf_rule *r = p->rule;
+
 	*live = NULL;
 	if (!r->strong)
 		return BYPASS_NONE;
-	*live = feed_set(s->conf, s->db, r);
+	if (!r->all) {
+		*live = feed_set(s->conf, s->db, r);
+	} else {
+		if (p->live == NULL)
+			p->live = feed_set_of(s->conf, s->db, p->reads,
+			    p->n_reads);
+		*live = p->live;
+	}
 	if (*live == NULL)
 		return BYPASS_FEED_STALE;
 	if (live_now(*live, clock_mono()))
@@ -571,7 +580,7 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 	f->began = began;
 	/* In this order: a feed that begins anew bumps before it vouches. */
 	tagset_record(&f->tags);
-	why = fill_vouched(s, f->rule, &f->live);
+	why = fill_vouched(s, q->plan, &f->live);
 	s->fill = f;
 	if (why != BYPASS_NONE)
 		return fill_pass(s, why);

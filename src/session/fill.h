@@ -27,9 +27,10 @@ bool fill_hit(struct session *s, const struct unit *u,
 /* What was fetched before that is too old for the session. */
 nsec_t fill_since(const struct session *s);
 
-/* Does somebody vouch for what this rule stores? live: who, of a strong one. */
+/* Does somebody vouch for what the plan's rule stores? live: who, of a strong
+ * one. */
 enum bypass_reason fill_vouched(const struct session *s,
-    const struct conf_rule *r, const struct live_set **live);
+    struct route_plan *p, const struct live_set **live);
 
 enum fill_result {
 	FILL_ANSWERED, /* the client has its reply */

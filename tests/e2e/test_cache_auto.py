@@ -259,7 +259,6 @@ BAD = [
     ("allow_rls = true", "allow_rls"), ("allow_stable = true", "allow_stable"),
     ("allow_foreign = true", "allow_foreign"),
     ("allow_unlogged = true", "allow_unlogged"),
-    ('consistency = "strong"', "consistency"),
 ]
 
 
@@ -274,3 +273,15 @@ def test_what_such_a_rule_cannot_have(option, word, tmp_path):
     assert r.returncode != 0
     assert f"{word}: a rule for all tables cannot have it" in \
         r.stdout + r.stderr
+
+
+def test_strong_needs_a_feed(tmp_path):
+    path = tmp_path / "bad.conf"
+    text = CONF.replace('ttl = "$TTL" l2 = false',
+                        'ttl = "1h" consistency = "strong"')
+    path.write_text(text.replace("$PG", "1").replace("$DB", "x"),
+                    encoding="utf-8")
+    r = subprocess.run([binary(), "--check", str(path)], capture_output=True,
+                       text=True, check=False)
+    assert r.returncode != 0
+    assert "expected feed = true there" in r.stdout + r.stderr

@@ -881,3 +881,80 @@ def test_a_strong_rule_that_holds_is_not_blamed(make, behind):
         "same", "inconclusive", "dropped", "reordered")) ==
         verified(sluice, "samples"), 30)
     assert verified(sluice, "mismatches") == verified(sluice, "stale") == 0
+
+
+# -- all tables -----------------------------------------------------------------
+
+ALL = """
+auth = "trust"
+admin_users = {"app"}
+feed_user = "feeder"
+layout_user = "postgres"
+max_feed_lag = "$LAG"
+backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" feed = true }
+database "app" { backend = "main" }
+cache "all" { tables = "*" ttl = "1h" consistency = "strong" }
+"""
+
+ALL_SCHEMA = SCHEMA + """
+SET ROLE app;
+CREATE TABLE apart (id int PRIMARY KEY, name text);
+INSERT INTO apart VALUES (1, 'a');
+CREATE TABLE "Odd name" (id int PRIMARY KEY, name text);
+INSERT INTO "Odd name" VALUES (1, 'o');
+CREATE VIEW item_v AS SELECT name FROM item WHERE id = 1;
+CREATE VIEW apart_v AS SELECT name FROM apart WHERE id = 1;
+CREATE TABLE parted (id int PRIMARY KEY, name text) PARTITION BY RANGE (id);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
+INSERT INTO parted VALUES (1, 'p');
+CREATE MATERIALIZED VIEW item_m AS SELECT name FROM item WHERE id = 1;
+RESET ROLE;
+ALTER PUBLICATION pgsluice ADD TABLE "Odd name", parted;
+"""
+
+
+def test_strong_for_all_tables(make, behind):
+    """What can be followed is, table by table, through views and partitions;
+    what cannot goes past the cache."""
+    sluice = make(ALL, schema=ALL_SCHEMA)
+    writes = {
+        NAME: "UPDATE item SET name = %s WHERE id = 1",
+        "SELECT name FROM item_v": "UPDATE item SET name = %s WHERE id = 1",
+        'SELECT name FROM "Odd name"': 'UPDATE "Odd name" SET name = %s',
+        "SELECT name FROM parted": "UPDATE parted_1 SET name = %s",
+        "SELECT name FROM parted_1": "UPDATE parted SET name = %s",
+    }
+    for n, (read, write) in enumerate(writes.items()):
+        cached(sluice, read)
+        behind.execute(write, (f"new {n}",))
+        until(lambda read=read, n=n:
+              sluice.query(read) == [(f"new {n}",)])
+        cached(sluice, read)
+    for sql in ("SELECT name FROM apart", "SELECT name FROM apart_v",
+                "SELECT name FROM item_m",
+                "SELECT i.name FROM item i JOIN apart USING (id)"):
+        before = bypassed(sluice, "feed_unable"), hits(sluice)
+        for _ in range(3):
+            sluice.query(sql)
+        until(lambda before=before:
+              bypassed(sluice, "feed_unable") == before[0] + 3)
+        assert hits(sluice) == before[1]
+    behind.execute("ALTER PUBLICATION pgsluice ADD TABLE apart")
+    cached(sluice, "SELECT name FROM apart_v")
+    behind.execute("UPDATE apart SET name = 'told'")
+    until(lambda: sluice.query("SELECT name FROM apart_v") == [("told",)])
+
+
+def test_strong_for_all_tables_fails_closed(make, pg, behind):
+    sluice = make(ALL, schema=ALL_SCHEMA)
+    cached(sluice)
+    behind.execute("ALTER PUBLICATION pgsluice DROP TABLE item")
+    until(lambda: not is_hit(sluice, NAME)[1] and
+          bypassed(sluice, "feed_unable") > 0)
+    behind.execute("UPDATE item SET name = 'unseen' WHERE id = 1")
+    assert sluice.query(NAME) == [("unseen",)]
+    cached(sluice, "SELECT name FROM parted")
+    pg.psql("SELECT pg_terminate_backend(active_pid) "
+            "FROM pg_replication_slots WHERE active")
+    until(lambda: bypassed(sluice, "feed_stale") > 0 or
+          not is_hit(sluice, "SELECT name FROM parted")[1])
