@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "admin/console.h"
+#include "conf/deps.h"
 #include "conf/ident.h"
 #include "conf/units.h"
 #include "route/touch.h"
@@ -119,6 +120,7 @@ console_invalidate_key(struct console_call *call)
 /* ------------------------------------------------------------ TABLE */
 
 #define INVALIDATE_TAGS_MAX 64
+#define DECLARED_DEPTH 8
 
 struct ending_tags {
 	const struct conf *c;
@@ -130,18 +132,34 @@ struct ending_tags {
 };
 
 static void
-tags_add(struct ending_tags *e, tag_t tag, const char *text)
+tags_add(struct ending_tags *e, const char *rel, tag_t tag, const char *text)
 {
 	struct row row = { .n = 0 };
 
+	unsigned i;
+
+	for (i = 0; i < e->n; i++)
+		if (e->tag[i] == tag)
+			return;
 	if (e->n == INVALIDATE_TAGS_MAX) {
 		e->all = true;
 		return;
 	}
 	e->tag[e->n++] = tag;
-	row_str(&row, e->rel);
+	row_str(&row, rel);
 	row_str(&row, text);
 	rows_add(&e->rows, &row);
+}
+
+/* As tables' tags are told apart. */
+static bool
+same_table(const char *rel, const char *other)
+{
+	char one[IDENT_FOLDED_SIZE], two[IDENT_FOLDED_SIZE];
+
+	ident_fold(rel, one);
+	ident_fold(other, two);
+	return strcmp(one, two) == 0;
 }
 
 /* The routed table of this name, logical or that of a part of it; or NULL. */
@@ -173,7 +191,7 @@ tenant_key(const struct conf *c, const char *rel, const struct conf_table *t)
 	unsigned n = 0;
 
 	for (k = c->tag_keys; k < c->tag_keys + c->n_tag_keys; k++) {
-		if (k->month || !ident_bare_is(rel, k->rel))
+		if (k->month || !same_table(rel, k->rel))
 			continue;
 		if (t != NULL && t->n_keys > 0 &&
 		    strcmp(t->keys[0].column, k->column) == 0)
@@ -195,12 +213,81 @@ tags_add_key(struct ending_tags *e, const struct conf_tag_key *k,
 		snprintf(text, sizeof(text), "what is confined to %s%.64s%s = "
 		    "%.64s", k->month ? "month(" : "", k->column, k->month ?
 		    ")" : "", value);
-		tags_add(e, tag_of_value(k->rel, k->column, v), text);
+		tags_add(e, k->rel, tag_of_value(k->rel, k->column, v), text);
 		return;
 	}
 	snprintf(text, sizeof(text), "what is confined by any %s%.64s%s",
 	    k->month ? "month(" : "", k->column, k->month ? ")" : "");
-	tags_add(e, tag_of_column(k->rel, k->column), text);
+	tags_add(e, k->rel, tag_of_column(k->rel, k->column), text);
+}
+
+static void
+tags_add_row(struct ending_tags *e, const char *text)
+{
+	struct row row = { .n = 0 };
+
+	row_str(&row, e->rel);
+	row_str(&row, text);
+	rows_add(&e->rows, &row);
+}
+
+/* All that depends on a table, as the values of these rows are not known. */
+static void
+tags_add_table(struct ending_tags *e, const char *rel)
+{
+	const struct conf_tag_key *k;
+
+	tags_add(e, rel, tag_of_table(rel), "what depends on all of it");
+	for (k = e->c->tag_keys; k < e->c->tag_keys + e->c->n_tag_keys; k++)
+		if (same_table(rel, k->rel))
+			tags_add_key(e, k, NULL);
+}
+
+/* What a write to the table changes besides, as the catalogs say. How many
+ * relations they know that may be meant. */
+static unsigned
+tags_add_changes(struct ending_tags *e, const char *schema, const char *name)
+{
+	const struct conf_watch *w;
+	const struct deps_relation *r;
+	unsigned n = 0;
+	size_t i, k;
+
+	for (w = e->c->watches; w < e->c->watches + e->c->n_watches; w++) {
+		/* Until they are known a write ends everything. */
+		e->all |= w->deps == NULL;
+		for (i = 0; w->deps != NULL && (r = deps_find(w->deps, schema,
+		    name, &i)) != NULL; n++) {
+			e->all |= r->changes.any;
+			for (k = 0; k < r->changes.n; k++)
+				if (!same_table(r->changes.v[k], e->rel))
+					tags_add_table(e, r->changes.v[k]);
+		}
+	}
+	return n;
+}
+
+/* ... and as declarations say, of the tables these name, too. */
+static void
+tags_add_declared(struct ending_tags *e, const char *schema, const char *name,
+    unsigned depth)
+{
+	const struct conf_writes *w;
+	char *also_schema, *also;
+	size_t i;
+
+	for (w = e->c->writes; w < e->c->writes + e->c->n_writes; w++) {
+		if (!ident_is_table(w->name, schema, name))
+			continue;
+		e->all |= depth == 0;
+		for (i = 0; i < w->also.n && !e->all; i++) {
+			ident_parts(w->also.v[i], &also_schema, &also);
+			tags_add_table(e, also);
+			tags_add_declared(e, NULL, also, depth - 1);
+			free(also_schema);
+			free(also);
+		}
+	}
 }
 
 static void
@@ -212,6 +299,7 @@ act_table(struct console_call *call, const char *tenant, const char *month)
 	struct ending_tags e = { .c = c };
 	const struct conf_table *t;
 	const tag_t all = TAG_ALL;
+	bool known = false;
 	char *schema, *name;
 	int64_t number;
 
@@ -224,12 +312,23 @@ act_table(struct console_call *call, const char *tenant, const char *month)
 	t = table_of(c, text, name);
 	e.rel = t != NULL ? t->rel : name;
 	console_rows(call, &e.rows);
-	tags_add(&e, tag_of_table(e.rel), "what depends on all of it");
+	tags_add(&e, e.rel, tag_of_table(e.rel), "what depends on all of it");
 	by = tenant_key(c, e.rel, t);
-	for (k = c->tag_keys; k < c->tag_keys + c->n_tag_keys; k++)
-		if (ident_bare_is(e.rel, k->rel))
-			tags_add_key(&e, k, k->month ? month : k == by ?
-			    tenant : NULL);
+	for (k = c->tag_keys; k < c->tag_keys + c->n_tag_keys; k++) {
+		if (!same_table(e.rel, k->rel))
+			continue;
+		known = true;
+		tags_add_key(&e, k, k->month ? month : k == by ? tenant :
+		    NULL);
+	}
+	known |= tags_add_changes(&e, schema, name) > 0 || t != NULL;
+	tags_add_declared(&e, schema, name, DECLARED_DEPTH);
+	if (e.all)
+		tags_add_row(&e, "everything: what a write to it changes is "
+		    "too much or not known");
+	else if (!known)
+		tags_add_row(&e, "neither the configuration nor catalogs that "
+		    "were read know this table");
 	session_invalidate(call->w, e.all ? &all : e.tag, e.all ? 1 : e.n);
 	rows_reply(&e.rows, call->w, call->session, "INVALIDATE TABLE");
 	free(schema);

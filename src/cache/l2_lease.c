@@ -119,7 +119,8 @@ l2_wait_send(struct l2 *l, struct l2_wait *w)
 		return true;
 	l2_token_format(token, w->lease->token);
 	len[4] = (size_t)snprintf(px, sizeof(px), "%llu",
-	    (unsigned long long)(w->life / NSEC_PER_MSEC));
+	    (unsigned long long)((w->life + NSEC_PER_MSEC - 1) /
+	    NSEC_PER_MSEC));
 	w->cmd.arg = w;
 	w->cmd.done = l2_wait_answered;
 	w->owed = l2_conn_send(l->conn, &w->cmd, ARRAY_SIZE(argv), argv, len);

@@ -214,7 +214,9 @@ decide_obey(const struct conf_rule *r, struct route_decision *d)
 	const struct hint *h = &d->hint;
 
 	if (r->all && h->ttl > d->ttl && h->ttl <= HINT_TTL_MAX) {
-		d->l1_ttl = d->l1_ttl > 0 ? h->ttl : 0;
+		/* One that was given bounds other processes' writes. */
+		if (d->l1_ttl == d->ttl)
+			d->l1_ttl = h->ttl;
 		d->ttl = h->ttl;
 	}
 	if (h->nocache)

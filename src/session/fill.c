@@ -405,8 +405,9 @@ fill_next_fits(enum bypass_reason why)
 {
 	switch (why) {
 	case BYPASS_TOO_LARGE:
-	case BYPASS_NOTICE:
 		return FITS_NEVER;
+	/* These may be of one session's settings. */
+	case BYPASS_NOTICE:
 	case BYPASS_FAILED:
 	case BYPASS_SETTINGS_DIFFER:
 		return FITS_SELDOM;
@@ -464,6 +465,9 @@ fill_on_l2(void *arg, const struct l2_found *found,
 	f->lease = lease;
 	age = found != NULL && f->wall > found->fetched_wall ?
 	    f->wall - found->fetched_wall : 0;
+	/* It may have waited long for another process's fill. */
+	if (!conf_is_vouched(s->db, clock_mono()))
+		found = NULL;
 	if (age > session_wishes(s)->max_staleness)
 		stat_add(&session_metrics(s)->c.cache_too_old, 1);
 	else if (found != NULL && l1_had_younger(session_layer_l1(), &f->key,
@@ -662,6 +666,21 @@ session_cache_wake(void *arg, struct l1_waiter w, struct object *obj)
 	wk->waiter = w;
 	wk->obj = obj;
 	worker_post(workers[w.worker], &wk->m);
+}
+
+void
+fill_lookup_over(struct session *s)
+{
+	struct fill *f = s->fill;
+
+	CHECK(s->state == SESSION_LOOKUP && f->request != NULL);
+	l2_cancel(f->request);
+	f->request = NULL;
+	f->asked_l2 = true;
+	f->tokens.valid = false;
+	stat_add(&session_metrics(s)->bypass[BYPASS_FILL_WAIT], 1);
+	session_enter(s, SESSION_IDLE);
+	session_pump(s);
 }
 
 void

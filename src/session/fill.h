@@ -53,5 +53,7 @@ void fill_drop(struct session *s);
 void fill_spoil(struct session *s, enum bypass_reason why);
 /* FILL_WAIT for too long. */
 void fill_wait_over(struct session *s);
+/* A lookup in L2 took longer than cache_fill_wait. */
+void fill_lookup_over(struct session *s);
 
 #endif

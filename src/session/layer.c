@@ -272,6 +272,21 @@ session_tick_tx_over(const struct session *s, nsec_t now)
 	    s->state == SESSION_GATHER || s->spread != NULL) && now > since && now - since > limit;
 }
 
+/* For a result that another fetches. false: it waits no longer. */
+static bool
+session_tick_waits(struct session *s, nsec_t in_state, nsec_t now)
+{
+	const struct conf_user *l = s->limits;
+
+	if (l->query_timeout != 0 && in_state > l->query_timeout)
+		session_close(s, CLOSE_QUERY_TIMEOUT, NULL);
+	else if (session_tick_tx_over(s, now))
+		session_close(s, CLOSE_TX_LENGTH, NULL);
+	else
+		return true;
+	return false;
+}
+
 /* What a session's time limit is now, and what happens at its end. */
 static void
 session_tick_one(struct session *s, nsec_t now)
@@ -308,8 +323,14 @@ session_tick_one(struct session *s, nsec_t now)
 		}
 		return;
 	case SESSION_FILL_WAIT:
-		if (in_state > c->cache_fill_wait)
+		if (session_tick_waits(s, in_state, now) &&
+		    in_state > c->cache_fill_wait)
 			fill_wait_over(s);
+		return;
+	case SESSION_LOOKUP:
+		if (session_tick_waits(s, in_state, now) &&
+		    in_state > c->cache_fill_wait)
+			fill_lookup_over(s);
 		return;
 	case SESSION_RELAY:
 		if (l->query_timeout != 0 && in_state > l->query_timeout)

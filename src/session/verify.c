@@ -435,10 +435,15 @@ verify_notification(void *lessee PG_UNUSED, const char *body PG_UNUSED,
 	return false;
 }
 
+/* Not by a SET: the server's configuration has changed. */
 static bool
-verify_parameter(void *lessee PG_UNUSED, const char *name PG_UNUSED,
+verify_parameter(void *lessee, const char *name PG_UNUSED,
     const char *value PG_UNUSED)
 {
+	struct verify_job *j = lessee;
+
+	j->server->settings_changed = true;
+	j->failed = true;
 	return false;
 }
 

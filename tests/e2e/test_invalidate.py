@@ -26,6 +26,9 @@ cache "details" {
     ttl = "1h" l1_ttl = "$L1"
 }
 cache "all models" { tables = {"model"} ttl = "1h" l1_ttl = "$L1" }
+cache "parts" { tables = {"whole"} ttl = "1h" l2 = false }
+cache "posts" { tables = {"topic"} ttl = "1h" l2 = false }
+writes "note" { also = {"topic"} }
 cache "events" {
     tables = {"event"}
     keys = {"event.tenant", "month(event.at)"}
@@ -40,6 +43,12 @@ INSERT INTO model SELECT n, 'name ' || n FROM generate_series(1, 100) n;
 CREATE TABLE event (id int8 PRIMARY KEY, tenant int, at timestamptz);
 INSERT INTO event SELECT n, n % 10, '2026-01-15 00:00Z'::timestamptz +
   n % 4 * interval '1 month' FROM generate_series(1, 200) n;
+CREATE TABLE whole (id int) PARTITION BY RANGE (id);
+CREATE TABLE part PARTITION OF whole FOR VALUES FROM (0) TO (1000);
+CREATE TABLE topic (id int PRIMARY KEY);
+CREATE TABLE note (id int);
+CREATE TABLE author (id int PRIMARY KEY);
+ALTER TABLE topic ADD author int REFERENCES author ON DELETE CASCADE;
 """
 
 REDIS = 'redis_host = "127.0.0.1" redis_port = $REDIS redis_timeout = "500ms"'
@@ -173,6 +182,30 @@ def test_by_table(make):
     sluice.console("INVALIDATE TABLE event")
     with sluice.counting(cache_hits_l1=1):
         model(sluice, 1)
+
+
+def test_what_a_write_to_the_table_changes(make):
+    """Partitions' parents, cascades and declarations count as for a write,
+    and the case of a name does not."""
+    sluice = make()
+    sluice.wait_watched()
+    parts, topics = "SELECT count(*) FROM whole", "SELECT count(*) FROM topic"
+    every = {**asked(), "parts": parts, "topics": topics}
+
+    def ended(command):
+        hits(sluice, every)
+        assert hits(sluice, every) == list(every)
+        told = sluice.console(command)
+        left = hits(sluice, every)
+        return {r["table"] for r in told}, [n for n in every if n not in left]
+    assert ended("INVALIDATE TABLE part") == ({"part", "whole"}, ["parts"])
+    assert ended("INVALIDATE TABLE author") == (
+        {"author", "topic"}, ["topics"])
+    assert ended("INVALIDATE TABLE note") == ({"note", "topic"}, ["topics"])
+    assert ended("INVALIDATE TABLE Event") == (
+        {"Event", "event"}, list(asked()))
+    assert sluice.console("INVALIDATE TABLE evnet")[-1]["ended"].startswith(
+        "neither the configuration nor catalogs")
 
 
 def test_table_and_all_in_redis(make, redis):

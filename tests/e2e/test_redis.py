@@ -299,9 +299,9 @@ class Crowd:
 @pytest.fixture
 def leased(table, pgsluice, redis):
     """Factory: a pgsluice whose fills are shared, a lease being so long."""
-    def make(life):
+    def make(life, more='cache_fill_wait = "60s"\n'):
         sluice = pgsluice(CONF.replace('l1_ttl', f'l2_lease = "{life}" l1_ttl')
-                          + 'pool_size = 60\ncache_fill_wait = "60s"\n')
+                          + "pool_size = 60\n" + more)
         until(lambda: connected(sluice))
         return sluice
     return make
@@ -367,6 +367,22 @@ def test_a_cancelled_wait(leased, locked):
         assert two.count("cache_misses") == 0
     assert crowd.join() == [ROWS]
     assert two.query(COUNT) == ROWS
+
+
+def test_a_wait_has_the_statements_limits(leased, locked):
+    """query_timeout ends it; behind cache_fill_wait the server is asked."""
+    one = leased("60s")
+    hasty = leased("60s", 'query_timeout = "300ms"\n')
+    patient = leased("60s", 'cache_fill_wait = "300ms"\n')
+    with locked():
+        crowd = Crowd(one, 1)
+        until(lambda: one.count("cache_misses") == 1)
+        with pytest.raises(psycopg.OperationalError):
+            hasty.query(COUNT)
+        assert hasty.count("cache_misses") == 0
+        other = Crowd(patient, 1)
+        until(lambda: patient.count("cache_misses") == 1)
+    assert crowd.join() == other.join() == [ROWS]
 
 
 def test_no_wait_without_redis(leased, locked, redis):

@@ -18,6 +18,7 @@ redis_host = "$REDIS_HOST"
 redis_port = $REDIS
 redis_timeout = "5s"
 verify = "$SHARE"
+$MORE
 backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
 database "app" { backend = "main" }
 cache "items" { tables = {"item"} ttl = "1h" l2 = $L2 $RULE }
@@ -33,9 +34,10 @@ def make(pg, db, pgsluice):
             "ALTER TABLE item ADD PRIMARY KEY (id); "
             "GRANT ALL ON item TO public", db)
 
-    def start(share="100%", size=4, rule="", l2="false", host="", redis=1):
+    def start(share="100%", size=4, rule="", l2="false", host="", redis=1,
+              more=""):
         return pgsluice(CONF, SHARE=share, SIZE=size, RULE=rule, L2=l2,
-                        REDIS_HOST=host, REDIS=redis)
+                        REDIS_HOST=host, REDIS=redis, MORE=more)
     return start
 
 
@@ -200,3 +202,20 @@ def test_a_share(make):
             conn.execute(SQL)
     # Six deviations off at most, which is one in half a billion.
     assert 120 < found(sluice)["samples"] < 280
+
+
+def test_a_configuration_that_changes_under_a_sample(make, pg):
+    """Only the sample's server is told, and told once."""
+    sluice = make(size=1, more='revocation_bound = "0"')
+    pid = sluice.query("SELECT pg_backend_pid()")
+    sluice.query(SQL)
+    try:
+        pg.psql("ALTER SYSTEM SET DateStyle = 'German'")
+        pg.psql("SELECT pg_reload_conf()")
+        until(lambda: pg.psql("SHOW DateStyle").startswith("German"))
+        sluice.query(SQL)
+        expect(sluice, samples=1, failed=1)
+        assert sluice.query("SELECT pg_backend_pid()") != pid
+    finally:
+        pg.psql("ALTER SYSTEM RESET DateStyle")
+        pg.psql("SELECT pg_reload_conf()")
