@@ -362,6 +362,18 @@ cell_time(struct buf *b, const char *name, nsec_t v)
 	cell_add(b, units_print_time(text, v));
 }
 
+/* Nothing if it is 0. */
+static void
+cell_percent(struct buf *b, const char *name, int64_t v)
+{
+	char text[32];
+
+	if (v == 0)
+		return;
+	snprintf(text, sizeof(text), " %s=%lld%%", name, (long long)v);
+	cell_add(b, text);
+}
+
 static void
 show_rule(struct rows *r, const struct conf_rule *rule)
 {
@@ -381,6 +393,12 @@ show_rule(struct rows *r, const struct conf_rule *rule)
 	cell_time(&b, "l1_ttl", rule->l1_ttl);
 	cell_time(&b, "grace", rule->grace);
 	cell_time(&b, "ttl_closed_month", rule->ttl_closed_month);
+	if (rule->stale_if_error > 0)
+		cell_time(&b, "stale_if_error", rule->stale_if_error);
+	if (rule->empty_differs)
+		cell_time(&b, "ttl_empty", rule->ttl_empty);
+	cell_percent(&b, "ttl_jitter", rule->ttl_jitter);
+	cell_percent(&b, "refresh_ahead", rule->refresh_ahead);
 	cell_add(&b, rule->allow_stable ? " allow_stable" : "");
 	cell_add(&b, rule->l2 ? " l2" : "");
 	row_str(&row, "rule");

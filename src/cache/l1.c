@@ -142,7 +142,8 @@ l1_entry_take(struct l1_stripe *s, struct l1_entry *e)
 	return l1_entry_part(s, e);
 }
 
-enum l1_state { L1_ABSENT, L1_FRESH, L1_GRACE, L1_DEAD };
+/* In time. STALE is as good as absent, unless no server can be had. */
+enum l1_state { L1_ABSENT, L1_FRESH, L1_GRACE, L1_STALE, L1_DEAD };
 
 static enum l1_state
 l1_entry_state(struct l1_stripe *s, const struct l1_entry *e, nsec_t now)
@@ -164,6 +165,8 @@ l1_entry_state(struct l1_stripe *s, const struct l1_entry *e, nsec_t now)
 		return L1_FRESH;
 	if (now < e->obj->grace_until)
 		return L1_GRACE;
+	if (!object_is_over(e->obj, now))
+		return L1_STALE;
 	s->expired++;
 	return L1_DEAD;
 }
@@ -188,6 +191,14 @@ l1_entry_use(struct l1_entry *e)
 	if (e->freq < L1_FREQ_MAX)
 		e->freq++;
 	return object_ref(e->obj);
+}
+
+/* It is hot, ends soon, and nobody is fetching it anew: the caller is to. */
+static bool
+l1_entry_is_due(const struct l1_entry *e, nsec_t now)
+{
+	return e->obj->renew_from != 0 && now >= e->obj->renew_from &&
+	    e->fill == NULL && !e->renewed && e->freq >= L1_FREQ_HOT;
 }
 
 static void
@@ -301,7 +312,7 @@ l1_get(struct l1 *l, const struct cache_key *k, nsec_t now)
 	enum l1_state state = l1_entry_state(s, e, now);
 	struct object *found = NULL, *dead = NULL;
 
-	if (likely(state == L1_FRESH) ||
+	if ((likely(state == L1_FRESH) && likely(!l1_entry_is_due(e, now))) ||
 	    (state == L1_GRACE && e->fill != NULL))
 		found = l1_entry_use(e);
 	else if (state == L1_DEAD)
@@ -400,14 +411,20 @@ l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
 	enum l1_state state = l1_entry_state(s, e, now);
 	struct object *dead = NULL;
 	enum l1_claim claim;
+	bool due = state == L1_FRESH && l1_entry_is_due(e, now);
 
 	*obj = NULL;
 	if (state == L1_DEAD)
 		e = l1_entry_bury(s, e, &dead);
-	if ((state == L1_FRESH || (state == L1_GRACE && e->fill != NULL)) &&
+	if (((state == L1_FRESH && !due) ||
+	    (state == L1_GRACE && e->fill != NULL)) &&
 	    e->obj->fetched_mono >= w.since) {
 		*obj = l1_entry_use(e);
 		claim = L1_HIT;
+	} else if (due) {
+		e->renewed = true;
+		claim = l1_fill_start(s, e, k) == L1_LEAD ? L1_RENEW :
+		    L1_ALONE;
 	} else if (unlikely(l1_pass_has(s, k, now))) {
 		claim = L1_PASS;
 	} else if (e == NULL || e->fill == NULL) {
@@ -420,6 +437,20 @@ l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
 	return claim;
 }
 
+struct object *
+l1_stale(struct l1 *l, const struct cache_key *k, nsec_t now)
+{
+	struct l1_stripe *s = l1_stripe_lock(l, k);
+	struct l1_entry *e = l1_entry_find(s, k);
+	enum l1_state state = l1_entry_state(s, e, now);
+	struct object *found = NULL;
+
+	if (state == L1_FRESH || state == L1_GRACE || state == L1_STALE)
+		found = l1_entry_use(e);
+	pthread_mutex_unlock(&s->lock);
+	return found;
+}
+
 /* Put o in the place of what the entry had. */
 static void
 l1_entry_store(struct l1_stripe *s, struct l1_entry *e, struct object *o,
@@ -427,11 +458,12 @@ l1_entry_store(struct l1_stripe *s, struct l1_entry *e, struct object *o,
 {
 	size_t cost = l1_cost(o);
 
-	if (o->l1_until <= now || o->frames.n > s->max_object ||
+	if ((o->l1_until <= now && object_is_over(o, now)) || o->frames.n > s->max_object ||
 	    cost > s->fifo.share)
 		return;
 	l1_make_room(s, cost, now, t);
 	e->obj = object_ref(o);
+	e->renewed = false;
 	l1_fifo_add(&s->fifo, e, e->queue == L1_MAIN);
 	s->inserts++;
 }

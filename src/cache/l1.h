@@ -32,7 +32,8 @@ void l1_set_limits(struct l1 *l, size_t budget, size_t max_object);
 
 /* Hot path: a live object (fresh, tags unmoved, key equal) with a reference,
  * or NULL. Takes one stripe lock, allocates nothing. An object in grace is
- * returned only while its key is being filled. */
+ * returned only while its key is being filled, one that is to be renewed and was
+ * hit before not by the first who asks. */
 struct object *l1_get(struct l1 *l, const struct cache_key *k, nsec_t now);
 
 /* An object of this key that was fetched after wall has been here, as far as is
@@ -42,6 +43,7 @@ bool l1_had_younger(struct l1 *l, const struct cache_key *k, nsec_t wall);
 enum l1_claim {
 	L1_HIT,
 	L1_LEAD,
+	L1_RENEW, /* lead, though there is an object: it ends soon */
 	L1_WAIT,
 	L1_PASS, /* its results could not be shared of late: run it, as ALONE */
 	L1_ALONE /* no room to wait or lead: run it, do not publish or abandon */
@@ -53,10 +55,14 @@ enum l1_claim {
  * l1_publish(), l1_abandon() or l1_refuse(). */
 enum l1_claim l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
     struct l1_waiter w, struct object **obj) PG_MUST_CHECK;
-/* Store (if o->l1_until > now, it is current, and not larger than the limits) and wake. Takes
+/* Store (if its time is not over, it is current, and not larger than the limits) and wake. Takes
  * no reference from the caller. Waiters get the object even if it was not stored. */
 /* false: meanwhile its like was to be dropped (l1_flush(), l1_drop()). */
 bool l1_publish(struct l1 *l, struct object *o, nsec_t now);
+/* What the key had, of which only its time may be over; or NULL. For when no server can
+ * be had: until o->stale_until. With a reference. */
+struct object *l1_stale(struct l1 *l, const struct cache_key *k,
+    nsec_t now) PG_MUST_CHECK;
 /* The fill came to nothing: waiters are woken with NULL. */
 void l1_abandon(struct l1 *l, const struct cache_key *k);
 /* The same, because of what the result is: nobody is to wait for such a fill for a

@@ -121,7 +121,7 @@ l1_fifo_victim(struct l1_fifo *f, nsec_t now)
 
 		if (e == NULL)
 			return NULL;
-		dead = now >= e->obj->grace_until || !object_current(e->obj);
+		dead = object_is_over(e->obj, now) || !object_current(e->obj);
 		l1_fifo_remove(f, e);
 		if (dead)
 			return e;

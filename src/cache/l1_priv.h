@@ -15,6 +15,7 @@
 
 enum l1_queue { L1_SMALL, L1_MAIN };
 #define L1_FREQ_MAX 3
+#define L1_FREQ_HOT 2 /* hits that make it worth fetching ahead of time */
 
 struct l1_entry { /* one key; lives while it has an object or a fill */
 	struct htab_node node;
@@ -23,6 +24,7 @@ struct l1_entry { /* one key; lives while it has an object or a fill */
 	struct l1_fill *fill;
 	uint8_t freq;               /* hits since it was queued, saturating */
 	uint8_t queue;              /* enum l1_queue, of the last object */
+	bool renewed;               /* obj is being fetched anew, or was in vain */
 };
 TAILQ_HEAD(l1_entries, l1_entry);
 

@@ -34,6 +34,8 @@ struct object {
 	nsec_t ttl;           /* L2 life */
 	nsec_t l1_until;      /* mono: fresh until then */
 	nsec_t grace_until;   /* mono: >= l1_until */
+	nsec_t stale_until;   /* mono: for when no server can be had */
+	nsec_t renew_from;    /* mono: fetched anew if hot; 0: not */
 	unsigned rule;        /* conf_rule.id, for statistics */
 	uint64_t shape;       /* its statement's, see worth.h; 0: none */
 	unsigned series;      /* for the layer above: metrics cell of hits */
@@ -46,6 +48,12 @@ struct object *object_new(const struct cache_key *k, struct slice desc,
     struct slice data, const struct tagset *tags) PG_MUST_CHECK;
 struct object *object_ref(struct object *o);
 void object_unref(struct object **o);
+/* Of no use any more, even if true to its tags. */
+static inline bool
+object_is_over(const struct object *o, nsec_t now)
+{
+	return now >= o->grace_until && now >= o->stale_until;
+}
 /* Still true to its tags. */
 static inline bool
 object_current(const struct object *o)

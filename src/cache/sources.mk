@@ -31,6 +31,8 @@ libpgsluice_a_SOURCES += \
 	src/cache/l2_seal.c \
 	src/cache/l2_server.c \
 	src/cache/l2_wire.c \
+	src/cache/life.c \
+	src/cache/life.h \
 	src/cache/live.h \
 	src/cache/object.c \
 	src/cache/object.h \

@@ -253,6 +253,10 @@ struct conf_rule {
 	nsec_t l1_ttl;     /* 0: not kept in L1 */
 	nsec_t grace;
 	nsec_t ttl_closed_month; /* 0: not special */
+	nsec_t stale_if_error;
+	nsec_t ttl_empty;  /* if it is special */
+	bool empty_differs;
+	int64_t ttl_jitter, refresh_ahead; /* percent */
 	bool allow_stable; /* now() and the like may be cached */
 	bool allow_rls, allow_unlogged, allow_foreign;
 	bool l2;           /* may go to Redis */

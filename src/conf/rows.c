@@ -364,6 +364,11 @@ rows_rule(struct rows *r, const struct conf_rule *rule)
 	rows_option_time(r, "l1_ttl", rule->l1_ttl);
 	rows_option_word(r, "consistency", rule->strong);
 	rows_option_time(r, "grace", rule->grace);
+	rows_option_time(r, "stale_if_error", rule->stale_if_error);
+	if (rule->empty_differs)
+		rows_option_time(r, "ttl_empty", rule->ttl_empty);
+	rows_option_int(r, "ttl_jitter", rule->ttl_jitter);
+	rows_option_int(r, "refresh_ahead", rule->refresh_ahead);
 	rows_option_time(r, "ttl_closed_month", rule->ttl_closed_month);
 	rows_option_bool(r, "allow_stable", rule->allow_stable);
 	rows_option_bool(r, "allow_rls", rule->allow_rls);

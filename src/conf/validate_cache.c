@@ -74,6 +74,11 @@ rule_check_strong(struct conf_parse *p, const struct conf_sec *s,
 	if (r->grace > 0)
 		conf_complain(p, o->line, "grace: a strong rule serves "
 		    "nothing whose time is over, expected no grace");
+	o = conf_sec_opt(s, "stale_if_error");
+	if (r->stale_if_error > 0)
+		conf_complain(p, o->line, "stale_if_error: a strong rule "
+		    "serves nothing whose time is over, expected no "
+		    "stale_if_error");
 	o = conf_sec_opt(s, "l2");
 	if (r->l2)
 		conf_complain(p, o->line, "l2: a strong rule's answers cannot "
@@ -159,6 +164,11 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_take_time(p, s, "l1_ttl", &r->l1_ttl);
 	conf_take_time(p, s, "grace", &r->grace);
 	conf_take_time(p, s, "ttl_closed_month", &r->ttl_closed_month);
+	conf_take_time(p, s, "stale_if_error", &r->stale_if_error);
+	conf_take_time(p, s, "ttl_empty", &r->ttl_empty);
+	r->empty_differs = conf_sec_opt(s, "ttl_empty") != NULL;
+	conf_take_int(p, s, "ttl_jitter", &r->ttl_jitter);
+	conf_take_int(p, s, "refresh_ahead", &r->refresh_ahead);
 	conf_take_word(p, s, "consistency", &strong);
 	r->strong = strong != 0;
 	r->l2 = !r->strong;

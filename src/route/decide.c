@@ -225,8 +225,12 @@ decide_obey(const struct conf_rule *r, struct route_decision *d)
 		d->ttl = h->ttl;
 	if (h->ttl < d->l1_ttl)
 		d->l1_ttl = h->ttl;
+	if (h->ttl < d->ttl_empty)
+		d->ttl_empty = h->ttl;
 	if (h->ttl != UINT64_MAX && d->grace > h->ttl)
 		d->grace = h->ttl;
+	if (h->ttl != UINT64_MAX && d->stale > h->ttl)
+		d->stale = h->ttl;
 }
 
 static void
@@ -246,6 +250,8 @@ decide_cache(const struct route_plan *p, const struct analysis *a,
 		if (d->l1_ttl > 0)
 			d->l1_ttl = r->ttl_closed_month;
 	}
+	d->stale = r->stale_if_error;
+	d->ttl_empty = r->empty_differs ? r->ttl_empty : d->ttl;
 	if (!r->allow_stable &&
 	    (analysis_has_special_literals(a, v->sql, v->lx) ||
 		route_values_special(v)))

@@ -438,6 +438,10 @@ explain_cache(struct explain *x)
 	explain_time(x, "l1_ttl", x->d->l1_ttl);
 	if (x->d->grace > 0)
 		explain_time(x, "grace", x->d->grace);
+	if (x->d->stale > 0)
+		explain_time(x, "stale_if_error", x->d->stale);
+	if (x->d->ttl_empty != x->d->ttl)
+		explain_time(x, "ttl_empty", x->d->ttl_empty);
 	explain_end(x);
 	if (x->p->rule->n_parts > 0) {
 		route_name(x->p, x->s, x->v, name);

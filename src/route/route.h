@@ -158,7 +158,8 @@ struct route_decision {
 	 * 1970-01, widened by the uncertainty of time zones; both INT64_MIN: not confined. */
 	int64_t month_from, month_until;
 	bool closed;             /* all of them lie wholly in the past */
-	nsec_t ttl, l1_ttl, grace; /* valid if the plan has a rule */
+	nsec_t ttl, l1_ttl, grace, stale; /* valid if the plan has a rule */
+	nsec_t ttl_empty;        /* ... of an answer without rows */
 	struct hint hint;          /* of a SELECT; borrows from the text */
 	enum bypass_reason bypass; /* what only values tell: STABLE for 'now' and
 	                              the like; BYPASS_NONE: see the plan */

@@ -148,27 +148,41 @@ session_unit_error(struct session *s, const struct unit *u,
 }
 
 void
-session_waiting_error(struct session *s, const char *sqlstate,
-    const char *message)
+session_no_server(struct session *s, const struct pool_error *why)
 {
 	size_t n = s->unit_len;
 	struct unit u;
 
 	CHECK(n > 0 && unit_read(&u, buf_head(&s->in), n));
 	query_forget(s);
-	fill_drop(s);
 	if (s->listening != NULL)
 		session_listen_drop(s);
 	s->unit_len = 0;
 	s->granted = s->no_cache = s->no_gather = s->no_replica = false;
 	session_enter(s, SESSION_IDLE);
-	session_unit_error(s, &u, sqlstate, message, NULL, NULL);
+	if (!fill_stale(s, &u, why))
+		session_unit_error(s, &u, why->sqlstate, why->text, NULL,
+		    NULL);
+	else if (s->state == SESSION_CLOSED || !fill_names(s, &u))
+		return;
 	if (s->state == SESSION_CLOSED)
 		return;
 	if (u.rest > 0)
 		session_stream(s, &u, true);
 	buf_consume(&s->in, n);
 	session_pump(s);
+}
+
+void
+session_waiting_error(struct session *s, const char *sqlstate,
+    const char *message)
+{
+	struct pool_error why = { .refused = false };
+
+	fill_drop(s);
+	snprintf(why.sqlstate, sizeof(why.sqlstate), "%s", sqlstate);
+	snprintf(why.text, sizeof(why.text), "%s", message);
+	session_no_server(s, &why);
 }
 
 /* ---- getting a server -------------------------------------------------------------------- */
@@ -234,7 +248,9 @@ session_acquire(struct session *s, const struct unit *u,
 		session_enter(s, SESSION_SERVER_WAIT);
 		return UNIT_WAIT;
 	default:
-		session_unit_error(s, u, why.sqlstate, why.text, NULL, NULL);
+		if (!fill_stale(s, u, &why))
+			session_unit_error(s, u, why.sqlstate, why.text, NULL,
+			    NULL);
 		return s->state == SESSION_CLOSED ? UNIT_CLOSED : UNIT_WAIT;
 	}
 }
@@ -309,5 +325,5 @@ session_lease_failed(struct worker *w, uint64_t id,
 	if (s->state == SESSION_WELCOME)
 		session_unwelcome(s, why);
 	else
-		session_waiting_error(s, why->sqlstate, why->text);
+		session_no_server(s, why);
 }

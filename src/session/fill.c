@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/planted.h"
+#include "cache/life.h"
 #include "conf/deps.h"
 #include "feed/feed.h"
 #include "route/named.h"
@@ -35,7 +36,10 @@ struct fill {
 	struct cache_key key;    /* slices point behind the struct */
 	struct tagset tags;
 	nsec_t mono, wall;       /* before anything was asked */
-	nsec_t ttl, l1_ttl, grace;
+	struct life_rule life;
+	nsec_t ttl_empty;
+	uint32_t dice;           /* how much of it jitter takes */
+	bool renews;             /* what is in L1, and will end */
 	const struct conf_rule *rule; /* inside the session's conf */
 	const struct live_set *live; /* of a strong rule */
 	const char *db;
@@ -216,6 +220,20 @@ fill_hit(struct session *s, const struct unit *u, struct statement *stmt,
 	return true;
 }
 
+bool
+fill_names(struct session *s, const struct unit *u)
+{
+	struct statement *st;
+
+	if (u->first == 'Q' || !u->has_parse)
+		return true;
+	st = session_statement(s, &u->parse);
+	if (st == NULL)
+		return false;
+	statements_set(&s->prepared, &s->sw->statements, u->parse.name, st);
+	return true;
+}
+
 /* The unit that waits at the head of the input gets its answer. */
 static void
 fill_answer_waiting(struct session *s, struct object *o, bool l2,
@@ -226,6 +244,8 @@ fill_answer_waiting(struct session *s, struct object *o, bool l2,
 
 	CHECK(n > 0 && unit_read(&u, buf_head(&s->in), n));
 	s->unit_len = 0;
+	if (!fill_names(s, &u))
+		return;
 	worth_found(s->sw->worth, o->shape);
 	(void)fill_deliver(s, &u, o, l2, series);
 	if (s->state == SESSION_CLOSED)
@@ -338,9 +358,14 @@ fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 	f->key.name = slice_make(p, n_name);
 	f->rule = q->plan->rule;
 	f->db = s->db->name;
-	f->ttl = q->where.ttl;
-	f->l1_ttl = q->where.l1_ttl;
-	f->grace = q->where.grace;
+	f->life = (struct life_rule){ .ttl = q->where.ttl,
+		.l1_ttl = q->where.l1_ttl, .grace = q->where.grace,
+		.stale = q->where.stale,
+		.jitter = (unsigned)f->rule->ttl_jitter,
+		.ahead = (unsigned)f->rule->refresh_ahead };
+	f->ttl_empty = q->where.ttl_empty;
+	f->dice = (uint32_t)((k->hash.lo ^ clock_mono()) *
+	    0x9e3779b97f4a7c15u >> 32);
 	f->base = pool_scope(s->home);
 	f->scope = settings_scope(s);
 	f->sw = s->sw;
@@ -427,16 +452,29 @@ fill_spoil(struct session *s, enum bypass_reason why)
 
 /* ---- L2 ------------------------------------------------------------------------------ */
 
+static bool
+fill_is_empty(const struct object *o)
+{
+	return o->frames.p[o->desc_len] == 'C';
+}
+
 /* Ages count from before the query was sent, in L1 too. */
 static void
 fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 {
+	struct life_rule rule = f->life;
+	struct life l;
+
+	if (fill_is_empty(o))
+		rule = life_of_nothing(&rule, f->ttl_empty);
+	l = life_reckon(&rule, mono, f->dice);
 	o->fetched_mono = mono;
 	o->fetched_wall = wall;
-	o->ttl = f->ttl;
-	/* However long L1 may keep it, it is never older than the TTL. */
-	o->l1_until = mono + (f->l1_ttl < f->ttl ? f->l1_ttl : f->ttl);
-	o->grace_until = o->l1_until + f->grace;
+	o->ttl = l.ttl;
+	o->l1_until = l.l1_until;
+	o->grace_until = l.grace_until;
+	o->stale_until = l.stale_until;
+	o->renew_from = l.renew_from;
 	o->live = f->live;
 	o->rule = f->rule->id;
 	o->shape = f->shape;
@@ -473,7 +511,9 @@ fill_on_l2(void *arg, const struct l2_found *found,
 	else if (found != NULL && l1_had_younger(session_layer_l1(), &f->key,
 	    found->fetched_wall))
 		stat_add(&session_metrics(s)->c.cache_outdated, 1);
-	else if (found != NULL)
+	/* Who renews has that already. */
+	else if (found != NULL && (!f->renews || age <
+	    f->life.ttl / 100 * (100 - f->life.ahead)))
 		o = object_new(&f->key, found->desc, found->data, &f->tags);
 	if (o == NULL) {
 		session_enter(s, SESSION_IDLE);
@@ -509,7 +549,7 @@ fill_ask_l2(struct session *s, struct fill *f)
 	if (f->shared_scope == NULL)
 		return FILL_RUN;
 	f->request = l2_get(l2, &f->key, slice_str(f->shared_scope), f->db,
-	    &f->tags, f->ttl, f->rule->l2_lease, fill_on_l2, f);
+	    &f->tags, f->life.ttl, f->rule->l2_lease, fill_on_l2, f);
 	if (f->request == NULL)
 		return FILL_RUN;
 	session_enter(s, SESSION_LOOKUP);
@@ -570,6 +610,7 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 	struct object *o = NULL;
 	struct fill *f = s->fill;
 	enum bypass_reason why;
+	enum l1_claim claim;
 	nsec_t began;
 
 	if (f != NULL)
@@ -590,7 +631,8 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 		return fill_pass(s, why);
 	f->mono = s->started;
 	f->wall = clock_wall();
-	switch (l1_claim(session_layer_l1(), &f->key, s->started, w, &o)) {
+	claim = l1_claim(session_layer_l1(), &f->key, s->started, w, &o);
+	switch (claim) {
 	case L1_HIT:
 		fill_free(s);
 		worth_found(s->sw->worth, o->shape);
@@ -609,6 +651,9 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 		fill_free(s);
 		return FILL_RUN;
 	default:
+		f->renews = claim == L1_RENEW;
+		if (f->renews)
+			stat_add(&session_metrics(s)->c.cache_refreshes, 1);
 		f->phase = FILL_P_LEADING;
 		f->has_parse = u->has_parse;
 		f->mono = clock_mono();
@@ -666,6 +711,37 @@ session_cache_wake(void *arg, struct l1_waiter w, struct object *obj)
 	wk->waiter = w;
 	wk->obj = obj;
 	worker_post(workers[w.worker], &wk->m);
+}
+
+/* The server cannot be had, be it that it says so itself; it is not that it will not
+ * have this user. */
+static bool
+fill_is_outage(const struct pool_error *why)
+{
+	return !why->refused || strncmp(why->sqlstate, "57P", 3) == 0 ||
+	    strncmp(why->sqlstate, "53", 2) == 0;
+}
+
+bool
+fill_stale(struct session *s, const struct unit *u,
+    const struct pool_error *why)
+{
+	struct fill *f = s->fill;
+	struct object *o;
+
+	if (f == NULL || f->phase != FILL_P_LEADING || f->recording ||
+	    !fill_is_outage(why) || !conf_is_vouched(s->db, clock_mono()))
+		return false;
+	o = l1_stale(session_layer_l1(), &f->key, clock_mono());
+	if (o != NULL && o->fetched_mono < fill_since(s))
+		object_unref(&o);
+	if (o == NULL)
+		return false;
+	fill_drop(s);
+	stat_add(&session_metrics(s)->c.cache_stale_served, 1);
+	(void)fill_deliver(s, u, o, false, o->series);
+	object_unref(&o);
+	return true;
 }
 
 void
@@ -824,9 +900,14 @@ fill_finish(struct session *s, char status)
 		fill_date(o, f, clock_mono(), clock_wall());
 	else
 		fill_date(o, f, f->mono, f->wall);
-	stat_add(&session_metrics(s)->c.cache_stores, 1);
-	if (l1_publish(session_layer_l1(), o, clock_mono()) && f->rule->l2 &&
-	    s->sw->l2 != NULL && f->asked_l2 &&
+	if (o->ttl == 0)
+		stat_add(&session_metrics(s)->bypass[BYPASS_EMPTY], 1);
+	else
+		stat_add(&session_metrics(s)->c.cache_stores, 1);
+	if (o->ttl > 0 && fill_is_empty(o))
+		stat_add(&session_metrics(s)->c.cache_stores_empty, 1);
+	if (l1_publish(session_layer_l1(), o, clock_mono()) && o->ttl > 0 &&
+	    f->rule->l2 && s->sw->l2 != NULL && f->asked_l2 &&
 	    f->tokens.valid)
 		l2_put(s->sw->l2, o, slice_str(f->shared_scope), f->db,
 		    &f->tokens);

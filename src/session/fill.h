@@ -51,6 +51,13 @@ void fill_finish(struct session *s, char status);
 void fill_drop(struct session *s);
 /* Give up, counting why. */
 void fill_spoil(struct session *s, enum bypass_reason why);
+/* No server could be had for the unit u, which leads a fill: true, and it has been
+ * answered with what L1 still has. */
+bool fill_stale(struct session *s, const struct unit *u,
+    const struct pool_error *why) PG_MUST_CHECK;
+/* The unit waited and was answered from the cache: its Parse has taken effect. false: the
+ * session closed. */
+bool fill_names(struct session *s, const struct unit *u) PG_MUST_CHECK;
 /* FILL_WAIT for too long. */
 void fill_wait_over(struct session *s);
 /* A lookup in L2 took longer than cache_fill_wait. */

@@ -294,6 +294,8 @@ session_tick_one(struct session *s, nsec_t now)
 	const struct conf *c = s->conf;
 	const struct conf_user *l = s->limits;
 	nsec_t in_state = now > s->since ? now - s->since : 0;
+	static const struct pool_error wait_over = { .sqlstate = "53300",
+		.text = "no server became free within query_wait_timeout" };
 
 	switch (s->state) {
 	case SESSION_STARTUP:
@@ -310,8 +312,7 @@ session_tick_one(struct session *s, nsec_t now)
 		    pool_leave(s->waiting, &s->waiter)) {
 			s->waiting = NULL;
 			stat_add(&session_metrics(s)->c.wait_timeouts, 1);
-			session_waiting_error(s, "53300", "no server became "
-			    "free within query_wait_timeout");
+			session_no_server(s, &wait_over);
 		}
 		return;
 	case SESSION_LISTEN_WAIT:

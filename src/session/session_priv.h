@@ -475,6 +475,8 @@ void session_unit_error(struct session *s, const struct unit *u,
 /* The same for a unit that waits at the head of in. */
 void session_waiting_error(struct session *s, const char *sqlstate,
     const char *message);
+/* It waited for a server, and there is none: that error, unless the cache can help. */
+void session_no_server(struct session *s, const struct pool_error *why);
 /* The server has met an error and ignores everything up to Sync: so do we, and
  * nothing is changed that would have to be undone. */
 void session_skip_unit(struct session *s, const struct unit *u);

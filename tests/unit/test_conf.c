@@ -853,7 +853,7 @@ test_strong_rules(void **state)
 	    "	consistency = \"strong\" }\n"
 	    "cache \"c\" { tables = {\"t\", \"u\"} ttl = 1s\n"
 	    "	consistency = \"strong\"\n"
-	    "	grace = 1s\n"
+	    "	grace = 1s stale_if_error = 1s\n"
 	    "	l2 = true\n"
 	    "	allow_rls = true }\n"
 	    "cache \"w\" { tables = \"t\" ttl = 1s consistency = \"weak\" }\n",
@@ -861,6 +861,8 @@ test_strong_rules(void **state)
 	    "\"b\", which nobody follows, expected feed = true there\n"
 	    "f:11: grace: a strong rule serves nothing whose time is over, "
 	    "expected no grace\n"
+	    "f:11: stale_if_error: a strong rule serves nothing whose time is "
+	    "over, expected no stale_if_error\n"
 	    "f:12: l2: a strong rule's answers cannot be kept in Redis, "
 	    "expected l2 = false or nothing\n"
 	    "f:13: allow_rls: tables that policies read are not followed, "
@@ -882,6 +884,18 @@ test_strong_rules(void **state)
 	assert_true(c->backends[0].feed);
 	assert_true(c->rules[0].strong && !c->rules[0].l2);
 	assert_true(!c->rules[1].strong && c->rules[1].l2);
+	assert_false(c->rules[1].empty_differs);
+	conf_unref(&c);
+	c = load("auth = trust\n"
+	    "backend \"b\" { conninfo = \"host=h\" }\n"
+	    "database \"d\" { backend = \"b\" }\n"
+	    "cache \"c\" { tables = t ttl = 1h stale_if_error = 2h\n"
+	    "	ttl_empty = 0 ttl_jitter = 5 refresh_ahead = 10 }\n");
+	assert_int_equal(c->rules[0].stale_if_error, 7200 * NSEC_PER_SEC);
+	assert_true(c->rules[0].empty_differs);
+	assert_int_equal(c->rules[0].ttl_empty, 0);
+	assert_int_equal(c->rules[0].ttl_jitter, 5);
+	assert_int_equal(c->rules[0].refresh_ahead, 10);
 	conf_unref(&c);
 }
 

@@ -293,6 +293,80 @@ waiters_are_bounded(void **state)
 	l1_free(&l);
 }
 
+static void
+hot_objects_are_renewed_by_one(void **state PG_UNUSED)
+{
+	struct l1 *l = start(MB, MB / 4);
+	struct cache_key k = util_key("select 1"), cold = util_key("select 2");
+	struct object *o = util_object(&k, UTIL_DATA, 0, 100), *got;
+	int i;
+
+	o->renew_from = 50;
+	lead(l, &k, 5);
+	l1_publish(l, o, 5);
+	object_unref(&o);
+	for (i = 0; i < 3; i++) {
+		got = l1_get(l, &k, 10);
+		assert_non_null(got);
+		object_unref(&got);
+	}
+	/* The first who asks then, until it does. */
+	assert_null(l1_get(l, &k, 60));
+	assert_null(l1_get(l, &k, 60));
+	assert_int_equal(l1_claim(l, &k, 60, waiter(1), &got), L1_RENEW);
+	assert_null(got);
+	got = l1_get(l, &k, 61);
+	assert_non_null(got);
+	object_unref(&got);
+	assert_int_equal(l1_claim(l, &k, 61, waiter(2), &got), L1_HIT);
+	object_unref(&got);
+	/* In vain: once is enough, and it lives to its end. */
+	l1_abandon(l, &k);
+	got = l1_get(l, &k, 99);
+	assert_non_null(got);
+	object_unref(&got);
+	assert_null(l1_get(l, &k, 100));
+	/* What nobody asked for twice just ends. */
+	o = util_object(&cold, UTIL_DATA, 0, 100);
+	o->renew_from = 50;
+	lead(l, &cold, 5);
+	l1_publish(l, o, 5);
+	object_unref(&o);
+	got = l1_get(l, &cold, 60);
+	assert_non_null(got);
+	object_unref(&got);
+	l1_free(&l);
+}
+
+static void
+stale_objects_are_for_outages(void **state PG_UNUSED)
+{
+	struct l1 *l = start(MB, MB / 4);
+	struct cache_key k = util_key("select 1");
+	struct object *o = util_object(&k, UTIL_DATA, 9, 100), *got;
+
+	o->stale_until = 200;
+	lead(l, &k, 5);
+	l1_publish(l, o, 5);
+	object_unref(&o);
+	assert_null(l1_get(l, &k, 150));
+	lead(l, &k, 150);
+	got = l1_stale(l, &k, 150);
+	assert_non_null(got);
+	object_unref(&got);
+	l1_abandon(l, &k);
+	assert_null(l1_stale(l, &k, 200));
+	/* Never after a write. */
+	got = l1_stale(l, &k, 150);
+	assert_non_null(got);
+	object_unref(&got);
+	tag_bump(9);
+	assert_null(l1_stale(l, &k, 150));
+	lead(l, &k, 150);
+	l1_abandon(l, &k);
+	l1_free(&l);
+}
+
 static enum l1_claim
 claim(struct l1 *l, const struct cache_key *k, nsec_t now)
 {
@@ -766,7 +840,8 @@ stress_read(unsigned me, unsigned k, unsigned dice, nsec_t now)
 		stress_fill(k, dice, now);
 		break;
 	case L1_PASS:
-		fail_msg("nothing was refused");
+	case L1_RENEW:
+		fail_msg("nothing was refused, nor is to be renewed");
 		break;
 	case L1_WAIT:
 		atomic_fetch_add(&w.waits, 1);
@@ -878,6 +953,8 @@ main(void)
 		cmocka_unit_test(abandoned_fills_wake_with_nothing),
 		cmocka_unit_test(forgotten_waiters_are_not_woken),
 		cmocka_unit_test(waiters_are_bounded),
+		cmocka_unit_test(hot_objects_are_renewed_by_one),
+		cmocka_unit_test(stale_objects_are_for_outages),
 		cmocka_unit_test(unfit_keys_are_passed_for_a_while),
 		cmocka_unit_test(what_happens_once_does_not_count),
 		cmocka_unit_test(overtaken_fills_are_dead_on_arrival),

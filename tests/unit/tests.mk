@@ -58,6 +58,7 @@ UNIT_TESTS = \
 	tests/unit/test_lag \
 	tests/unit/test_ledger \
 	tests/unit/test_lex \
+	tests/unit/test_life \
 	tests/unit/test_limit \
 	tests/unit/test_listener \
 	tests/unit/test_literal \
@@ -309,6 +310,10 @@ tests_unit_test_ledger_LDADD = $(UNIT_LDADD)
 tests_unit_test_lex_SOURCES = tests/unit/test_lex.c
 tests_unit_test_lex_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_lex_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_life_SOURCES = tests/unit/test_life.c
+tests_unit_test_life_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_life_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
 tests_unit_test_limit_CPPFLAGS = $(UNIT_CPPFLAGS)
