@@ -226,6 +226,7 @@ main_start(struct program *p, const char *path)
 	setup_copy(&own, &p->setup);
 	p->l1 = l1_new((size_t)c->cache_memory, (size_t)c->cache_max_object,
 	    session_cache_wake, p->workers);
+	l1_set_tenant_share(p->l1, (unsigned)c->cache_tenant_share);
 	server_init(p->n_workers);
 	session_layer_init(p->workers, p->n_workers, &p->setup, p->l1,
 	    &admin_console_ops);

@@ -106,6 +106,8 @@ control_apply(struct control *c, struct session_setup *fresh,
 	pool_configure(fresh->conf);
 	l1_set_limits(session_layer_l1(), (size_t)conf->cache_memory,
 	    (size_t)conf->cache_max_object);
+	l1_set_tenant_share(session_layer_l1(),
+	    (unsigned)conf->cache_tenant_share);
 	feeds_use(fresh);
 	session_layer_reload(fresh);
 	c->setup = *fresh;

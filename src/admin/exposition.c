@@ -336,6 +336,8 @@ exposition_cache(struct prom *p, const struct control *c)
 	    (uint64_t)c->setup.conf->cache_memory);
 	exposition_number(p, FAMILY_CACHE_INSERTS, s.inserts);
 	exposition_number(p, FAMILY_CACHE_EVICTIONS, s.evictions);
+	exposition_number(p, FAMILY_CACHE_TENANT_EVICTIONS,
+	    s.tenant_evictions);
 	exposition_number(p, FAMILY_CACHE_EXPIRED, s.expired);
 	exposition_number(p, FAMILY_CACHE_STALE, s.stale);
 	exposition_number(p, FAMILY_CACHE_UNPROFITABLE, view_unprofitable());

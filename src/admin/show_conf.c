@@ -249,6 +249,8 @@ show_l1(struct rows *r, const struct conf *c)
 	show_number(r, "l1", "filling", s.busy, "fills under way");
 	show_number(r, "l1", "inserts", s.inserts, "");
 	show_number(r, "l1", "evictions", s.evictions, "for want of room");
+	show_number(r, "l1", "tenant_evictions", s.tenant_evictions,
+	    "... over cache_tenant_share");
 	show_number(r, "l1", "expired", s.expired, "dropped: too old");
 	show_number(r, "l1", "stale", s.stale,
 	    "dropped: a table was written");

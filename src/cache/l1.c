@@ -44,10 +44,12 @@ struct l1_stripe {
 	pthread_mutex_t lock;
 	struct htab table;
 	struct l1_fifo fifo;
+	struct l1_accounts accounts;
 	size_t max_object;
+	unsigned tenant_share; /* percent */
 	struct l1_pass pass[L1_PASSES];
 	struct l1_last last[L1_LASTS];
-	uint64_t busy, inserts, evictions, expired, stale;
+	uint64_t busy, inserts, evictions, expired, stale, tenant_evictions;
 } __attribute__((aligned(128)));
 
 struct l1 {
@@ -128,6 +130,7 @@ l1_entry_part(struct l1_stripe *s, struct l1_entry *e)
 {
 	struct object *o = e->obj;
 
+	l1_account_remove(&s->accounts, e);
 	*l1_last_slot(s, &o->key) = (struct l1_last){ o->key.hash.lo,
 		o->fetched_wall };
 	e->obj = NULL;
@@ -216,6 +219,26 @@ l1_make_room(struct l1_stripe *s, size_t need, nsec_t now, struct l1_trash *t)
 	}
 }
 
+/* ... in the account of o. false: it is too large for any. */
+static bool
+l1_make_room_of_tenant(struct l1_stripe *s, const struct object *o,
+    struct l1_trash *t)
+{
+	size_t limit = s->fifo.share / 100 * s->tenant_share;
+	struct l1_entry *e;
+
+	if (likely(s->tenant_share == 100))
+		return true;
+	if (l1_cost(o) > limit)
+		return false;
+	while ((e = l1_account_victim(&s->accounts, o, limit)) != NULL) {
+		l1_trash_put(t, l1_entry_take(s, e));
+		s->tenant_evictions++;
+		l1_entry_settle(s, e);
+	}
+	return true;
+}
+
 /* --- store ------------------------------------------------------------- */
 
 struct l1 *
@@ -243,7 +266,9 @@ l1_new(size_t budget, size_t max_object, l1_wake_cb wake, void *arg)
 		pthread_mutex_init(&s->lock, &attr);
 		htab_init(&s->table);
 		l1_fifo_init(&s->fifo, budget / l->n);
+		l1_accounts_init(&s->accounts);
 		s->max_object = max_object;
+		s->tenant_share = 100;
 	}
 	pthread_mutexattr_destroy(&attr);
 	return l;
@@ -301,6 +326,21 @@ l1_set_limits(struct l1 *l, size_t budget, size_t max_object)
 		l1_make_room(s, 0, 0, &trash);
 		pthread_mutex_unlock(&s->lock);
 		l1_trash_empty(&trash);
+	}
+}
+
+void
+l1_set_tenant_share(struct l1 *l, unsigned percent)
+{
+	unsigned i;
+
+	CHECK(percent > 0 && percent <= 100);
+	for (i = 0; i < l->n; i++) {
+		struct l1_stripe *s = &l->stripes[i];
+
+		pthread_mutex_lock(&s->lock);
+		s->tenant_share = percent;
+		pthread_mutex_unlock(&s->lock);
 	}
 }
 
@@ -459,12 +499,13 @@ l1_entry_store(struct l1_stripe *s, struct l1_entry *e, struct object *o,
 	size_t cost = l1_cost(o);
 
 	if ((o->l1_until <= now && object_is_over(o, now)) || o->frames.n > s->max_object ||
-	    cost > s->fifo.share)
+	    cost > s->fifo.share || !l1_make_room_of_tenant(s, o, t))
 		return;
 	l1_make_room(s, cost, now, t);
 	e->obj = object_ref(o);
 	e->renewed = false;
 	l1_fifo_add(&s->fifo, e, e->queue == L1_MAIN);
+	l1_account_add(&s->accounts, e);
 	s->inserts++;
 }
 
@@ -626,6 +667,7 @@ l1_stats(struct l1 *l, struct l1_stats *st)
 		st->evictions += s->evictions;
 		st->expired += s->expired;
 		st->stale += s->stale;
+		st->tenant_evictions += s->tenant_evictions;
 		pthread_mutex_unlock(&s->lock);
 	}
 }

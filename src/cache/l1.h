@@ -29,6 +29,10 @@ struct l1 *l1_new(size_t budget, size_t max_object, l1_wake_cb wake,
     void *arg) PG_MUST_CHECK;
 void l1_free(struct l1 **l);
 void l1_set_limits(struct l1 *l, size_t budget, size_t max_object);
+/* Percent of the budget that objects of one tenant may take: when there are more, the
+ * oldest of its own go. Tenants are told apart by o->tenant, a hash; some may share
+ * a share. 100, as it begins: no limit. */
+void l1_set_tenant_share(struct l1 *l, unsigned percent);
 
 /* Hot path: a live object (fresh, tags unmoved, key equal) with a reference,
  * or NULL. Takes one stripe lock, allocates nothing. An object in grace is
@@ -88,6 +92,7 @@ bool l1_drop(struct l1 *l, struct l1_drop *d) PG_MUST_CHECK;
 
 struct l1_stats {
 	uint64_t objects, bytes, busy, inserts, evictions, expired, stale;
+	uint64_t tenant_evictions; /* not among evictions */
 };
 void l1_stats(struct l1 *l, struct l1_stats *st);
 

@@ -19,7 +19,7 @@ enum l1_queue { L1_SMALL, L1_MAIN };
 
 struct l1_entry { /* one key; lives while it has an object or a fill */
 	struct htab_node node;
-	TAILQ_ENTRY(l1_entry) link; /* valid while obj is set */
+	TAILQ_ENTRY(l1_entry) link, account; /* valid while obj is set */
 	struct object *obj;
 	struct l1_fill *fill;
 	uint8_t freq;               /* hits since it was queued, saturating */
@@ -71,6 +71,27 @@ void l1_fifo_remember(struct l1_fifo *f, const struct hash128 *h);
 /* Choose what to evict, dead objects first where they are met, and take it
  * out of its queue. NULL: nothing is left. */
 struct l1_entry *l1_fifo_victim(struct l1_fifo *f, nsec_t now);
+
+/* --- l1_account.c: what tenants take ------------------------------------ */
+
+#define L1_ACCOUNTS 128
+
+struct l1_accounts {
+	struct l1_account {
+		struct l1_entries entries; /* newest first */
+		size_t bytes;
+	} account[L1_ACCOUNTS];
+};
+
+void l1_accounts_init(struct l1_accounts *a);
+/* e->obj was just set. */
+void l1_account_add(struct l1_accounts *a, struct l1_entry *e);
+/* Before e->obj is taken away. */
+void l1_account_remove(struct l1_accounts *a, struct l1_entry *e);
+/* What has to go so that the account of o, which is not over limit, can take it, the first
+ * of several; NULL: nothing. */
+struct l1_entry *l1_account_victim(struct l1_accounts *a,
+    const struct object *o, size_t limit);
 
 /* --- l1_fill.c: one running fill and who waits for it ------------------ */
 

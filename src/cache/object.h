@@ -37,6 +37,7 @@ struct object {
 	nsec_t stale_until;   /* mono: for when no server can be had */
 	nsec_t renew_from;    /* mono: fetched anew if hot; 0: not */
 	unsigned rule;        /* conf_rule.id, for statistics */
+	uint32_t tenant;      /* whose account it is on, see l1_set_tenant_share() */
 	uint64_t shape;       /* its statement's, see worth.h; 0: none */
 	unsigned series;      /* for the layer above: metrics cell of hits */
 	bool from_l2;

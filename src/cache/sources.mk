@@ -12,6 +12,7 @@ libpgsluice_a_SOURCES += \
 	src/cache/key.h \
 	src/cache/l1.c \
 	src/cache/l1.h \
+	src/cache/l1_account.c \
 	src/cache/l1_fifo.c \
 	src/cache/l1_fill.c \
 	src/cache/l1_priv.h \

@@ -257,6 +257,25 @@ touch_is_plain(const struct analysis *a, const char *column)
 }
 
 bool
+route_touch_tenant(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, uint64_t *tenant)
+{
+	const struct an_pred *d;
+	struct route_reader reader;
+	size_t k;
+
+	if (p->table == NULL || p->key_pred < 0)
+		return false;
+	d = &s->an->preds[p->key_pred];
+	if ((d->op != AN_EQ && d->op != AN_IN) || d->n_values != 1)
+		return false;
+	route_reader_init(&reader, v);
+	k = route_key_of(p->table, d->column);
+	return route_key_hash(p->table->keys[k].type, &reader, &d->values[0],
+	    false, tenant) == ROUTE_KEY_HASH;
+}
+
+bool
 route_touch_write(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, size_t i, const struct conf_tag_key *key,
     struct route_touch *out)

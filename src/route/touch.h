@@ -24,6 +24,10 @@ struct route_touch {
 /* plan.reads[i]: by the column that leaves the fewest values. */
 void route_touch_read(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, size_t i, struct route_touch *out);
+/* The tenant whose rows a statement over a routed table is about, if it names one in its key, by
+ * the first of its columns that the statement names: a hash. */
+bool route_touch_tenant(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, uint64_t *tenant) PG_MUST_CHECK;
 /* plan.writes[i], by one column of it: of the rows as they were and as they
  * become. false: any. */
 bool route_touch_write(const struct route_plan *p, const struct shape *s,

@@ -53,6 +53,7 @@ struct fill {
 	                            mean the same to other processes */
 	unsigned series_l1, series_l2;
 	uint64_t shape;          /* see worth.h */
+	uint32_t tenant;         /* see l1_set_tenant_share() */
 	nsec_t began;            /* of looking */
 	nsec_t asked;            /* a server, from here on */
 	nsec_t looking, keeping; /* what looking and recording took */
@@ -294,6 +295,26 @@ fill_shared_scope(const struct session *s, const struct scope *scope)
 	return text;
 }
 
+/* Whose account it is on: of all that are possible any is right. */
+static uint32_t
+fill_tenant(const struct query *q)
+{
+	const struct route_plan *p = q->plan;
+	struct route_touch t;
+	uint64_t tenant;
+	size_t i;
+
+	if (route_touch_tenant(p, q->shape, &q->values, &tenant))
+		return (uint32_t)hash_bytes(&tenant, sizeof(tenant)).lo;
+	for (i = 0; i < p->n_reads; i++) {
+		route_touch_read(p, q->shape, &q->values, i, &t);
+		if (t.key != NULL && t.n == 1)
+			return (uint32_t)hash_bytes(t.value,
+			    sizeof(t.value[0])).lo;
+	}
+	return (uint32_t)hash_bytes(p->rule->name, strlen(p->rule->name)).lo;
+}
+
 /* What the result depends on: of each table all rows, or those with certain
  * values as far as there is room for their tags. */
 static void
@@ -373,6 +394,8 @@ fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 	f->series_l1 = query_series(s, q, q->where.backend, OUT_L1);
 	f->series_l2 = query_series(s, q, q->where.backend, OUT_L2);
 	f->shape = fill_shape(s, q);
+	if (s->conf->cache_tenant_share < 100)
+		f->tenant = fill_tenant(q);
 	buf_init(&f->rec, (size_t)s->conf->cache_max_object);
 	fill_tags(&f->tags, q);
 	return f;
@@ -479,6 +502,7 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 	o->rule = f->rule->id;
 	o->shape = f->shape;
 	o->verify = f->rule->verify_share;
+	o->tenant = f->tenant;
 	o->series = f->series_l1;
 }
 

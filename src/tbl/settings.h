@@ -124,6 +124,7 @@ SETTING_TIME(replica_timeout, S_, 10 * NSEC_PER_MSEC, 60 * S_, true, "One that h
 SETTING_SIZE(cache_memory, 64 * MB_, 0, 1024 * GB_, true, "Bytes for L1, overhead included; 0: no L1.")
 SETTING_SIZE(cache_max_object, MB_, KB_, 64 * MB_, true, "Larger results are not cached.")
 SETTING_TIME(revocation_bound, 5 * S_, 0, 3600 * S_, true, "Privileges, policies, roles and what tables have to do with one another are looked at twice in this time on every backend of databases with cache rules, as layout_user; what has changed counts for hits within it, and nothing is cached where it could not be seen for so long. 0: not at all, and rules take statements at their word.")
+SETTING_INT(cache_tenant_share, 100, 1, 100, true, "Percent of cache_memory that results of one tenant may take; of more, its own oldest go. A tenant is a value of a routed table's key, else of the first of the rule's keys that leaves one value, else the rule. 100: no limit.")
 SETTING_BOOL(cache_governor, true, true, "Statements of a shape are no longer stored while caching them costs more than it saves, see SHOW CACHE SHAPES; a sample of one key in 16 still is. false: whatever a rule covers is stored.")
 SETTING_STR(verify, "0", true, "Share of hits that are asked for again of the backend, after the client has its answer, and compared, such as \"0.1%\"; 0: none. Per rule too.")
 SETTING_TIME(cache_fill_wait, 10 * S_, 0, 600 * S_, true, "How long others wait for one fill before they ask the backend themselves.")

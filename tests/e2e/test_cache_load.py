@@ -50,9 +50,13 @@ def bypassed(sluice, reason):
                 if (r["section"], r["name"]) == ("bypass", reason))
 
 
+def lookups(sluice):
+    return {r["name"]: r["value"] for r in sluice.console("SHOW CACHE")
+            if r["section"] == "lookup"}
+
+
 def stored(sluice):
-    return next(r["value"] for r in sluice.console("SHOW CACHE")
-                if (r["section"], r["name"]) == ("lookup", "stores"))
+    return lookups(sluice)["stores"]
 
 
 def raw(sluice):
@@ -116,6 +120,34 @@ def test_the_governor_can_be_switched_off(make):
         for n in range(WINDOWS + 100):
             c.ask(name_of(n))
     assert not sluice.console("SHOW CACHE SHAPES")
+
+
+# -- what one tenant may take ---------------------------------------------------
+
+TENANTS = CONF.replace("cache_max_object", """layout_user = "app"
+layout_interval = "0"
+cache_memory = "1MB"
+cache_tenant_share = 20
+cache_max_object""").replace('{"item"}', '{"item"} keys = {"item.id"}')
+
+
+def test_a_tenant_pushes_no_others_out(make):
+    sluice = make(governor="false", conf=TENANTS)
+    sluice.console("CHECK LAYOUTS")
+    others = [name_of(n) for n in range(2, 22)]
+    with raw(sluice) as c:
+        for sql in others:
+            c.ask(sql)
+        for n in range(4000):
+            c.ask(name_of(1) + f" AND {n} = {n}")
+        for sql in others:
+            c.ask(sql)
+    # One or two may be in the same account by chance.
+    assert lookups(sluice)["hits_l1"] >= 17
+    l1 = {r["name"]: r["value"] for r in sluice.console("SHOW CACHE")
+          if r["section"] == "l1"}
+    assert l1["tenant_evictions"] > 2000 and l1["evictions"] == 0
+    assert l1["bytes"] < 0.4 * 1024 * 1024
 
 
 # -- what cannot be shared ---------------------------------------------------------

@@ -940,6 +940,100 @@ test_younger_objects_are_remembered(void **arg)
 	l1_free(&l);
 }
 
+/* --- tenants --- */
+
+static void
+put_for(struct l1 *l, uint32_t tenant, unsigned n, char *sql)
+{
+	struct cache_key k;
+	struct object *o;
+
+	snprintf(sql, 32, "select %u of %u", n, tenant);
+	k = util_key(sql);
+	o = util_object(&k, UTIL_DATA, 0, 1000);
+	o->tenant = tenant;
+	lead(l, &k, 5);
+	l1_publish(l, o, 5);
+	object_unref(&o);
+}
+
+static bool
+has_of(struct l1 *l, uint32_t tenant, unsigned n)
+{
+	struct cache_key k;
+	struct object *o;
+	char sql[32];
+
+	snprintf(sql, sizeof(sql), "select %u of %u", n, tenant);
+	k = util_key(sql);
+	o = l1_get(l, &k, 6);
+	if (o == NULL)
+		return false;
+	object_unref(&o);
+	return true;
+}
+
+/* max_object makes it one stripe. */
+static void
+a_tenant_has_its_share(void **state PG_UNUSED)
+{
+	struct l1 *l = start(MB, MB / 4);
+	struct l1_stats st;
+	char sql[32];
+	unsigned i, left = 0;
+
+	l1_set_tenant_share(l, 20);
+	for (i = 0; i < 100; i++)
+		put_for(l, 2, i, sql);
+	for (i = 0; i < 20000; i++) {
+		put_for(l, 1, i, sql);
+		/* Used again and again, it outlives its elders. */
+		assert_true(has_of(l, 1, 0));
+	}
+	for (i = 0; i < 100; i++)
+		assert_true(has_of(l, 2, i));
+	for (i = 0; i < 20000; i++)
+		left += has_of(l, 1, i);
+	assert_true(has_of(l, 1, 19999));
+	l1_stats(l, &st);
+	assert_int_equal(st.evictions, 0);
+	assert_int_equal(st.tenant_evictions, 20000 - left);
+	assert_int_equal(st.objects, 100 + left);
+	/* 100 others and 20 percent. */
+	assert_in_range(st.bytes / (100 + left) * left, MB / 5 * 9 / 10,
+	    MB / 5);
+	/* An account of its own is as good as any. */
+	put_for(l, 1 + L1_ACCOUNTS, 1, sql);
+	l1_stats(l, &st);
+	assert_true(st.tenant_evictions > 20000 - left);
+	l1_free(&l);
+}
+
+static void
+a_share_is_optional(void **state PG_UNUSED)
+{
+	struct l1 *l = start(MB, MB / 4);
+	struct l1_stats st;
+	char sql[32];
+	unsigned i;
+
+	for (i = 0; i < 20000; i++)
+		put_for(l, 1, i, sql);
+	l1_stats(l, &st);
+	assert_int_equal(st.tenant_evictions, 0);
+	assert_true(st.bytes > MB * 9 / 10);
+	/* From then on, by and by. */
+	l1_set_tenant_share(l, 10);
+	put_for(l, 1, 20001, sql);
+	l1_stats(l, &st);
+	assert_true(st.bytes <= MB / 10 + 1000);
+	l1_set_limits(l, 10 * MB, MB / 4);
+	l1_flush(l);
+	l1_stats(l, &st);
+	assert_int_equal(st.bytes, 0);
+	l1_free(&l);
+}
+
 int
 main(void)
 {
@@ -966,6 +1060,8 @@ main(void)
 		cmocka_unit_test(the_budget_holds),
 		cmocka_unit_test(a_scan_leaves_the_working_set),
 		cmocka_unit_test(evicted_keys_come_back_to_main),
+		cmocka_unit_test(a_tenant_has_its_share),
+		cmocka_unit_test(a_share_is_optional),
 		cmocka_unit_test(threads_keep_all_promises),
 	};
 
