@@ -79,6 +79,11 @@ class Measure:
                 "queries": n["queries"], "own_us": n["own_us"],
                 "cpu_us": n["target_us"] if target.pid else None}
 
+    def load_all(self, target, mode):
+        """Ask for every hot key once."""
+        run([self.program("load"), "-p", str(target.port), "-M", mode,
+             "-k", str(HOT), "-S"])
+
     def pgbench(self, target, mode, clients):
         prefix = os.path.join(self.args.work, "latency")
         script = os.path.join(self.args.work, "select.sql")
@@ -127,8 +132,7 @@ class Measure:
     def cell(self, part, generator, target, mode, clients, repeat):
         cached = isinstance(target, CachedTarget)
         if cached:
-            run([self.program("load"), "-p", str(target.port), "-M", mode,
-                 "-k", str(HOT), "-S"])
+            self.load_all(target, mode)
             before = target.counted()
         row = generator(target, mode, clients)
         row["hits"] = None
