@@ -179,6 +179,19 @@ worth_ask(struct worth *w, uint64_t id, const struct hash128 *key,
 }
 
 void
+worth_undo(struct worth *w, uint64_t id)
+{
+	struct worth_shape *s = worth_find(w, id);
+
+	if (s == NULL)
+		return;
+	if (s->all_lookups > 0)
+		s->all_lookups--;
+	if (s->lookups > s->hits)
+		s->lookups--;
+}
+
+void
 worth_found(struct worth *w, uint64_t id)
 {
 	struct worth_shape *s = worth_find(w, id);

@@ -59,6 +59,9 @@ void worth_free(struct worth **w);
  * others that do. */
 bool worth_ask(struct worth *w, uint64_t id, const struct hash128 *key,
     struct slice text, const char *rule) PG_MUST_CHECK;
+/* What was asked about came to nothing, for no fault of the cache: as if it had not
+ * been. */
+void worth_undo(struct worth *w, uint64_t id);
 /* What was asked about has been found after all: in L2, or by waiting. */
 void worth_found(struct worth *w, uint64_t id);
 /* Found at once. Forgotten shapes are not counted. */

@@ -445,6 +445,8 @@ fill_leave(struct session *s, enum fill_fits next)
 void
 fill_drop(struct session *s)
 {
+	if (s->fill != NULL)
+		worth_undo(s->sw->worth, s->fill->shape);
 	fill_leave(s, FITS);
 }
 
@@ -634,12 +636,17 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 	struct object *o = NULL;
 	struct fill *f = s->fill;
 	enum bypass_reason why;
+	const struct live_set *live;
 	enum l1_claim claim;
 	nsec_t began;
 
 	if (f != NULL)
 		return fill_run(f); /* leading, and L2 had nothing */
 	began = clock_mono();
+	/* A feed that is not live is not what a shape is judged by. */
+	why = fill_vouched(s, q->plan, &live);
+	if (why != BYPASS_NONE)
+		return fill_pass(s, why);
 	if (!worth_ask(s->sw->worth, fill_shape(s, q), &k->hash,
 	    slice_make(q->shape->text, q->shape->len), q->plan->rule->name))
 		return fill_pass(s, BYPASS_UNPROFITABLE);
@@ -709,6 +716,8 @@ fill_wake_run(struct worker *w, struct message *m)
 	if (s != NULL && s->state == SESSION_FILL_WAIT &&
 	    s->fill->ticket == wk->waiter.ticket) {
 		CHECK(s->fill->phase == FILL_P_WAITING);
+		if (wk->obj == NULL)
+			worth_undo(s->sw->worth, s->fill->shape);
 		fill_free(s);
 		session_enter(s, SESSION_IDLE);
 		if (wk->obj != NULL && wk->obj->fetched_mono >=

@@ -15,7 +15,7 @@ FIELDS = ("part", "mode", "clients", "target", "repeat", "queries", "tps",
 # name, what of which target over what of which, modes, the part that its target
 # is for, least or most, limit
 RATIOS = (
-    ("l1 hit CPU / canned", "cpu_us", "l1", "canned", None, "cpu", "<=", 1.3),
+    ("l1 hit CPU / canned", "cpu_us", "l1", "canned", None, "cpu", "<=", 1.2),
     ("l1 hit tps / canned", "tps", "l1", "canned", None, "cpu", ">=", 0.8),
     ("pass CPU / pgbouncer", "cpu_us", "pass", "pgbouncer", None, "cpu",
      "<=", 1.0),

@@ -123,6 +123,25 @@ test_one_good_window_starts_anew(void **state PG_UNUSED)
 	worth_free(&w);
 }
 
+static void
+test_what_came_to_nothing_does_not_count(void **state PG_UNUSED)
+{
+	struct worth *w = worth_new();
+	unsigned i;
+
+	hits(w, 7, 10);
+	assert_null(shape(w, 7)); /* nobody asked yet */
+	for (i = 0; i < 2 * WORTH_BAD * WORTH_WINDOW; i++) {
+		assert_true(ask(w, 7, i));
+		worth_undo(w, 7);
+	}
+	worth_undo(w, 7);
+	assert_false(shape(w, 7)->passed);
+	assert_int_equal(shape(w, 7)->lookups, 0);
+	assert_int_equal(shape(w, 7)->all_lookups, 0);
+	worth_free(&w);
+}
+
 /* Found by waiting or in L2 is found. */
 static void
 test_waiting_counts_as_hit(void **state PG_UNUSED)
@@ -236,6 +255,7 @@ main(void)
 		cmocka_unit_test(test_stops_when_it_does_not_pay),
 		cmocka_unit_test(test_goes_on_while_it_pays),
 		cmocka_unit_test(test_one_good_window_starts_anew),
+		cmocka_unit_test(test_what_came_to_nothing_does_not_count),
 		cmocka_unit_test(test_waiting_counts_as_hit),
 		cmocka_unit_test(test_comes_back),
 		cmocka_unit_test(test_the_sample_changes),
