@@ -286,7 +286,7 @@ l1_entry_free(struct htab_node *n, void *arg)
 		object_unref(&o);
 	}
 	if (e->fill != NULL)
-		l1_fill_finish(e->fill, NULL, NULL, NULL);
+		(void)l1_fill_finish(e->fill, NULL, NULL, NULL);
 	free(e);
 }
 
@@ -498,8 +498,9 @@ l1_entry_store(struct l1_stripe *s, struct l1_entry *e, struct object *o,
 {
 	size_t cost = l1_cost(o);
 
-	if ((o->l1_until <= now && object_is_over(o, now)) || o->frames.n > s->max_object ||
-	    cost > s->fifo.share || !l1_make_room_of_tenant(s, o, t))
+	if ((o->l1_until <= now && object_is_over(o, now)) ||
+	    o->frames.n > s->max_object || cost > s->fifo.share ||
+	    !l1_make_room_of_tenant(s, o, t))
 		return;
 	l1_make_room(s, cost, now, t);
 	e->obj = object_ref(o);
@@ -527,26 +528,33 @@ l1_publish(struct l1 *l, struct object *o, nsec_t now)
 	l1_entry_settle(s, e);
 	pthread_mutex_unlock(&s->lock);
 	l1_trash_empty(&trash);
-	l1_fill_finish(f, current ? o : NULL, l->wake, l->arg);
+	(void)l1_fill_finish(f, current ? o : NULL, l->wake, l->arg);
 	return wanted;
 }
 
-/* With s locked, which is dropped. */
-static void
-l1_fill_give_up(struct l1 *l, struct l1_stripe *s, const struct cache_key *k)
+/* With s locked, which is dropped. o: for those who wait, or NULL. */
+static unsigned
+l1_fill_give_up(struct l1 *l, struct l1_stripe *s, const struct cache_key *k,
+    struct object *o)
 {
 	struct l1_entry *e = l1_entry_find(s, k);
 	struct l1_fill *f = l1_fill_end(s, e);
 
 	l1_entry_settle(s, e);
 	pthread_mutex_unlock(&s->lock);
-	l1_fill_finish(f, NULL, l->wake, l->arg);
+	return l1_fill_finish(f, o, l->wake, l->arg);
 }
 
 void
 l1_abandon(struct l1 *l, const struct cache_key *k)
 {
-	l1_fill_give_up(l, l1_stripe_lock(l, k), k);
+	(void)l1_fill_give_up(l, l1_stripe_lock(l, k), k, NULL);
+}
+
+unsigned
+l1_abandon_with(struct l1 *l, struct object *o)
+{
+	return l1_fill_give_up(l, l1_stripe_lock(l, &o->key), &o->key, o);
 }
 
 void
@@ -555,7 +563,7 @@ l1_refuse(struct l1 *l, const struct cache_key *k, bool certain, nsec_t now)
 	struct l1_stripe *s = l1_stripe_lock(l, k);
 
 	l1_pass_note(s, k, certain, now);
-	l1_fill_give_up(l, s, k);
+	(void)l1_fill_give_up(l, s, k, NULL);
 }
 
 bool

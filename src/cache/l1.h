@@ -69,6 +69,8 @@ struct object *l1_stale(struct l1 *l, const struct cache_key *k,
     nsec_t now) PG_MUST_CHECK;
 /* The fill came to nothing: waiters are woken with NULL. */
 void l1_abandon(struct l1 *l, const struct cache_key *k);
+/* The same, but they get o, of l1_stale(). Returns how many. */
+unsigned l1_abandon_with(struct l1 *l, struct object *o);
 /* The same, because of what the result is: nobody is to wait for such a fill for a
  * while. certain: the next would end the same way; else it takes two in a row. */
 void l1_refuse(struct l1 *l, const struct cache_key *k, bool certain,

@@ -121,20 +121,23 @@ l1_fill_forget(struct l1_fill *f, struct l1_waiter w)
 	return false;
 }
 
-void
+unsigned
 l1_fill_finish(struct l1_fill *f, struct object *o, l1_wake_cb wake,
     void *arg)
 {
+	unsigned given = 0;
 	size_t i;
 
 	for (i = f->first; wake != NULL && i < f->end; i++) {
 		const struct l1_slot *s = &f->slot[i];
+		bool gets = o != NULL && s->epoch == 0;
 
 		if (s->gone)
 			continue;
-		wake(arg, s->waiter, o != NULL && s->epoch == 0 ?
-		    object_ref(o) : NULL);
+		given += gets;
+		wake(arg, s->waiter, gets ? object_ref(o) : NULL);
 	}
 	free(f->slot);
 	free(f);
+	return given;
 }

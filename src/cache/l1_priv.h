@@ -118,8 +118,9 @@ bool l1_fill_wait(struct l1_fill *f, struct l1_waiter w) PG_MUST_CHECK;
 bool l1_fill_forget(struct l1_fill *f, struct l1_waiter w);
 /* Wake all with o (NULL: with nothing) and free the fill. Those who came
  * after a flush get nothing: o is older than the flush. wake may be NULL.
+ * Returns how many got o.
  * Called without the stripe's lock, once the fill is out of the table. */
-void l1_fill_finish(struct l1_fill *f, struct object *o, l1_wake_cb wake,
+unsigned l1_fill_finish(struct l1_fill *f, struct object *o, l1_wake_cb wake,
     void *arg);
 
 #endif

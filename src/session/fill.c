@@ -770,8 +770,11 @@ fill_stale(struct session *s, const struct unit *u,
 		object_unref(&o);
 	if (o == NULL)
 		return false;
-	fill_drop(s);
-	stat_add(&session_metrics(s)->c.cache_stale_served, 1);
+	worth_undo(s->sw->worth, f->shape);
+	/* Those who wait would wait in vain, one after the other. */
+	stat_add(&session_metrics(s)->c.cache_stale_served,
+	    1 + l1_abandon_with(session_layer_l1(), o));
+	fill_free(s);
 	(void)fill_deliver(s, u, o, false, o->series);
 	object_unref(&o);
 	return true;

@@ -172,6 +172,20 @@ def test_an_old_result_when_the_pool_is_busy(make):
         assert rawpg.sqlstates(c.ask("SELECT 1 FROM other")) == ["53300"]
 
 
+def test_those_who_wait_need_not_wait_in_turn(make):
+    sluice = make(STALE, size=1, wait="2s")
+    with raw(sluice) as holder, raw(sluice) as a, raw(sluice) as b, \
+            raw(sluice) as c:
+        good = a.ask(ONE)
+        holder.ask("BEGIN")
+        holder.ask("INSERT INTO other VALUES (1)")
+        with sluice.counting(cache_stale_served=3):
+            for client in (a, b, c):
+                client.send(rawpg.query(ONE))
+            for client in (a, b, c):
+                assert client.read_until_ready() == good
+
+
 def test_who_cancels_gets_no_result(make):
     sluice = make(STALE, size=1)
     with raw(sluice) as holder, sluice.connect() as conn, \
@@ -206,3 +220,28 @@ def test_a_name_that_came_with_a_unit_that_waited(make, pg, db):
         assert rawpg.text_rows(b.read_until_ready()) == [("name 1",)]
         b.send(bound("s1", [b"2"]))
         assert rawpg.text_rows(b.read_until_ready()) == [("name 2",)]
+
+
+REDIS = CONF.replace("l2 = false", "").replace(
+    "pool_size", 'redis_host = "127.0.0.1"\nredis_port = $REDIS\n'
+    'redis_timeout = "2s"\npool_size', 1)
+
+
+def test_a_name_that_came_with_a_unit_that_redis_answered(pg, db, redis,
+                                                          pgsluice):
+    pg.psql(SCHEMA, db)
+    sluice = pgsluice(REDIS, RULE='ttl = "1h" l1_ttl = 0', SIZE=4,
+                      WAIT="300s", BOUND="0")
+    sql = "SELECT name FROM item WHERE id = $1"
+    message = rawpg.parse("s1", sql) + bound("s1", [b"1"])
+
+    def by_redis():
+        """Anew, since a name that is taken is the server's to refuse."""
+        with raw(sluice) as c:
+            hits = sluice.count("cache_hits_l2")
+            c.send(message)
+            assert rawpg.text_rows(c.read_until_ready()) == [("name 1",)]
+            c.send(bound("s1", [b"2"]))
+            assert rawpg.text_rows(c.read_until_ready()) == [("name 2",)]
+            return sluice.count("cache_hits_l2") > hits
+    until(by_redis, 20)

@@ -353,8 +353,12 @@ stale_objects_are_for_outages(void **state PG_UNUSED)
 	lead(l, &k, 150);
 	got = l1_stale(l, &k, 150);
 	assert_non_null(got);
+	wait_for(l, &k, 150, 1);
+	wait_for(l, &k, 150, 2);
+	assert_int_equal(l1_abandon_with(l, got), 2);
+	assert_true(n_woken == 2 && woken[0].with_object &&
+	    woken[1].with_object);
 	object_unref(&got);
-	l1_abandon(l, &k);
 	assert_null(l1_stale(l, &k, 200));
 	/* Never after a write. */
 	got = l1_stale(l, &k, 150);
