@@ -20,6 +20,8 @@ libpgsluice_a_SOURCES += \
 	src/session/farewell.h \
 	src/session/fill.c \
 	src/session/fill.h \
+	src/session/fill_key.c \
+	src/session/fill_priv.h \
 	src/session/gather.c \
 	src/session/gather.h \
 	src/session/gather_input.c \
