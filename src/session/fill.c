@@ -191,7 +191,7 @@ fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 		.jitter = (unsigned)f->rule->ttl_jitter,
 		.ahead = (unsigned)f->rule->refresh_ahead };
 	f->ttl_empty = q->where.ttl_empty;
-	f->dice = (uint32_t)((k->hash.lo ^ clock_mono()) *
+	f->dice = (uint32_t)((k->hash.lo ^ s->started) *
 	    0x9e3779b97f4a7c15u >> 32);
 	f->base = pool_scope(s->home);
 	f->scope = settings_scope(s);
@@ -402,10 +402,10 @@ fill_pass(struct session *s, enum bypass_reason why)
 
 /* A server is asked by who leads. */
 static enum fill_result
-fill_run(struct fill *f)
+fill_run(struct fill *f, nsec_t now)
 {
-	f->asked = clock_mono();
-	f->looking = f->asked - f->began;
+	f->asked = now;
+	f->looking = now - f->began;
 	return FILL_RUN;
 }
 
@@ -423,7 +423,8 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 	nsec_t began;
 
 	if (f != NULL)
-		return fill_run(f); /* leading, and L2 had nothing */
+		/* Leading, and L2 had nothing. */
+		return fill_run(f, clock_mono());
 	began = clock_mono();
 	/* A feed that is not live is not what a shape is judged by. */
 	why = fill_vouched(s, q->plan, &live);
@@ -471,7 +472,7 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 		f->has_parse = u->has_parse;
 		f->mono = clock_mono();
 		if (fill_ask_l2(s, f) == FILL_RUN)
-			return fill_run(f);
+			return fill_run(f, f->mono);
 		if (unlikely(f->rule->verify_share != 0) &&
 		    verify_drawn(s->sw, f->rule->verify_share)) {
 			f->drawn = true;
@@ -705,7 +706,7 @@ fill_finish(struct session *s, char status)
 		fill_spoil(s, BYPASS_INVALIDATED);
 		return;
 	}
-	if (!live_now(f->live, clock_mono())) {
+	if (f->live != NULL && !live_now(f->live, clock_mono())) {
 		fill_spoil(s, BYPASS_FEED_STALE);
 		return;
 	}
@@ -724,7 +725,7 @@ fill_finish(struct session *s, char status)
 		stat_add(&session_metrics(s)->c.cache_stores, 1);
 	if (o->ttl > 0 && fill_is_empty(o))
 		stat_add(&session_metrics(s)->c.cache_stores_empty, 1);
-	if (l1_publish(session_layer_l1(), o, clock_mono()) && o->ttl > 0 &&
+	if (l1_publish(session_layer_l1(), o, over) && o->ttl > 0 &&
 	    f->rule->l2 && s->sw->l2 != NULL && f->asked_l2 &&
 	    f->tokens.valid)
 		l2_put(s->sw->l2, o, slice_str(f->shared_scope), f->db,
