@@ -48,8 +48,7 @@ word_is_known(const struct deps *d, struct slice word)
 	    sizeof(d->functions.v[0]), word_compare) != NULL;
 }
 
-/* The word at the place i of the shape, which moves behind it. A quote within a
- * quoted one leaves two words. */
+/* The word at the place i of the shape, which moves behind it. */
 static struct slice
 word_at(const struct shape *s, size_t *i)
 {
@@ -66,11 +65,21 @@ word_at(const struct shape *s, size_t *i)
 	return slice_make(s->text + from, *i - from);
 }
 
+/* Names with quotes or Unicode escapes in them, which are not read here. */
+static bool
+everything_hides_names(const struct shape *s)
+{
+	return memmem(s->text, s->len, "\"\"", 2) != NULL ||
+	    memmem(s->text, s->len, "&\"", 2) != NULL;
+}
+
 static bool
 everything_calls(const struct deps *d, const struct shape *s)
 {
 	size_t i = 0;
 
+	if (d->functions.n > 0 && everything_hides_names(s))
+		return true;
 	while (i < s->len && d->functions.n > 0) {
 		if (s->text[i] != '"' && !word_begins(s->text[i]))
 			i++;

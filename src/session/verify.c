@@ -312,6 +312,19 @@ verify_next(struct session_worker *sw, nsec_t now)
 	}
 }
 
+/* An entry that was waited for is younger than the fill it is dated by. */
+static nsec_t
+verify_age(const struct object *o, nsec_t now)
+{
+	nsec_t age = now > o->fetched_mono ? now - o->fetched_mono : 0;
+	nsec_t wall = clock_wall();
+
+	if (o->from_l2 && wall > o->fetched_wall &&
+	    wall - o->fetched_wall < age)
+		age = wall - o->fetched_wall;
+	return age;
+}
+
 void
 verify_submit(struct session_worker *sw, struct verify_job *j,
     struct object *o)
@@ -327,7 +340,7 @@ verify_submit(struct session_worker *sw, struct verify_job *j,
 	sw->verify.n++;
 	j->object = object_ref(o);
 	j->asked = now;
-	j->age = now > o->fetched_mono ? now - o->fetched_mono : 0;
+	j->age = verify_age(o, now);
 	TAILQ_INSERT_TAIL(&sw->verify.waiting, j, link);
 	verify_next(sw, now);
 }

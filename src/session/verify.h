@@ -9,10 +9,10 @@
  *                                    --> stale, as its rule allows
  *                                    --> mismatch
  *
- * The client has its answer before; it and its servers are not disturbed: a
- * server is used that rests in the session's pool, one at a time by each worker,
- * and where there is none soon, or too many samples wait, they are dropped
- * and counted.  Runs on the session's worker; a sample outlives its session.
+ * The client has its answer before, and waits for nothing here: a server is used
+ * that rests in the session's pool or is connected for it where there is room,
+ * one at a time by each worker, and where there is none soon, or too many samples
+ * wait, they are dropped and counted.  Runs on the session's worker; a sample outlives its session.
  */
 #ifndef PGSLUICE_SESSION_VERIFY_H
 #define PGSLUICE_SESSION_VERIFY_H

@@ -173,6 +173,9 @@ HIDDEN = [
     ("CREATE FUNCTION \"odd label\"(item) RETURNS text LANGUAGE sql STABLE "
      "AS 'SELECT word FROM kind WHERE id = $1.kind'",
      'SELECT i."odd label" FROM item i'),
+    ("CREATE FUNCTION \"odd\"\"label\"(item) RETURNS text LANGUAGE sql "
+     "STABLE AS 'SELECT word FROM kind WHERE id = $1.kind'",
+     'SELECT i."odd""label" FROM item i'),
     ("CREATE FUNCTION differs(text, text) RETURNS bool LANGUAGE sql STABLE "
      "AS 'SELECT random() > 0.5'; CREATE OPERATOR # (LEFTARG = text, "
      "RIGHTARG = text, FUNCTION = differs)",
