@@ -6,8 +6,8 @@ import sys
 
 # Folders of src in the order of the layers (doc/architecture.md).
 FOLDERS = ["base", "conf", "stats", "run", "net", "pgwire", "sql", "auth",
-           "route", "cache", "backend", "layout", "feed", "session",
-           "admin", "tbl"]
+           "experiment", "route", "cache", "backend", "layout", "feed",
+           "session", "admin", "tbl"]
 
 
 def root(argv):

@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	tests/unit/test_dbstate \
 	tests/unit/test_decide \
 	tests/unit/test_doors \
+	tests/unit/test_experiment \
 	tests/unit/test_explain \
 	tests/unit/test_feed_stream \
 	tests/unit/test_frame \
@@ -202,6 +203,10 @@ tests_unit_test_decide_LDADD = $(UNIT_LDADD)
 tests_unit_test_doors_SOURCES = tests/unit/test_doors.c
 tests_unit_test_doors_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_doors_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_experiment_SOURCES = tests/unit/test_experiment.c
+tests_unit_test_experiment_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_experiment_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_explain_SOURCES = tests/unit/test_explain.c
 tests_unit_test_explain_CPPFLAGS = $(UNIT_CPPFLAGS)

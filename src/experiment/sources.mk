@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: PostgreSQL
+# Written by tests/lint/sources.py --write.
+
+libpgsluice_a_SOURCES += \
+	src/experiment/assign.c \
+	src/experiment/assign.h \
+	src/experiment/groups.c \
+	src/experiment/groups.h \
+	src/experiment/ratio.c \
+	src/experiment/ratio.h \
+	src/experiment/sequence.c \
+	src/experiment/sequence.h
