@@ -18,6 +18,7 @@ class Faults:
     def choices(self):
         yield self.kill_servers
         yield self.flush_cache
+        yield self.invalidate
         yield self.reload
         yield self.crash_second
         yield self.freeze_first
@@ -92,6 +93,10 @@ class Faults:
 
     def flush_cache(self):
         self.scene.sluices[0].console("FLUSH CACHE")
+
+    def invalidate(self):
+        for command in ("KEY 'reg:*'", "TABLE calm", "TABLE reg", "ALL"):
+            self.scene.sluices[0].console("INVALIDATE " + command)
 
     def reload(self):
         self.scene.sluices[0].proc.send_signal(signal.SIGHUP)

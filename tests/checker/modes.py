@@ -26,12 +26,17 @@ query_wait_timeout = "10s"
 $redis
 feed_user = "feeder"
 max_feed_lag = "1s"
+verify = "5%"
 backend "main" {
     conninfo = "host=127.0.0.1 port=$server dbname=app" feed = $feed
 }
 database "app" { backend = "main" }
+cache "one" {
+    query = "SELECT ver, val FROM reg WHERE k = :k::int4"
+    key = "reg:{k}" tables = {"reg"} keys = {"reg.k"} $life
+}
 cache "register" { tables = {"reg"} keys = {"reg.k"} $life }
-cache "calm" { tables = {"calm", "pad"} keys = {"calm.k"} $life }
+cache "calm" { tables = {"calm", "pad"} keys = {"calm.k"} $life $lease }
 cache "account" { tables = {"account"} $life }
 cache "divisor" { tables = {"divisor"} $life }
 cache "here" { tables = {"here"} $life }
@@ -76,14 +81,16 @@ class Mode:
             return f'ttl = "60s" l1_ttl = "{int(L1_TTL * 1000)}ms"'
         return f'ttl = "{int(L1_TTL * 1000)}ms" l2 = false'
 
-    def holes(self, server, redis):
+    def holes(self, server, redis, seals):
         # With session pooling every session has one.
         return {"server": server, "pooling": self.pooling,
                 "servers": 12 if self.pooling == "transaction" else 40,
                 "feed": "true" if self.feed else "false",
                 "life": self.life.replace(f"{TTL}s", f"{int(TTL)}s"),
+                "lease": 'l2_lease = "500ms"'
+                if self.l2 and self.invalidation == "seen" else "",
                 "redis": 'redis_host = "127.0.0.1"\nredis_retry = "200ms"\n'
-                         f'redis_port = {redis}'
+                         f'redis_key_file = "{seals}"\nredis_port = {redis}'
                 if self.l2 else ""}
 
 

@@ -32,7 +32,8 @@ from faults import Faults  # noqa: E402
 PROCESSES = 2
 COUNTERS = {"hits_l1": "cache_hits_l1", "hits_l2": "cache_hits_l2",
             "misses": "cache_misses", "stores": "cache_stores",
-            "bumps": "cache_bumps"}
+            "bumps": "cache_bumps", "verified": "verify_same",
+            "mismatches": "verify_mismatches"}
 RACES = 'pgsluice_cache_bypass_total{reason="invalidated"}'
 
 
@@ -92,9 +93,11 @@ class Scene:
 
     def sluice(self, lab, n):
         port, http = harness.lablib.free_port(), harness.lablib.free_port()
+        seals = harness.private_file(
+            os.path.join(lab.work, "seals"), "0123456789abcdef" * 4 + "\n")
         text = harness.string.Template(modes.CONF).safe_substitute(
             self.mode.holes(self.pg.port,
-                            self.redis.port if self.redis else 0))
+                            self.redis.port if self.redis else 0, seals))
         text = (f'listen = {{"127.0.0.1:{port}"}}\nhttp_listen = '
                 f'"127.0.0.1:{http}"\nworkers = 2\n') + text
         return harness.Sluice(lab, harness.binary(), text, port, http,
@@ -233,6 +236,9 @@ def one(lab, pg, mode, seed, options):
     verdict = check(events, log, mode.bounds)
     for what in wrong:
         verdict.violation("never settled", what)
+    if figures["mismatches"]:
+        verdict.violation("mismatch", f"{figures['mismatches']:.0f} hits, "
+                          "as pgsluice itself found")
     figures["operations"] = len(events)
     figures["faults"] = dict(faults.fired) if faults else {}
     return verdict, figures, missing(verdict, figures, options)
@@ -263,7 +269,8 @@ def tell(mode, seed, verdict, figures, lacking):
           f"operations, {verdict.counts['outcome ok']} writes, "
           f"{hits / asked if asked else 0:.0%} of {asked:.0f} lookups hit "
           f"({figures['hits_l2']:.0f} in L2), {figures['bumps']:.0f} bumps, "
-          f"{figures['races']:.0f} overtaken fills; oldest read "
+          f"{figures['races']:.0f} overtaken fills, "
+          f"{figures['verified']:.0f} hits verified; oldest read "
           f"{verdict.largest('same'):.3f} s behind a write here, "
           f"{verdict.largest('other'):.3f} s behind another", flush=True)
     if figures["faults"]:
