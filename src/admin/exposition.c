@@ -18,6 +18,7 @@
 #include "admin/pools.h"
 #include "admin/view.h"
 #include "base/log.h"
+#include "cache/l2_track.h"
 #include "route/route.h"
 
 const struct metric_family families[FAMILY_COUNT] = {
@@ -302,6 +303,7 @@ exposition_l2(struct prom *p)
 {
 	struct prom_label l = { "outcome", NULL };
 	struct l2_stats s;
+	struct l2_track_stats t;
 	unsigned connected, o;
 
 	if (!view_l2(&s, &connected))
@@ -322,6 +324,11 @@ exposition_l2(struct prom *p)
 		prom_number(p, families[FAMILY_L2_LEASES].name, &l, 1,
 		    s.leases[o]);
 	}
+	l2_track_stats(&t);
+	exposition_number(p, FAMILY_L2_TRACKING, t.on);
+	exposition_number(p, FAMILY_L2_TOLD, t.told);
+	exposition_number(p, FAMILY_L2_DROPPED, t.dropped);
+	exposition_number(p, FAMILY_L2_EPOCHS, t.epochs);
 }
 
 static void

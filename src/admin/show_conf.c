@@ -16,6 +16,7 @@
 #include "admin/view.h"
 #include "backend/pool.h"
 #include "base/buf.h"
+#include "cache/l2_track.h"
 #include "conf/units.h"
 #include "route/route.h"
 #include "session/dbstate.h"
@@ -257,6 +258,25 @@ show_l1(struct rows *r, const struct conf *c)
 }
 
 static void
+show_tracking(struct rows *r)
+{
+	struct l2_track_stats t;
+	char note[200];
+
+	l2_track_stats(&t);
+	snprintf(note, sizeof(note), "%s%s", t.on ?
+	    "Redis tells of changed names" : !t.wanted ?
+	    "redis_tracking = false" : t.refused ? "Redis refuses: " :
+	    "not connected", t.on ? "" : t.why);
+	show_number(r, "l2", "tracking", t.on, note);
+	show_number(r, "l2", "told", t.told, "names told of");
+	show_number(r, "l2", "dropped", t.dropped,
+	    "that may have ended results in memory");
+	show_number(r, "l2", "epochs", t.epochs,
+	    "times all that may be in Redis ended in memory");
+}
+
+static void
 show_l2(struct rows *r)
 {
 	struct l2_stats s;
@@ -282,6 +302,7 @@ show_l2(struct rows *r)
 		    l2_lease_outcome((enum lease_outcome)o));
 		show_number(r, "l2", name, s.leases[o], "");
 	}
+	show_tracking(r);
 }
 
 static uint64_t

@@ -33,8 +33,10 @@
 
 struct l2_change { /* a SET */
 	struct l2_cmd cmd; /* first; arg: the l2 */
-	tag_t tag;         /* of a bump */
+	bool is_tag;
+	tag_t tag;         /* whose token it is */
 	bool again;        /* replayed */
+	struct l2_own *own;
 };
 
 /* --- SET: entries, tokens, bumps --------------------------------------- */
@@ -54,7 +56,23 @@ l2_send_set(struct l2 *l, struct l2_change *ch, struct slice name,
 	const size_t len[] = { 3, name.n, value.n, 2, strlen(px), 2 };
 
 	ch->cmd.arg = l;
-	return l2_conn_send(l->conn, &ch->cmd, only_new ? 6 : 5, argv, len);
+	ch->own = l2_own_new(l->conn, name, value, ch->is_tag ? &ch->tag :
+	    NULL);
+	if (l2_conn_send(l->conn, &ch->cmd, only_new ? 6 : 5, argv, len))
+		return true;
+	l2_own_undone(ch->own);
+	return false;
+}
+
+/* Whether it was done; the answer has come. */
+static void
+l2_change_over(struct l2_change *ch, bool done)
+{
+	if (done)
+		l2_own_check(ch->own);
+	else
+		l2_own_undone(ch->own);
+	free(ch);
 }
 
 static void l2_up(void *arg);
@@ -82,7 +100,7 @@ l2_entry_stored(struct l2_cmd *cmd, const redisReply *r)
 	} else if (r != NULL) {
 		l2_conn_fail(l->conn, "wrong reply to SET");
 	}
-	free(ch);
+	l2_change_over(ch, r != NULL && l2_reply_is_ok(r));
 }
 
 static void
@@ -95,7 +113,7 @@ l2_token_created(struct l2_cmd *cmd, const redisReply *r)
 		stat_add(&l->errors, 1);
 	else if (r != NULL && r->type != REDIS_REPLY_NIL && !l2_reply_is_ok(r))
 		l2_conn_fail(l->conn, "wrong reply to SET NX");
-	free(ch);
+	l2_change_over(ch, r != NULL && l2_reply_is_ok(r));
 }
 
 static void
@@ -118,7 +136,7 @@ l2_bump_answered(struct l2_cmd *cmd, const redisReply *r)
 			    r->str : "wrong reply to a bump");
 		}
 	}
-	free(ch);
+	l2_change_over(ch, r != NULL && l2_reply_is_ok(r));
 }
 
 /* Give a tag a fresh token, or only if it has none. */
@@ -129,6 +147,8 @@ l2_send_token(struct l2 *l, struct l2_change *ch, tag_t t, bool only_new)
 	size_t n = l2_name_tag(name, l->prefix, t);
 	uint64_t token;
 
+	ch->is_tag = true;
+	ch->tag = t;
 	hash_random(&token, sizeof(token));
 	l2_token_format(value, token);
 	return l2_send_set(l, ch, slice_make(name, n),
@@ -152,7 +172,6 @@ l2_send_bump(struct l2 *l, tag_t t, bool again)
 	struct l2_change *ch = x_calloc(1, sizeof(*ch));
 
 	ch->cmd.done = l2_bump_answered;
-	ch->tag = t;
 	ch->again = again;
 	if (l2_send_token(l, ch, t, false)) {
 		l->replaying += again;
@@ -324,6 +343,9 @@ l2_send_mget(struct l2 *l, struct l2_request *r, const char *entry, size_t n)
 	size_t len[TAGSET_MAX + 2] = { 4, n };
 	unsigned i;
 
+	/* One that another process has stored meanwhile is no change. */
+	if (track_is_wanted())
+		track_record(&r->mark, slice_make(entry, n));
 	for (i = 0; i < r->tags.n; i++) {
 		len[i + 2] = l2_name_tag(name[i], l->prefix, r->tags.tag[i]);
 		argv[i + 2] = name[i];
@@ -400,6 +422,7 @@ l2_get_answered(struct l2_cmd *cmd, const redisReply *reply)
 		return;
 	if (moved)
 		tokens.valid = false;
+	tokens.mark = r->mark;
 	l2_answer(l, r, hit ? &found : NULL, &tokens);
 }
 
@@ -470,6 +493,16 @@ l2_get(struct l2 *l, const struct cache_key *k, struct slice scope_text,
 	r->cb = cb;
 	stat_add(&l->gets, 1);
 	return r;
+}
+
+void
+l2_mark(const struct l2 *l, const struct cache_key *k,
+    struct slice scope_text, const char *db, struct track_mark *m)
+{
+	char name[L2_NAME_MAX];
+
+	track_record(m, slice_make(name, l2_name_entry(name, l->prefix, k,
+	    scope_text, db)));
 }
 
 void

@@ -46,6 +46,8 @@ struct l2_options { /* copied; where it is: host and port, or unix_socket, or */
 struct l2_tokens {
 	bool valid;
 	uint64_t token[TAGSET_MAX];
+	struct track_mark mark; /* of the entry, before it was asked for last; not
+	                           used: as l2_mark() said */
 };
 
 struct l2_found {
@@ -96,6 +98,9 @@ struct l2_request *l2_get(struct l2 *l, const struct cache_key *k,
 /* After l2_put(), or when nothing is going to be put: others need not wait any
  * longer. *lease may be NULL, and is afterwards. */
 void l2_release(struct l2 *l, struct l2_lease **lease);
+/* What Redis has told of the entry of k until now; before it is asked for. */
+void l2_mark(const struct l2 *l, const struct cache_key *k,
+    struct slice scope_text, const char *db, struct track_mark *m);
 void l2_cancel(struct l2_request *r); /* cb will not be called */
 /* Fire and forget. Stored with SET .. PX ttl. */
 void l2_put(struct l2 *l, const struct object *o, struct slice scope_text,

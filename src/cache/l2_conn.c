@@ -44,6 +44,7 @@
 #define L2_READ_SLACK 32768 /* one read, and what hiredis keeps before it */
 #define L2_STRING_MAX 64    /* tokens and the like */
 #define L2_WIDE_MAX 4096    /* names that SCAN gives at once, bytes of one */
+#define L2_PUSH_MAX 65536   /* names in one message */
 
 static void
 l2_conn_arm(struct l2_conn *c, nsec_t delay)
@@ -99,6 +100,8 @@ l2_conn_lose(struct l2_conn *c, const char *why)
 	    more ? 0 : c->retry);
 	STAILQ_CONCAT(&lost, &c->owed);
 	c->n_owed = 0;
+	if (was_open && c->lost != NULL)
+		c->lost(c->up_arg);
 	c->in_callback = true;
 	while ((cmd = STAILQ_FIRST(&lost)) != NULL) {
 		STAILQ_REMOVE_HEAD(&lost, link);
@@ -126,11 +129,12 @@ l2_conn_refuse(struct l2_conn *c)
 	return NULL;
 }
 
-/* The answer that is being read is that of SCAN. */
+/* What is being read is the answer to SCAN, or a message. */
 static bool
 l2_conn_is_wide(const struct l2_conn *c)
 {
-	return !STAILQ_EMPTY(&c->owed) && STAILQ_FIRST(&c->owed)->wide;
+	return c->push != NULL || (!STAILQ_EMPTY(&c->owed) &&
+	    STAILQ_FIRST(&c->owed)->wide);
 }
 
 static void *
@@ -139,7 +143,7 @@ l2_conn_new_array(const redisReadTask *t, int elements)
 	struct l2_conn *c = t->privdata;
 
 	if (l2_conn_is_wide(c) ? (t->parent != NULL &&
-	    t->parent->parent != NULL) || elements > L2_WIDE_MAX :
+	    t->parent->parent != NULL) || elements > (c->push != NULL ? L2_PUSH_MAX : L2_WIDE_MAX) :
 	    t->parent != NULL || elements > (int)TAGSET_MAX + 1)
 		return l2_conn_refuse(c);
 	return c->plain->createArray(t, elements);
@@ -150,8 +154,8 @@ l2_conn_new_string(const redisReadTask *t, char *str, size_t len)
 {
 	struct l2_conn *c = t->privdata;
 
-	if (l2_conn_is_wide(c) ? len > L2_WIDE_MAX :
-	    t->parent != NULL && t->idx > 0 && len > L2_STRING_MAX)
+	if (t->parent != NULL && (l2_conn_is_wide(c) ? len > L2_WIDE_MAX :
+	    t->idx > 0 && len > L2_STRING_MAX))
 		return l2_conn_refuse(c);
 	return c->plain->createString(t, str, len);
 }
@@ -207,6 +211,10 @@ l2_conn_dispatch(struct l2_conn *c)
 		}
 		if (reply == NULL)
 			return true;
+		if (c->push != NULL && c->push(c->up_arg, reply)) {
+			freeReplyObject(reply);
+			continue;
+		}
 		cmd = STAILQ_FIRST(&c->owed);
 		if (cmd == NULL) {
 			freeReplyObject(reply);
@@ -580,6 +588,14 @@ l2_conn_set_tls(struct l2_conn *c, SSL_CTX *tls)
 	SSL_CTX_up_ref(tls);
 	SSL_CTX_free(c->tls);
 	c->tls = tls;
+}
+
+void
+l2_conn_set_push(struct l2_conn *c, bool (*push)(void *arg,
+    const redisReply *reply), void (*lost)(void *arg))
+{
+	c->push = push;
+	c->lost = lost;
 }
 
 void

@@ -84,6 +84,16 @@ l2_name_lease(char out[L2_NAME_MAX], const char *prefix, const char *entry,
 }
 
 size_t
+l2_name_prefix(char out[L2_NAME_MAX], const char *prefix)
+{
+	char *at = out;
+
+	l2_name_part(&at, prefix);
+	*at = '\0';
+	return (size_t)(at - out);
+}
+
+size_t
 l2_name_pattern(char *out, const char *prefix, const char *pattern)
 {
 	char *at = out;

@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "cache/l2.h"
+#include "cache/track.h"
 
 /* --- l2_place.c: where Redis is ------------------------------------------ */
 
@@ -143,7 +144,9 @@ struct l2_conn {
 
 	void (*up)(void *arg);
 	void (*other)(void *arg); /* or NULL */
-	void *up_arg;
+	bool (*push)(void *arg, const redisReply *reply); /* or NULL */
+	void (*lost)(void *arg); /* goes with push */
+	void *up_arg;              /* of all of them */
 	struct l2_conn_stats stats;
 };
 
@@ -231,11 +234,30 @@ bool l2_name_fits(struct slice name, const char *prefix,
     struct slice pattern) PG_MUST_CHECK;
 size_t l2_name_lease(char out[L2_NAME_MAX], const char *prefix,
     const char *entry, size_t n);
+/* What all names begin with. */
+size_t l2_name_prefix(char out[L2_NAME_MAX], const char *prefix);
 size_t l2_name_tag(char out[L2_NAME_MAX], const char *prefix, tag_t t);
 
 #define L2_TOKEN_LEN 16
 void l2_token_format(char out[L2_TOKEN_LEN + 1], uint64_t token);
 bool l2_token_parse(const char *p, size_t n, uint64_t *token) PG_MUST_CHECK;
+
+/* What comes that nobody asked for: true: push has taken it. lost: an open
+ * connection was. */
+void l2_conn_set_push(struct l2_conn *c, bool (*push)(void *arg,
+    const redisReply *reply), void (*lost)(void *arg));
+
+/* --- l2_own.c: our own changes, where Redis tells of them --------------- */
+
+struct l2_own;
+
+/* Before name is set to value; tag: it is the token of this one. NULL: Redis
+ * does not tell, or the change is told as anybody's; the others take NULL. */
+struct l2_own *l2_own_new(struct l2_conn *c, struct slice name,
+    struct slice value, const tag_t *tag) PG_MUST_CHECK;
+/* It is set, or it is not, or that is not known: o is no longer the caller's. */
+void l2_own_check(struct l2_own *o);
+void l2_own_undone(struct l2_own *o);
 
 /* --- l2_drop.c: entries dropped by name -------------------------------- */
 
@@ -282,6 +304,7 @@ struct l2_request { /* a lookup */
 	struct cache_key key; /* slices and scope point behind the struct */
 	struct slice scope;
 	struct tagset tags;
+	struct track_mark mark;
 	nsec_t max_age;
 	struct l2_wait *wait; /* NULL: without a lease */
 };

@@ -18,6 +18,7 @@
 #include "cache/key.h"
 #include "cache/live.h"
 #include "cache/tags.h"
+#include "cache/track.h"
 
 struct object {
 	uint32_t magic;
@@ -28,6 +29,7 @@ struct object {
 	struct slice frames;  /* description, then data */
 	size_t desc_len;      /* first part of frames */
 	struct tagset tags;   /* as they were before the query was sent */
+	struct track_mark mark; /* of its entry in Redis, taken then, too */
 	const struct live_set *live; /* who must vouch for it; NULL: nobody */
 	nsec_t fetched_mono;  /* before the query was sent */
 	nsec_t fetched_wall;
@@ -55,11 +57,11 @@ object_is_over(const struct object *o, nsec_t now)
 {
 	return now >= o->grace_until && now >= o->stale_until;
 }
-/* Still true to its tags. */
+/* Still true to its tags, and not changed in Redis. */
 static inline bool
 object_current(const struct object *o)
 {
-	return tagset_current(&o->tags);
+	return tagset_current(&o->tags) && track_current(&o->mark);
 }
 
 #endif

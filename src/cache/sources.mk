@@ -26,11 +26,14 @@ libpgsluice_a_SOURCES += \
 	src/cache/l2_lease.c \
 	src/cache/l2_login.c \
 	src/cache/l2_name.c \
+	src/cache/l2_own.c \
 	src/cache/l2_pending.c \
 	src/cache/l2_place.c \
 	src/cache/l2_priv.h \
 	src/cache/l2_seal.c \
 	src/cache/l2_server.c \
+	src/cache/l2_track.c \
+	src/cache/l2_track.h \
 	src/cache/l2_wire.c \
 	src/cache/life.c \
 	src/cache/life.h \
@@ -39,5 +42,7 @@ libpgsluice_a_SOURCES += \
 	src/cache/object.h \
 	src/cache/tags.c \
 	src/cache/tags.h \
+	src/cache/track.c \
+	src/cache/track.h \
 	src/cache/worth.c \
 	src/cache/worth.h

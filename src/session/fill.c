@@ -32,6 +32,7 @@ struct fill {
 	enum fill_phase phase;
 	struct cache_key key;    /* slices point behind the struct */
 	struct tagset tags;
+	struct track_mark mark; /* of a rule that is in Redis, too */
 	nsec_t mono, wall;       /* before anything was asked */
 	struct life_rule life;
 	nsec_t ttl_empty;
@@ -307,6 +308,7 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 	o->stale_until = l.stale_until;
 	o->renew_from = l.renew_from;
 	o->live = f->live;
+	o->mark = f->mark;
 	o->rule = f->rule->id;
 	o->shape = f->shape;
 	o->verify = f->rule->verify_share;
@@ -332,6 +334,8 @@ fill_on_l2(void *arg, const struct l2_found *found,
 	f->request = NULL;
 	f->asked_l2 = true;
 	f->tokens = *tokens;
+	if (tokens->mark.used)
+		f->mark = tokens->mark;
 	f->lease = lease;
 	age = found != NULL && f->wall > found->fetched_wall ?
 	    f->wall - found->fetched_wall : 0;
@@ -375,10 +379,18 @@ fill_ask_l2(struct session *s, struct fill *f)
 {
 	struct l2 *l2 = s->sw->l2;
 
-	if (!f->rule->l2 || l2 == NULL || !l2_usable(l2, &f->tags))
+	bool usable = f->rule->l2 && l2 != NULL && l2_usable(l2, &f->tags);
+
+	/* Redis may have it, also where it is not asked. */
+	if (!usable && (!f->rule->l2 || l2 == NULL || !track_is_wanted()))
 		return FILL_RUN;
 	f->shared_scope = fill_shared_scope(s, f->scope);
 	if (f->shared_scope == NULL)
+		return FILL_RUN;
+	if (track_is_wanted())
+		l2_mark(l2, &f->key, slice_str(f->shared_scope), f->db,
+		    &f->mark);
+	if (!usable)
 		return FILL_RUN;
 	f->request = l2_get(l2, &f->key, slice_str(f->shared_scope), f->db,
 	    &f->tags, f->life.ttl, f->rule->l2_lease, fill_on_l2, f);
@@ -702,7 +714,7 @@ fill_finish(struct session *s, char status)
 	}
 	if (PLANTED(NO_EPOCH_CHECK))
 		tagset_record(&f->tags);
-	if (!tagset_current(&f->tags)) {
+	if (!tagset_current(&f->tags) || !track_current(&f->mark)) {
 		fill_spoil(s, BYPASS_INVALIDATED);
 		return;
 	}

@@ -11,6 +11,7 @@
 
 #include "auth/lookup.h"
 #include "base/log.h"
+#include "cache/l2_track.h"
 #include "session/farewell.h"
 #include "session/gather.h"
 #include "session/spread.h"
@@ -25,6 +26,7 @@ static struct {
 	struct worker *const *workers;
 	unsigned n;
 	struct l1 *l1;
+	struct l2_track *track; /* on the first worker, or NULL */
 } layer;
 
 struct l1 *
@@ -87,6 +89,9 @@ session_worker_apply(struct session_worker *sw)
 		if (sw->setup.redis_tls != NULL)
 			l2_set_tls(sw->l2, sw->setup.redis_tls);
 	}
+	if (sw->setup.redis_tls != NULL && layer.track != NULL &&
+	    sw->w->id == 0)
+		l2_track_set_tls(layer.track, sw->setup.redis_tls);
 	listen_worker_reload(sw);
 }
 
@@ -138,11 +143,13 @@ session_layer_reload(const struct session_setup *setup)
 
 /* ---- start and stop --------------------------------------------------------------- */
 
-static struct l2 *
-session_worker_l2(struct worker *w, const struct session_setup *st)
+/* false: there is no Redis. */
+static bool
+session_l2_options(const struct session_setup *st, struct l2_options *o)
 {
 	const struct conf *c = st->conf;
-	struct l2_options o = {
+
+	*o = (struct l2_options){
 		.host = *c->redis_host != '\0' ? c->redis_host : NULL,
 		.port = (int)c->redis_port,
 		.sentinels = (const char *const *)c->redis_sentinels.v,
@@ -161,14 +168,15 @@ session_worker_l2(struct worker *w, const struct session_setup *st)
 		.tls_verify_host = c->redis_tls == REDIS_TLS_VERIFY_FULL,
 	};
 
-	return o.host == NULL && o.unix_socket == NULL &&
-	    o.n_sentinels == 0 ? NULL : l2_new(w->base, &o);
+	return o->host != NULL || o->unix_socket != NULL ||
+	    o->n_sentinels > 0;
 }
 
 static void
 session_worker_init(struct worker *w, const struct session_setup *setup)
 {
 	struct session_worker *sw = x_calloc(1, sizeof(*sw));
+	struct l2_options o;
 
 	sw->w = w;
 	sw->setup = setup_ref(setup);
@@ -184,7 +192,8 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	TAILQ_INIT(&sw->verify.waiting);
 	TAILQ_INIT(&sw->verify.open);
 	hash_random(&sw->verify.dice, sizeof(sw->verify.dice));
-	sw->l2 = session_worker_l2(w, setup);
+	if (session_l2_options(setup, &o))
+		sw->l2 = l2_new(w->base, &o);
 	sw->worth = worth_new();
 	sw->self = dbstate_get("pgsluice");
 	listen_worker_init(sw);
@@ -202,6 +211,7 @@ session_layer_init(struct worker *const *workers, unsigned n,
 		.failed = session_lease_failed,
 	};
 	struct session_setup mine = *setup;
+	struct l2_options o;
 	unsigned i;
 
 	layer.workers = workers;
@@ -214,6 +224,8 @@ session_layer_init(struct worker *const *workers, unsigned n,
 	dbstate_init(n);
 	pool_init(workers, n, &callbacks);
 	hub_init(workers, n, session_listen_records);
+	if (mine.conf->redis_tracking && session_l2_options(&mine, &o))
+		layer.track = l2_track_new(workers[0]->base, &o);
 	for (i = 0; i < n; i++)
 		session_worker_init(workers[i], &mine);
 	setup_fini(&mine);
@@ -225,6 +237,7 @@ session_layer_fini(void)
 	struct session_worker *sw;
 	unsigned i;
 
+	l2_track_free(&layer.track);
 	for (i = 0; i < layer.n; i++) {
 		sw = layer.workers[i]->sessions;
 		l2_free(&sw->l2);

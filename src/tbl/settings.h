@@ -142,6 +142,7 @@ SETTING_STR(redis_tls_key_file, "", true, "Its private key, PEM, not readable by
 SETTING_STR(redis_key_file, "", true, "Keys that seal entries, a line of 64 hexadecimal digits each; the first one seals, all open. Empty: entries are in clear.")
 SETTING_INT(redis_database, 0, 0, 1023, false, "Redis database number.")
 SETTING_STR(redis_prefix, "pgsluice", false, "First part of every key.")
+SETTING_BOOL(redis_tracking, true, false, "Redis tells this process of every change to its entries and tokens (CLIENT TRACKING, Redis 6 or newer), on a connection more: results in memory then end as soon as their entry in Redis is deleted, overwritten or expires, or another process writes. false: they live for l1_ttl.")
 SETTING_TIME(redis_timeout, 5 * NSEC_PER_MSEC, NSEC_PER_MSEC, 10 * S_, true, "Budget for one Redis answer; the connection is closed when it is overdue.")
 SETTING_TIME(redis_retry, S_, 100 * NSEC_PER_MSEC, 600 * S_, true, "Pause of the circuit breaker before Redis is tried again.")
 

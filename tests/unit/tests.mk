@@ -102,6 +102,7 @@ UNIT_TESTS = \
 	tests/unit/test_tags \
 	tests/unit/test_tenant \
 	tests/unit/test_touch \
+	tests/unit/test_track \
 	tests/unit/test_unit \
 	tests/unit/test_units \
 	tests/unit/test_userdb \
@@ -487,6 +488,10 @@ tests_unit_test_tenant_LDADD = $(UNIT_LDADD)
 tests_unit_test_touch_SOURCES = tests/unit/test_touch.c
 tests_unit_test_touch_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_touch_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_track_SOURCES = tests/unit/test_track.c
+tests_unit_test_track_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_track_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_unit_SOURCES = tests/unit/test_unit.c
 tests_unit_test_unit_CPPFLAGS = $(UNIT_CPPFLAGS)
