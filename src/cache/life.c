@@ -46,3 +46,19 @@ life_of_nothing(const struct life_rule *r, nsec_t ttl_empty)
 		n.l1_ttl = ttl_empty;
 	return n;
 }
+
+static nsec_t
+life_earlier(nsec_t until, nsec_t fetched, nsec_t left)
+{
+	return until - fetched > left ? fetched + left : until;
+}
+
+void
+life_end(struct life *l, nsec_t fetched, nsec_t left)
+{
+	if (l->ttl > left)
+		l->ttl = left;
+	l->l1_until = life_earlier(l->l1_until, fetched, left);
+	l->grace_until = life_earlier(l->grace_until, fetched, left);
+	l->stale_until = life_earlier(l->stale_until, fetched, left);
+}

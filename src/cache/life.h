@@ -37,4 +37,7 @@ struct life life_reckon(const struct life_rule *r, nsec_t fetched,
 struct life_rule life_of_nothing(const struct life_rule *r,
     nsec_t ttl_empty);
 
+/* It is over when this is left of it, at the latest; grace and all. */
+void life_end(struct life *l, nsec_t fetched, nsec_t left);
+
 #endif

@@ -88,6 +88,7 @@ conf_free(struct conf *c)
 		conf_strings_fini(&c->rules[i].keys);
 		conf_query_fini(&c->rules[i].query);
 		free(c->rules[i].key);
+		free(c->rules[i].ttl_column);
 	}
 	for (i = 0; i < c->n_writes; i++) {
 		free(c->writes[i].name);

@@ -257,6 +257,7 @@ struct conf_rule {
 	nsec_t ttl_empty;  /* if it is special */
 	bool empty_differs;
 	int64_t ttl_jitter, refresh_ahead; /* percent */
+	char *ttl_column;  /* of results: their end; or NULL */
 	bool allow_stable; /* now() and the like may be cached */
 	bool allow_rls, allow_unlogged, allow_foreign;
 	bool l2;           /* may go to Redis */

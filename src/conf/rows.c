@@ -361,6 +361,8 @@ rows_rule(struct rows *r, const struct conf_rule *rule)
 	if (rule->key != NULL)
 		rows_option(r, "key", rule->key);
 	rows_option_time(r, "ttl", rule->ttl);
+	if (rule->ttl_column != NULL)
+		rows_option(r, "ttl_column", rule->ttl_column);
 	rows_option_time(r, "l1_ttl", rule->l1_ttl);
 	rows_option_word(r, "consistency", rule->strong);
 	rows_option_time(r, "grace", rule->grace);

@@ -163,6 +163,7 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	r->l1_ttl = r->ttl;
 	conf_take_time(p, s, "l1_ttl", &r->l1_ttl);
 	conf_take_time(p, s, "grace", &r->grace);
+	conf_take_str(p, s, "ttl_column", &r->ttl_column);
 	conf_take_time(p, s, "ttl_closed_month", &r->ttl_closed_month);
 	conf_take_time(p, s, "stale_if_error", &r->stale_if_error);
 	conf_take_time(p, s, "ttl_empty", &r->ttl_empty);

@@ -442,6 +442,8 @@ explain_cache(struct explain *x)
 		explain_time(x, "stale_if_error", x->d->stale);
 	if (x->d->ttl_empty != x->d->ttl)
 		explain_time(x, "ttl_empty", x->d->ttl_empty);
+	if (x->p->rule->ttl_column != NULL)
+		explain_add(x, ", ttl_column %s", x->p->rule->ttl_column);
 	explain_end(x);
 	if (x->p->rule->n_parts > 0) {
 		route_name(x->p, x->s, x->v, name);

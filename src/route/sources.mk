@@ -7,6 +7,8 @@ libpgsluice_a_SOURCES += \
 	src/route/confine.c \
 	src/route/decide.c \
 	src/route/everything.c \
+	src/route/expiry.c \
+	src/route/expiry.h \
 	src/route/explain.c \
 	src/route/gap.c \
 	src/route/gather.c \

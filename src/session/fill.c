@@ -21,6 +21,7 @@
 #include "base/planted.h"
 #include "cache/life.h"
 #include "conf/deps.h"
+#include "route/expiry.h"
 #include "route/named.h"
 #include "session/verify.h"
 
@@ -38,6 +39,7 @@ struct fill {
 	nsec_t ttl_empty;
 	uint32_t dice;           /* how much of it jitter takes */
 	bool renews;             /* what is in L1, and will end */
+	nsec_t left;             /* what its rows say, see fill_limit() */
 	const struct conf_rule *rule; /* inside the session's conf */
 	const struct live_set *live; /* of a strong rule */
 	const char *db;
@@ -302,6 +304,8 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 	l = life_reckon(&rule, mono, f->dice);
 	o->fetched_mono = mono;
 	o->fetched_wall = wall;
+	if (f->rule->ttl_column != NULL)
+		life_end(&l, mono, f->left);
 	o->ttl = l.ttl;
 	o->l1_until = l.l1_until;
 	o->grace_until = l.grace_until;
@@ -314,6 +318,26 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 	o->verify = f->rule->verify_share;
 	o->tenant = f->tenant;
 	o->series = f->series_l1;
+}
+
+/* A rule may take the end of a result from its rows: its life is shortened.
+ * false: it does, and they do not say, or it is over. wall: its age counts from
+ * then. */
+static bool
+fill_limit(struct fill *f, struct slice desc, struct slice data, nsec_t wall)
+{
+	const char *column = f->rule->ttl_column;
+	nsec_t end;
+	int64_t us;
+
+	if (column == NULL)
+		return true;
+	if (!route_rows_expire(desc, data, column, &us))
+		return false;
+	end = (uint64_t)us > UINT64_MAX / 1000 ? UINT64_MAX :
+	    (nsec_t)us * 1000;
+	f->left = end > wall ? end - wall : 0;
+	return f->left > 0;
 }
 
 static void
@@ -349,7 +373,8 @@ fill_on_l2(void *arg, const struct l2_found *found,
 		stat_add(&session_metrics(s)->c.cache_outdated, 1);
 	/* Who renews has that already. */
 	else if (found != NULL && (!f->renews || age <
-	    f->life.ttl / 100 * (100 - f->life.ahead)))
+	    f->life.ttl / 100 * (100 - f->life.ahead)) &&
+	    fill_limit(f, found->desc, found->data, found->fetched_wall))
 		o = object_new(&f->key, found->desc, found->data, &f->tags);
 	if (o == NULL) {
 		session_enter(s, SESSION_IDLE);
@@ -710,6 +735,10 @@ fill_finish(struct session *s, char status)
 	over = clock_mono();
 	if (!fill_split(f, &desc, &data, &why) || status == 'E') {
 		fill_spoil(s, why);
+		return;
+	}
+	if (!fill_limit(f, desc, data, f->wall)) {
+		fill_spoil(s, BYPASS_TTL_COLUMN);
 		return;
 	}
 	if (PLANTED(NO_EPOCH_CHECK))

@@ -70,6 +70,7 @@ BLOCK_OPTION(CACHE, query, STR, MAY, "", "", "The SELECT that this rule is for. 
 BLOCK_OPTION(CACHE, key, STR, MAY, "", "", "What answers are called in Redis and for INVALIDATE KEY: letters, digits and . _ - : with values of the query as {id}.")
 BLOCK_OPTION(CACHE, keys, LIST, MAY, "", "", "Columns by whose values answers are told apart, table.column, or month(table.column) for a timestamptz: an answer confined to some values lives on when rows with others are written.")
 BLOCK_OPTION(CACHE, ttl, TIME, MUST, "", "1ms..30d", "Life of an answer.")
+BLOCK_OPTION(CACHE, ttl_column, STR, MAY, "", "", "Column of answers, a timestamptz: an answer ends when the smallest value in it is over, and at the latest by ttl. Without the column, or with NULL in it, it is not stored.")
 BLOCK_OPTION(CACHE, l1_ttl, TIME, MAY, "", "0..30d", "Life in this process's memory; default: ttl; 0: not kept there.")
 BLOCK_OPTION(CACHE, consistency, WORD, MAY, "eventual", "eventual|strong", "strong: answers are stored and served only while the feeds of all backends that hold the tables are live; then they are never older than max_feed_lag, whoever writes. Without grace and Redis.")
 BLOCK_OPTION(CACHE, grace, TIME, MAY, "0", "0..30d", "How long after its life an answer may be served while one session fetches a new one.")

@@ -26,6 +26,7 @@ BYPASS_REASON(PROTOCOL, "protocol", "message sequence that is not one complete s
 BYPASS_REASON(LONG, "long", "has a Bind message longer than 256 KB")
 BYPASS_REASON(TOO_LARGE, "too_large", "result over cache_max_object, or no memory")
 BYPASS_REASON(NOTICE, "notice", "the reply held a notice, warning or parameter change")
+BYPASS_REASON(TTL_COLUMN, "ttl_column", "its rule has a ttl_column which the result does not have, or which is NULL, unreadable or over")
 BYPASS_REASON(EXPLAINED, "explained", "is run by EXPLAIN (ROUTE, ANALYZE)")
 BYPASS_REASON(FAILED, "error", "the statement failed")
 BYPASS_REASON(FILL_WAIT, "fill_wait", "waited too long for another session's fill")

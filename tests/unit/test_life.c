@@ -115,6 +115,29 @@ test_nothing(void **state PG_UNUSED)
 	assert_int_equal(life_of_nothing(&r, 5 * S).l1_ttl, 0);
 }
 
+static void
+test_an_end_is_the_end(void **state PG_UNUSED)
+{
+	struct life_rule r = plain;
+	struct life l;
+
+	r.l1_ttl = 20 * S;
+	r.grace = 100 * S;
+	r.stale = 200 * S;
+	l = life_reckon(&r, AT, 0);
+	life_end(&l, AT, 30 * S);
+	assert_int_equal(l.ttl, 30 * S);
+	assert_int_equal(l.l1_until, AT + 20 * S);
+	assert_int_equal(l.grace_until, AT + 30 * S);
+	assert_int_equal(l.stale_until, AT + 30 * S);
+	life_end(&l, AT, 10 * S);
+	assert_int_equal(l.l1_until, AT + 10 * S);
+	l = life_reckon(&r, AT, 0);
+	life_end(&l, AT, UINT64_MAX);
+	assert_int_equal(l.ttl, 60 * S);
+	assert_int_equal(l.stale_until, AT + 220 * S);
+}
+
 int
 main(void)
 {
@@ -125,6 +148,7 @@ main(void)
 		cmocka_unit_test(test_moments_come_in_order),
 		cmocka_unit_test(test_not_renewed_where_l1_ends_early),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_an_end_is_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ UNIT_TESTS = \
 	tests/unit/test_decide \
 	tests/unit/test_doors \
 	tests/unit/test_experiment \
+	tests/unit/test_expiry \
 	tests/unit/test_explain \
 	tests/unit/test_feed_stream \
 	tests/unit/test_frame \
@@ -208,6 +209,10 @@ tests_unit_test_doors_LDADD = $(UNIT_LDADD)
 tests_unit_test_experiment_SOURCES = tests/unit/test_experiment.c
 tests_unit_test_experiment_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_experiment_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_expiry_SOURCES = tests/unit/test_expiry.c
+tests_unit_test_expiry_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_expiry_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_explain_SOURCES = tests/unit/test_explain.c
 tests_unit_test_explain_CPPFLAGS = $(UNIT_CPPFLAGS)
