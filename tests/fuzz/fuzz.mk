@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/bound \
 	tests/fuzz/corpus/command \
 	tests/fuzz/corpus/conf \
+	tests/fuzz/corpus/expiry \
 	tests/fuzz/corpus/frame \
 	tests/fuzz/corpus/hba \
 	tests/fuzz/corpus/l2_entry \
@@ -22,6 +23,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_bound \
 	tests/fuzz/replay_command \
 	tests/fuzz/replay_conf \
+	tests/fuzz/replay_expiry \
 	tests/fuzz/replay_frame \
 	tests/fuzz/replay_hba \
 	tests/fuzz/replay_l2_entry \
@@ -39,6 +41,7 @@ FUZZERS = \
 	tests/fuzz/fuzz_bound \
 	tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_expiry \
 	tests/fuzz/fuzz_frame \
 	tests/fuzz/fuzz_hba \
 	tests/fuzz/fuzz_l2_entry \
@@ -73,6 +76,11 @@ tests_fuzz_replay_conf_SOURCES = tests/fuzz/fuzz_conf.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_expiry_SOURCES = tests/fuzz/fuzz_expiry.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_expiry_SOURCES = tests/fuzz/fuzz_expiry.c
+tests_fuzz_fuzz_expiry_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_frame_SOURCES = tests/fuzz/fuzz_frame.c \
 	tests/fuzz/replay_main.c
