@@ -80,7 +80,10 @@ fill_deliver(struct session *s, const struct unit *u, struct object *o,
 	nsec_t took;
 	int n = 0;
 
-	if (o->key.form != KEY_SIMPLE) {
+	if (o->key.form == KEY_SIMPLE) {
+		/* As at the server. */
+		statements_drop_unnamed(&s->prepared, &s->sw->statements);
+	} else {
 		/* ParseComplete only where there was a Parse. */
 		iov[n].iov_base = (char *)(uintptr_t)bound +
 		    (u->has_parse ? 0 : 5);

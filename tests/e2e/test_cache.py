@@ -138,6 +138,19 @@ def test_prepared_statement_hits(sluice):
     assert sluice.count("cache_hits_l1") == 4
 
 
+def test_a_simple_hit_ends_the_unnamed_statement(sluice):
+    """As a query at the server does."""
+    sluice.query(NAMES)
+    hit(sluice, NAMES)
+    with rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as c:
+        c.send(rawpg.parse("", "SELECT 1") + rawpg.sync())
+        c.read_until_ready()
+        with sluice.counting(cache_hits_l1=1):
+            assert len(c.ask_rows(NAMES)) == 3
+        c.send(bound())
+        assert rawpg.sqlstates(c.read_until_ready()) == ["26000"]
+
+
 def test_parameters_tell_answers_apart(sluice):
     with sluice.connect() as conn:
         for _ in range(2):
