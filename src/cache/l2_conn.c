@@ -141,9 +141,10 @@ static void *
 l2_conn_new_array(const redisReadTask *t, int elements)
 {
 	struct l2_conn *c = t->privdata;
+	int most = c->push != NULL ? L2_PUSH_MAX : L2_WIDE_MAX;
 
-	if (l2_conn_is_wide(c) ? (t->parent != NULL &&
-	    t->parent->parent != NULL) || elements > (c->push != NULL ? L2_PUSH_MAX : L2_WIDE_MAX) :
+	if (l2_conn_is_wide(c) ? elements > most ||
+	    (t->parent != NULL && t->parent->parent != NULL) :
 	    t->parent != NULL || elements > (int)TAGSET_MAX + 1)
 		return l2_conn_refuse(c);
 	return c->plain->createArray(t, elements);
