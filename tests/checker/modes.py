@@ -71,6 +71,11 @@ class Mode:
 
     @property
     def life(self):
+        return self.ends + ("" if self.feed else
+                            " ttl_jitter = 20 refresh_ahead = 20")
+
+    @property
+    def ends(self):
         if self.feed:
             return 'ttl = "300s" consistency = "strong" l2 = false'
         if self.invalidation == "ttl":
