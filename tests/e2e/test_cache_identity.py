@@ -78,7 +78,8 @@ def ask(c, message):
 def sluice(pg, db, pgsluice):
     pg.psql(SCHEMA, db)
     yield pgsluice(CONF)
-    pg.psql("REVOKE alice, bob FROM app; ALTER ROLE alice NOBYPASSRLS")
+    pg.psql("REVOKE alice, bob FROM app; REVOKE bob FROM alice; "
+            "ALTER ROLE alice NOBYPASSRLS")
 
 
 @pytest.fixture
