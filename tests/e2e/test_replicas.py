@@ -836,7 +836,7 @@ def test_prepared(town, make):
         for conn in (c, d):
             until(lambda: conn.execute(sql, (1,), prepare=True).fetchone() and
                   True)
-        want = s.count("replica_reads") + 20
+        want = s.count("replica_reads") + 8
         until(lambda: pause() and
               c.execute(sql, (2,), prepare=True).fetchone()[0] == 2 and
               d.execute(sql, (3,), prepare=True).fetchone()[0] == 3 and
