@@ -368,7 +368,7 @@ l2_request_again(struct l2 *l, struct l2_request *r)
 
 	/* A write meanwhile: nothing that comes could be used. */
 	if (!l2_usable(l, &r->tags) || !tagset_current(&r->tags) ||
-	    !l2_ask_again(l, r))
+	    !l2_gives_leases(l) || !l2_ask_again(l, r))
 		l2_answer(l, r, NULL, &none);
 }
 
@@ -483,7 +483,7 @@ l2_get(struct l2 *l, const struct cache_key *k, struct slice scope_text,
 	r->arg = arg;
 	r->max_age = max_age;
 	n = l2_name_entry(entry, l->prefix, &r->key, r->scope, db);
-	if (lease > 0)
+	if (lease > 0 && l2_gives_leases(l))
 		r->wait = l2_wait_new(r, l->prefix, entry, n, lease);
 	if ((r->wait != NULL && !l2_wait_send(l, r->wait)) ||
 	    !l2_send_mget(l, r, entry, n)) {

@@ -14,11 +14,14 @@
  * ran out and was taken by another process is not ended by its first holder.
  *
  * Nothing here is needed for a right answer.  Redis may lose a lease, refuse
- * or forget it: then more than one process asks the backend.
+ * or forget it: then more than one process asks the backend.  Where it would
+ * give leases but not release them, none is taken: others would wait for what
+ * has ended.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "cache/l2_priv.h"
 #include "stats/metrics.h"
 
@@ -197,13 +200,44 @@ l2_wait_result(struct l2 *l, struct l2_wait *w, bool found)
 
 /* --- releasing --------------------------------------------------------- */
 
+static uint64_t
+l2_connection(const struct l2 *l)
+{
+	return atomic_load_explicit(&l2_conn_stats(l->conn)->opens,
+	    memory_order_relaxed);
+}
+
+bool
+l2_gives_leases(const struct l2 *l)
+{
+	return l->keeps_leases != l2_connection(l);
+}
+
+/* What ran into an error runs out.  Of these two the next one would, too: the
+ * user may not, or there is no such command; the rest passes. */
+static void
+l2_release_failed(struct l2 *l, const char *error)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+
+	stat_add(&l->errors, 1);
+	if (strncmp(error, "NOPERM ", 7) != 0 &&
+	    strncmp(error, "ERR ", 4) != 0)
+		return;
+	l->keeps_leases = l2_connection(l);
+	if (!atomic_flag_test_and_set(&told))
+		log_warn("l2", "msg=\"redis does not release leases: none is "
+		    "taken\" error=%s hint=\"l2_lease needs the commands "
+		    "EVAL, GET and DEL\"", log_escs(error));
+}
+
 static void
 l2_released(struct l2_cmd *cmd, const redisReply *r)
 {
 	struct l2 *l = cmd->arg;
 
 	if (r != NULL && r->type == REDIS_REPLY_ERROR)
-		stat_add(&l->errors, 1); /* it runs out */
+		l2_release_failed(l, r->str);
 	else if (r != NULL && r->type != REDIS_REPLY_INTEGER)
 		l2_conn_fail(l->conn, "wrong reply to EVAL");
 	free(cmd);

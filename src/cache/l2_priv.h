@@ -294,6 +294,8 @@ struct l2 {
 	unsigned replaying; /* sent again and not yet acknowledged */
 	_Atomic uint64_t gets, hits, misses, errors, puts, bumps, corrupt;
 	_Atomic uint64_t leases[LEASE_OUTCOMES];
+	uint64_t keeps_leases; /* the connection, by its number, on which Redis
+	                          does not release any; 0: none */
 	LIST_HEAD(, l2_wait) sleeping;
 };
 
@@ -332,6 +334,8 @@ struct l2_wait { /* a lookup that wants the lease, or another's entry */
 	char entry[L2_NAME_MAX];
 };
 
+/* On this connection, and takes them back: else none is to be taken. */
+bool l2_gives_leases(const struct l2 *l) PG_MUST_CHECK;
 struct l2_wait *l2_wait_new(struct l2_request *r, const char *prefix,
     const char *entry, size_t n, nsec_t life) PG_MUST_CHECK;
 void l2_wait_free(struct l2_wait **w);

@@ -770,6 +770,61 @@ nobody_waits_for_what_cannot_come(void **state)
 	l2_free(&two);
 }
 
+static unsigned
+leases_in_redis(void)
+{
+	redisReply *r = redisCommand(admin, "KEYS test:lease:*");
+	unsigned n = (unsigned)r->elements;
+
+	freeReplyObject(r);
+	return n;
+}
+
+/* Redis gives leases and does not take them back. */
+static void
+no_lease_that_cannot_be_released(void **state)
+{
+	static const char *const may[] = { "-eval", "+eval -del" };
+	struct l2_options o = plain;
+	char line[100];
+	struct l2 *l;
+	struct ask a;
+	unsigned i;
+
+	(void)state;
+	o.user = "web";
+	o.password = "secret";
+	for (i = 0; i < ARRAY_SIZE(may); i++) {
+		snprintf(line, sizeof(line), "ACL SETUSER web on >secret "
+		    "~* +@all %s", may[i]);
+		command(line);
+		l = start(&o);
+		lease_take(&a, l, LIFE);
+		l2_release(l, &a.lease);
+		RUN_UNTIL(stats_of(l).errors > 0);
+		assert_int_equal(leases_in_redis(), 1);
+		/* Nobody waits for that one, and there is no other. */
+		lease_start(&a, l, 3600 * NSEC_PER_SEC);
+		RUN_UNTIL(a.answers > 0);
+		assert_null(a.lease);
+		command("FLUSHALL");
+		lease_start(&a, l, LIFE);
+		RUN_UNTIL(a.answers > 0);
+		assert_null(a.lease);
+		assert_int_equal(leases_in_redis(), 0);
+		/* The next connection tries again. */
+		command("ACL SETUSER web +@all");
+		command("CLIENT KILL TYPE normal SKIPME yes");
+		RUN_UNTIL(!usable(l, 5));
+		RUN_UNTIL(usable(l, 5));
+		lease_take(&a, l, LIFE);
+		l2_release(l, &a.lease);
+		RUN_UNTIL(leases_in_redis() == 0);
+		l2_free(&l);
+	}
+	command("ACL DELUSER web");
+}
+
 static void
 the_cancelled_hold_no_lease(void **state)
 {
@@ -826,6 +881,7 @@ main(void)
 		T(patience_ends),
 		T(nobody_waits_for_what_cannot_come),
 		T(the_cancelled_hold_no_lease),
+		T(no_lease_that_cannot_be_released),
 		T(tcp_and_names_work),
 		T(passwords_and_databases_work),
 	};
