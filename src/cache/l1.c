@@ -610,12 +610,17 @@ l1_flush(struct l1 *l)
 
 /* --- by name ------------------------------------------------------------ */
 
-#define L1_DROP_SLOTS 1024 /* looked at in one call: some 100 us */
+/* What one call looks at, for some 100 us: so many slots, fewer if comparing
+ * may have taken so many steps or the trash is full. */
+#define L1_DROP_SLOTS 1024
+#define L1_DROP_STEPS 65536
 
 struct l1_dropping {
 	struct l1_stripe *s;
 	struct l1_drop *d;
 	struct l1_trash *trash;
+	size_t steps;
+	bool full; /* the slot is to be looked at again */
 };
 
 static void
@@ -623,13 +628,18 @@ l1_entry_drop(struct htab_node *n, void *arg)
 {
 	struct l1_entry *e = htab_entry(n, struct l1_entry, node);
 	struct l1_dropping *g = arg;
+	struct slice name = e->obj != NULL ? e->obj->key.name :
+	    e->fill->key.name;
 
-	if (!glob_match(g->d->pattern, e->obj != NULL ? e->obj->key.name :
-		e->fill->key.name))
+	g->steps += g->d->pattern.n * name.n;
+	if (g->full || !glob_match(g->d->pattern, name))
 		return;
 	if (e->fill != NULL)
 		e->fill->epoch++;
 	if (e->obj != NULL) {
+		g->full = g->trash->n == ARRAY_SIZE(g->trash->obj);
+		if (g->full)
+			return;
 		l1_trash_put(g->trash, l1_entry_take(g->s, e));
 		g->d->dropped++;
 	}
@@ -641,18 +651,24 @@ l1_drop(struct l1 *l, struct l1_drop *d)
 {
 	struct l1_stripe *s = &l->stripes[d->stripe];
 	struct l1_trash trash = { .n = 0 };
-	struct l1_dropping g = { s, d, &trash };
+	struct l1_dropping g = { .s = s, .d = d, .trash = &trash };
+	unsigned slots = 0;
+	size_t next;
 
 	pthread_mutex_lock(&s->lock);
 	/* Slots are others once the table has grown. */
 	if (d->mask != s->table.mask)
 		d->slot = 0;
 	d->mask = s->table.mask;
-	d->slot = htab_some(&s->table, d->slot, L1_DROP_SLOTS, l1_entry_drop,
-	    &g);
+	do {
+		next = htab_some(&s->table, d->slot, 1, l1_entry_drop, &g);
+		if (!g.full)
+			d->slot = next;
+	} while (!g.full && next != 0 && ++slots < L1_DROP_SLOTS &&
+	    g.steps < L1_DROP_STEPS);
 	pthread_mutex_unlock(&s->lock);
 	l1_trash_empty(&trash);
-	if (d->slot == 0)
+	if (!g.full && next == 0)
 		d->stripe++;
 	return d->stripe < l->n;
 }

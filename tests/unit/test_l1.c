@@ -515,6 +515,45 @@ drop(struct l1 *l, const char *pattern)
 	return d.dropped;
 }
 
+/* The lock is held for a bounded time, whatever the pattern. */
+static void
+dropping_goes_by_small_steps(void **state)
+{
+	struct l1 *l = start(MB, MB / 4); /* one stripe */
+	struct l1_drop d = { .pattern = slice_str("*") };
+	static char sql[1000][16], name[1000][202], pattern[252];
+	uint64_t before = 0;
+	struct cache_key k;
+	unsigned i, steps;
+
+	(void)state;
+	memset(pattern, 'a', sizeof(pattern) - 2);
+	pattern[0] = '*';
+	pattern[250] = 'b';
+	for (i = 0; i < 1000; i++) {
+		snprintf(sql[i], sizeof(sql[i]), "%u", i);
+		memset(name[i], 'a', sizeof(name[i]) - 1);
+		k = util_key(sql[i]);
+		k.name = slice_str(name[i]);
+		fill(l, &k, UTIL_DATA, 0, 10, 10, 5);
+	}
+	assert_int_equal(stats(l).objects, 1000);
+	d.pattern = slice_str(pattern);
+	for (steps = 1; l1_drop(l, &d); steps++)
+		;
+	assert_int_equal(d.dropped, 0);
+	assert_true(steps > 100);
+	d = (struct l1_drop){ .pattern = slice_str("*") };
+	while (l1_drop(l, &d)) {
+		/* No more than can be freed without the lock. */
+		assert_true(d.dropped - before <= 32);
+		before = d.dropped;
+	}
+	assert_int_equal(d.dropped, 1000);
+	assert_int_equal(stats(l).objects, 0);
+	l1_free(&l);
+}
+
 static void
 objects_are_dropped_by_name(void **state)
 {
@@ -1058,6 +1097,7 @@ main(void)
 		cmocka_unit_test(overtaken_fills_are_dead_on_arrival),
 		cmocka_unit_test(what_is_not_stored_still_wakes),
 		cmocka_unit_test(flush_drops_everything),
+		cmocka_unit_test(dropping_goes_by_small_steps),
 		cmocka_unit_test(objects_are_dropped_by_name),
 		cmocka_unit_test(fills_and_waiters_may_outlive_nothing),
 		cmocka_unit_test(accounts_are_exact),
