@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STR_(x) #x
+#define STR(x) STR_(x)
+
 /* What has an oid below this came with the server. */
 #define USER_OID "16384"
 #define KINDS "('r', 'p', 'v', 'm', 'f')"
@@ -80,7 +83,12 @@ const char kin_query[] =
     "part(oid) AS (SELECT oid FROM (SELECT oid FROM seed "
     "UNION SELECT oid FROM acts) AS s "
     "UNION SELECT link.b FROM part JOIN link ON link.a = part.oid) "
-    "(SELECT c.oid, 0::oid, c.relkind::text, n.nspname, c.relname, "
+    "(SELECT oid, 0::oid, kind, schema, name, persistence, rls, fns, rules, "
+    "code, CASE WHEN octet_length(text) > " STR(KIN_ONE_TEXT_MAX) " "
+    "OR sum(octet_length(text)) FILTER (WHERE octet_length(text) <= "
+    STR(KIN_ONE_TEXT_MAX) ") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND "
+    "1 PRECEDING) > " STR(KIN_TEXT_MAX) " THEN '' ELSE text END FROM ("
+    "SELECT c.oid, c.relkind::text, n.nspname, c.relname, "
     "c.relpersistence, c.relrowsecurity, acts.fns, "
     "coalesce(acts.rules, false), "
     "down.oid IS NOT NULL AND EXISTS (SELECT FROM pg_depend d "
@@ -91,15 +99,16 @@ const char kin_query[] =
     "WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass) "
     "AND (w.ev_class = c.oid OR p.polrelid = c.oid)), "
     "CASE WHEN down.oid IS NULL THEN NULL "
-    "WHEN c.relkind = 'v' THEN left(pg_get_viewdef(c.oid), 200000) "
-    "WHEN c.relrowsecurity THEN (SELECT left('SELECT 1 WHERE ' || "
-    "string_agg('(' || pg_get_expr(p.polqual, p.polrelid) || ')', ' AND '), "
-    "200000) FROM pg_policy p WHERE p.polrelid = c.oid) END "
+    "WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) "
+    "WHEN c.relrowsecurity THEN (SELECT 'SELECT 1 WHERE ' || "
+    "string_agg('(' || pg_get_expr(p.polqual, p.polrelid) || ')', ' AND ') "
+    "FROM pg_policy p WHERE p.polrelid = c.oid) END "
     "FROM part JOIN pg_class c ON c.oid = part.oid "
     "JOIN pg_namespace n ON n.oid = c.relnamespace "
     "LEFT JOIN acts ON acts.oid = c.oid "
     "LEFT JOIN down ON down.oid = c.oid "
     "WHERE c.relkind IN " KINDS " AND c.relpersistence <> 't' LIMIT 50001) "
+    "AS x(oid, kind, schema, name, persistence, rls, fns, rules, code, text)) "
     "UNION ALL (SELECT e.a, e.b, 'edge' || e.kind, NULL, NULL, NULL, NULL, "
     "NULL, NULL, NULL, NULL FROM edge e JOIN part ON part.oid = e.a "
     "LIMIT 200001) "

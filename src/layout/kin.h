@@ -19,7 +19,8 @@
 #define KIN_MAX 50000u /* of one database; with more nothing is known */
 #define KIN_EDGES_MAX 200000u
 #define KIN_WORDS_MAX 20000u   /* functions, operators */
-#define KIN_TEXT_MAX (64u * 1024 * 1024) /* of views and policies */
+#define KIN_TEXT_MAX 67108864 /* bytes of views and policies */
+#define KIN_ONE_TEXT_MAX 200000 /* of one; what is longer is not looked at */
 
 /* $1: bare names of those asked for, or "*" among them. Rows in two kinds, for kin_add(). */
 extern const char kin_query[];
@@ -45,7 +46,8 @@ struct kin_relation {
 	bool rules;       /* other than a view's own */
 	bool code;        /* its view or policies use functions or operators that
 	                     are not builtin */
-	char *text;       /* a SELECT: the view, or its policies; or NULL */
+	char *text;       /* a SELECT: the view, or its policies; "": it is too
+	                     long; or NULL */
 };
 
 struct kin_edge {
@@ -73,7 +75,8 @@ bool kin_add(struct kin *r,
 void kin_fini(struct kin *r);
 
 /* With the declarations of c for databases that use backend b. The result is
- * sorted; it has no version and no digest yet. */
+ * sorted; it has no version and no digest yet. NULL: all were asked for, and
+ * more hangs together than can be followed. */
 struct deps *kin_close(const struct kin *r, const struct conf *c,
     const struct conf_backend *b) PG_MUST_CHECK;
 

@@ -10,8 +10,10 @@
  * with the number of partitions.
  *
  * A walk visits each relation once for each way of looking at it.  All walks
- * together have a budget of steps; when it is used up, the writes that are
- * left over may change anything.
+ * together have a budget of steps, which are links looked at; when it is used
+ * up, what is left over may read, and its writes may change, anything.  Where
+ * all relations were asked for, that would be at the cost of those that rules
+ * name: then nothing is said.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +62,7 @@ struct close {
 	const struct conf_strings *readonly; /* functions */
 	struct deps *deps;        /* relations at the places of r, until the end */
 	struct close_place *by_oid;
-	struct close_link *links; /* by from */
+	struct close_link *links; /* by from, to parents first */
 	size_t n_links;
 	uint32_t *first;          /* link of each place, and one more */
 	struct close_writes *writes;
@@ -89,7 +91,9 @@ close_compare_link(const void *a, const void *b)
 {
 	const struct close_link *x = a, *y = b;
 
-	return x->from < y->from ? -1 : x->from > y->from;
+	if (x->from != y->from)
+		return x->from < y->from ? -1 : 1;
+	return (x->kind != 'i') - (y->kind != 'i');
 }
 
 static bool
@@ -238,10 +242,15 @@ close_begin(struct close *c)
 	c->n_todo = 0;
 }
 
+static bool
+close_is_over(const struct close *c)
+{
+	return c->steps > CLOSE_STEPS_MAX;
+}
+
 static void
 close_visit(struct close *c, uint32_t at, uint8_t how)
 {
-	c->steps++;
 	if (c->walked[at] != c->walk) {
 		c->walked[at] = c->walk;
 		c->seen[at] = 0;
@@ -306,9 +315,12 @@ close_read_visit(struct close *c, struct deps_relation *d,
 		deps_names_add(&d->reads, c->deps->v[v.at].name);
 	for (i = c->first[v.at]; i < c->first[v.at + 1]; i++) {
 		l = &c->links[i];
+		c->steps++;
+		if (v.how == CLOSE_ABOVE && l->kind != 'i')
+			break;
 		if (l->kind == 'i' && v.how != CLOSE_BELOW)
 			close_visit(c, l->to, CLOSE_ABOVE);
-		else if (l->kind == 'c' && v.how != CLOSE_ABOVE)
+		else if (l->kind == 'c')
 			close_visit(c, l->to, CLOSE_BELOW);
 		else if (v.how == CLOSE_NAMED && (l->kind == 'v' ||
 		    (l->kind == 'p' && r->rls)))
@@ -325,10 +337,10 @@ close_reads(struct close *c, uint32_t at)
 	close_begin(c);
 	d->asked = true;
 	close_visit(c, at, CLOSE_NAMED);
-	for (i = 0; i < c->n_todo && !d->reads.any; i++)
+	for (i = 0; i < c->n_todo && !d->reads.any; i++) {
 		close_read_visit(c, d, c->todo[i]);
-	if (c->steps > CLOSE_STEPS_MAX)
-		d->reads.any = true;
+		d->reads.any |= close_is_over(c);
+	}
 }
 
 /* false: it may write anything. */
@@ -342,6 +354,7 @@ close_write_acts(struct close *c, struct deps_relation *d, uint32_t at)
 
 	for (k = 0; k < c->n_writes && c->declared[at]; k++) {
 		w = &c->writes[k];
+		c->steps += 1 + w->n;
 		for (i = 0; i < w->n && ident_is_table(w->w->name, r->schema,
 		    r->name); i++)
 			close_visit(c, w->also[i], CLOSE_TARGET);
@@ -383,10 +396,11 @@ close_write_visit(struct close *c, struct deps_relation *d,
 		deps_names_add(out, c->deps->v[v.at].name);
 	for (i = c->first[v.at]; i < c->first[v.at + 1]; i++) {
 		l = &c->links[i];
+		c->steps++;
+		if (how == CLOSE_ABOVE && l->kind != 'i')
+			break;
 		if (l->kind == 'i')
 			close_visit(c, l->to, (uint8_t)(CLOSE_ABOVE << shift));
-		else if (how == CLOSE_ABOVE)
-			continue;
 		else if (l->kind == 'c')
 			close_visit(c, l->to, (uint8_t)(CLOSE_BELOW << shift));
 		else if (l->kind == 'v')
@@ -425,7 +439,7 @@ close_written(struct close *c, uint32_t at, struct deps_names *out,
 	close_visit(c, at, CLOSE_NAMED);
 	for (i = 0; i < c->n_todo && !out->any; i++)
 		if (!close_write_visit(c, d, out, c->todo[i], verb) ||
-		    c->steps > CLOSE_STEPS_MAX)
+		    close_is_over(c))
 			out->any = true;
 	close_write_ends(c, out);
 }
@@ -460,6 +474,12 @@ close_is_asked(const struct close *c, const struct conf_strings *names,
 	return false;
 }
 
+static bool
+close_says_nothing(const struct close *c)
+{
+	return c->r->all && close_is_over(c);
+}
+
 static void
 close_relations(struct close *c, const struct conf_strings *names)
 {
@@ -472,8 +492,7 @@ close_relations(struct close *c, const struct conf_strings *names)
 		d->name = x_strdup(c->r->v[i].name);
 		d->kind = c->r->v[i].kind;
 	}
-	for (i = 0; i < c->r->n; i++) {
-		d = &c->deps->v[i];
+	for (i = 0; i < c->r->n && !close_says_nothing(c); i++) {
 		if (close_is_asked(c, names, &c->r->v[i]))
 			close_reads(c, i);
 		close_writes(c, i);
@@ -524,6 +543,8 @@ kin_close(const struct kin *r, const struct conf *conf,
 	close_words(&c);
 	c.deps->question = conf_deps_question(conf, b);
 	deps_sort(c.deps);
+	if (close_says_nothing(&c))
+		deps_unref(&c.deps);
 	conf_deps_names_free(&names);
 	for (i = 0; i < c.n_writes; i++)
 		free(c.writes[i].also);

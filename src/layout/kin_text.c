@@ -6,8 +6,6 @@
 #include "layout/kin.h"
 #include "sql/analysis.h"
 
-#define TEXT_MAX 200000
-
 static uint32_t
 kin_flags_traits(const struct analysis *a)
 {
@@ -35,7 +33,7 @@ kin_text_traits(const char *text)
 	struct lexer lx;
 
 	lexer_init(&lx);
-	if (lex_statement(&lx, sql, true, TEXT_MAX) == LEX_OK) {
+	if (lex_statement(&lx, sql, true, KIN_ONE_TEXT_MAX) == LEX_OK) {
 		a = analysis_new(sql, &lx, NULL);
 		if (a->kind == STMT_SELECT)
 			traits = kin_flags_traits(a);

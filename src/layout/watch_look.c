@@ -159,9 +159,9 @@ look_relations_of(struct watch_look *w, const struct conf *c,
 	free(names);
 	if (r == NULL)
 		return NULL;
-	*full = !look_take(w, r, &found);
-	if (!*full)
+	if (look_take(w, r, &found))
 		d = kin_close(&found, c, b);
+	*full = d == NULL;
 	PQclear(r);
 	kin_fini(&found);
 	return d;

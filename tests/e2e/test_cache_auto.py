@@ -232,6 +232,23 @@ def test_too_many_to_know(make):
     assert "too many" in sluice.console("SHOW WATCHES")[0]["auto_off"]
 
 
+LONG = """
+DO $$ BEGIN EXECUTE 'CREATE VIEW long_v AS SELECT ' || (
+  SELECT string_agg(repeat('1', 200) || ' AS n' || n, ', ')
+  FROM generate_series(1, 1200) n) || ', random() AS at FROM item';
+END $$;
+GRANT SELECT ON long_v TO public;
+"""
+
+
+def test_a_view_of_much_text(make):
+    """What is behind the end of what is looked at is not missed."""
+    sluice = make(LONG)
+    with sluice.connect() as conn:
+        assert outcome(sluice, conn, NAME) == ["hit"]
+        assert "hit" not in outcome(sluice, conn, "SELECT at FROM long_v")
+
+
 def test_revoked(make, pg, db):
     """What a role may no longer read is not told it."""
     sluice = make()

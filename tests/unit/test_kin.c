@@ -326,6 +326,7 @@ test_texts(void **state PG_UNUSED)
 		    TRAIT_BIT(VOLATILE) },
 		{ "SELECT s.mine(a) FROM t", TRAIT_BIT(UNKNOWN_FN) },
 		{ "SELECT a FROM", TRAIT_BIT(UNKNOWN_FN) },
+		{ "", TRAIT_BIT(UNKNOWN_FN) },
 		{ "SELECT 'open", TRAIT_BIT(UNKNOWN_FN) },
 	};
 
@@ -413,12 +414,60 @@ test_all_bounded(void **state PG_UNUSED)
 	kin_fini(&found);
 }
 
+/* So many views of a table of so many partitions. */
+static void
+views_of_partitions(unsigned views, unsigned partitions)
+{
+	char oid[16], name[32];
+	unsigned i;
+
+	relation("1", "p", "ppff", NULL, NULL);
+	for (i = 2; i < 2 + partitions + views; i++) {
+		snprintf(oid, sizeof(oid), "%u", i);
+		snprintf(name, sizeof(name), "r%u", i);
+		relation(oid, name, i < 2 + partitions ? "rpff" : "vpff", NULL,
+		    NULL);
+		edge(i < 2 + partitions ? "edgei" : "edgev", oid, "1");
+	}
+}
+
+/* Partitions of one table are not as much as they look. */
+static void
+test_all_partitions(void **state PG_UNUSED)
+{
+	struct deps *d;
+
+	configure("cache \"all\" { ttl = 60s tables = \"*\" }\n");
+	views_of_partitions(1, KIN_MAX - 2);
+	found.all = true;
+	d = finish();
+	assert_non_null(d);
+	expect_names(&get(d, "r2")->reads, "r2 p");
+	expect_names(&get(d, "r2")->changes, "r2 p");
+	assert_false(get(d, "p")->changes.any);
+	done(d);
+}
+
+/* What is too much to be followed says nothing of all, and what is known of
+ * those that rules name is not cut short by it. */
+static void
+test_all_too_much(void **state PG_UNUSED)
+{
+	configure("cache \"all\" { ttl = 60s tables = \"*\" }\n");
+	views_of_partitions(3000, 3000);
+	found.all = true;
+	assert_null(finish());
+	conf_unref(&conf);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_all_bounded),
+		cmocka_unit_test(test_all_partitions),
+		cmocka_unit_test(test_all_too_much),
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_children),
 		cmocka_unit_test(test_foreign_keys),
