@@ -202,15 +202,23 @@ l2_other(void *arg)
 }
 
 void
+l2_bump_pending(struct l2 *l, const tag_t *tags, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		l2_send_bump(l, tags[i], false);
+	stat_add(&l->bumps, n);
+}
+
+void
 l2_bump(struct l2 *l, const tag_t *tags, unsigned n)
 {
 	unsigned i;
 
 	for (i = 0; i < n; i++)
 		l2_pending_add(tags[i]);
-	for (i = 0; i < n; i++)
-		l2_send_bump(l, tags[i], false);
-	stat_add(&l->bumps, n);
+	l2_bump_pending(l, tags, n);
 }
 
 bool

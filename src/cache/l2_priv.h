@@ -311,6 +311,8 @@ struct l2_request { /* a lookup */
 	struct l2_wait *wait; /* NULL: without a lease */
 };
 
+/* Of each tag a pending count is taken over. */
+void l2_bump_pending(struct l2 *l, const tag_t *tags, unsigned n);
 /* Ask anew for the entry, after a pause. */
 void l2_request_again(struct l2 *l, struct l2_request *r);
 /* Its callback has run or is not wanted. */

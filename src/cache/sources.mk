@@ -29,6 +29,8 @@ libpgsluice_a_SOURCES += \
 	src/cache/l2_own.c \
 	src/cache/l2_pending.c \
 	src/cache/l2_place.c \
+	src/cache/l2_post.c \
+	src/cache/l2_post.h \
 	src/cache/l2_priv.h \
 	src/cache/l2_seal.c \
 	src/cache/l2_server.c \

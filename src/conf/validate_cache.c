@@ -79,10 +79,6 @@ rule_check_strong(struct conf_parse *p, const struct conf_sec *s,
 		conf_complain(p, o->line, "stale_if_error: a strong rule "
 		    "serves nothing whose time is over, expected no "
 		    "stale_if_error");
-	o = conf_sec_opt(s, "l2");
-	if (r->l2)
-		conf_complain(p, o->line, "l2: a strong rule's answers cannot "
-		    "be kept in Redis, expected l2 = false or nothing");
 	o = conf_sec_opt(s, "allow_rls");
 	if (r->allow_rls)
 		conf_complain(p, o->line, "allow_rls: tables that policies "
@@ -172,7 +168,7 @@ rule_take(struct conf_parse *p, const struct conf_sec *s, struct conf_rule *r)
 	conf_take_int(p, s, "refresh_ahead", &r->refresh_ahead);
 	conf_take_word(p, s, "consistency", &strong);
 	r->strong = strong != 0;
-	r->l2 = !r->strong;
+	r->l2 = true;
 	conf_take_bool(p, s, "allow_rls", &r->allow_rls);
 	conf_take_bool(p, s, "allow_unlogged", &r->allow_unlogged);
 	conf_take_bool(p, s, "allow_foreign", &r->allow_foreign);

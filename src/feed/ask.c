@@ -223,10 +223,7 @@ take_beat(struct feed *f, const PGresult *r)
 static void
 relation_changed(void *arg, tag_t tag)
 {
-	struct feed *f = arg;
-
-	tag_bump(tag);
-	f->bumps++;
+	feed_end(arg, &tag, 1);
 }
 
 static void

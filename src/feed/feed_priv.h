@@ -133,6 +133,8 @@ void feed_stream_reset(struct feed *f);
 void feed_stream_widen(struct feed *f);
 void feed_stream_data(struct feed *f, struct slice data);
 void feed_status(struct feed *f, bool want_reply);
+/* End what depends on these tags, in this process and in Redis. */
+void feed_end(struct feed *f, const tag_t *tags, size_t n);
 void feed_bump(void *arg, const struct feed_tags *t);
 
 #endif

@@ -122,11 +122,7 @@ feed_fail(struct feed *f, const char *fmt, ...)
 static void
 feed_open(struct feed *f, struct gate *g)
 {
-	size_t i;
-
-	for (i = 0; i < g->n_tags; i++)
-		tag_bump(g->tags[i]);
-	f->bumps++;
+	feed_end(f, g->tags, g->n_tags);
 	g->open = true;
 }
 

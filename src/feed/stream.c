@@ -15,22 +15,31 @@
 
 #include "base/log.h"
 #include "base/planted.h"
+#include "cache/l2_post.h"
 #include "feed/feed_priv.h"
 
 /* 2000-01-01 UTC in seconds since 1970. */
 #define EPOCH_2000 946684800ll
 
+/* Redis first: whoever sees the new generations must find L2 closed for these
+ * tags until it has acknowledged, see cache/l2_post.h. */
+void
+feed_end(struct feed *f, const tag_t *tags, size_t n)
+{
+	size_t i;
+
+	l2_post(tags, n);
+	for (i = 0; i < n; i++)
+		tag_bump(tags[i]);
+	f->bumps++;
+}
+
 void
 feed_bump(void *arg, const struct feed_tags *t)
 {
-	struct feed *f = arg;
-	unsigned i;
+	static const tag_t all = TAG_ALL;
 
-	if (t->all)
-		tag_bump(TAG_ALL);
-	for (i = 0; !t->all && i < t->n; i++)
-		tag_bump(t->v[i]);
-	f->bumps++;
+	feed_end(arg, t->all ? &all : t->v, t->all ? 1 : t->n);
 }
 
 /* ------------------------------------------------------------ transactions */

@@ -369,6 +369,10 @@ fill_on_l2(void *arg, const struct l2_found *found,
 	/* It may have waited long for another process's fill. */
 	if (!conf_is_vouched(s->db, clock_mono()))
 		found = NULL;
+	/* In this order: who vouches again has bumped before what it missed. */
+	if (f->live != NULL && (!live_now(f->live, clock_mono()) ||
+	    !tagset_current(&f->tags)))
+		found = NULL;
 	if (age > session_wishes(s)->max_staleness)
 		stat_add(&session_metrics(s)->c.cache_too_old, 1);
 	else if (found != NULL && l1_had_younger(session_layer_l1(), &f->key,

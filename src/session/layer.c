@@ -11,6 +11,7 @@
 
 #include "auth/lookup.h"
 #include "base/log.h"
+#include "cache/l2_post.h"
 #include "cache/l2_track.h"
 #include "session/farewell.h"
 #include "session/gather.h"
@@ -201,6 +202,25 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	session_worker_apply(sw);
 }
 
+static void
+posts_run(struct worker *w, struct message *m)
+{
+	struct session_worker *sw = w->sessions;
+
+	l2_take_posts(sw->l2);
+	free(m);
+}
+
+/* Bumps of the feed's thread are sent by one worker. */
+static void
+posts_wake(void *arg)
+{
+	struct message *m = x_calloc(1, sizeof(*m));
+
+	m->run = posts_run;
+	worker_post(arg, m);
+}
+
 void
 session_layer_init(struct worker *const *workers, unsigned n,
     const struct session_setup *setup, struct l1 *l1,
@@ -228,6 +248,8 @@ session_layer_init(struct worker *const *workers, unsigned n,
 		layer.track = l2_track_new(workers[0]->base, &o);
 	for (i = 0; i < n; i++)
 		session_worker_init(workers[i], &mine);
+	if (session_l2(workers[0]) != NULL)
+		l2_post_to(posts_wake, workers[0]);
 	setup_fini(&mine);
 }
 
@@ -237,6 +259,7 @@ session_layer_fini(void)
 	struct session_worker *sw;
 	unsigned i;
 
+	l2_post_to(NULL, NULL);
 	l2_track_free(&layer.track);
 	for (i = 0; i < layer.n; i++) {
 		sw = layer.workers[i]->sessions;

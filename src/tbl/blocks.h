@@ -72,7 +72,7 @@ BLOCK_OPTION(CACHE, keys, LIST, MAY, "", "", "Columns by whose values answers ar
 BLOCK_OPTION(CACHE, ttl, TIME, MUST, "", "1ms..30d", "Life of an answer.")
 BLOCK_OPTION(CACHE, ttl_column, STR, MAY, "", "", "Column of answers, a timestamptz: an answer ends when the smallest value in it is over, and at the latest by ttl. Without the column, or with NULL in it, it is not stored.")
 BLOCK_OPTION(CACHE, l1_ttl, TIME, MAY, "", "0..30d", "Life in this process's memory; default: ttl; 0: not kept there.")
-BLOCK_OPTION(CACHE, consistency, WORD, MAY, "eventual", "eventual|strong", "strong: answers are stored and served only while the feeds of all backends that hold the tables are live; then they are never older than max_feed_lag, whoever writes. Without grace and Redis.")
+BLOCK_OPTION(CACHE, consistency, WORD, MAY, "eventual", "eventual|strong", "strong: answers are stored and served only while the feeds of all backends that hold the tables are live; then they are never older than max_feed_lag, whoever writes. Without grace.")
 BLOCK_OPTION(CACHE, grace, TIME, MAY, "0", "0..30d", "How long after its life an answer may be served while one session fetches a new one.")
 BLOCK_OPTION(CACHE, stale_if_error, TIME, MAY, "0", "0..30d", "How long after its life an answer may be served when no server can be had for the statement; not for strong rules.")
 BLOCK_OPTION(CACHE, ttl_empty, TIME, MAY, "", "0..30d", "Life of answers without rows; 0: not kept; default: as others.")
@@ -84,7 +84,7 @@ BLOCK_OPTION(CACHE, allow_rls, BOOL, MAY, "false", "", "true: tables with row le
 BLOCK_OPTION(CACHE, allow_unlogged, BOOL, MAY, "false", "", "true: unlogged tables may be cached; a crash of the server empties them unseen.")
 BLOCK_OPTION(CACHE, allow_foreign, BOOL, MAY, "false", "", "true: foreign tables that are not routed may be cached; only writes through pgsluice and ttl end such results.")
 BLOCK_OPTION(CACHE, verify, STR, MAY, "", "", "Share of its hits that are compared with the backend; default: the setting of this name.")
-BLOCK_OPTION(CACHE, l2, BOOL, MAY, "", "", "false: answers are not put into Redis; default: true unless the rule is strong.")
+BLOCK_OPTION(CACHE, l2, BOOL, MAY, "true", "", "false: answers are not put into Redis.")
 BLOCK_OPTION(CACHE, l2_lease, TIME, MAY, "0", "0..10min", "One process of those that share a Redis fills an entry, others wait for it: this long is it given, and twice as long they wait at most. For slow queries. 0: each process fills for itself.")
 
 BLOCK(WRITES, "writes", ROOT, "What a write to the table it is titled with changes besides, by triggers and rules; and nothing else.")

@@ -60,7 +60,8 @@ class Mode:
     def bounds(self):
         """A write through the same process ends what it changes before it is
         acknowledged; others are bounded by time, or by what the feed has
-        seen."""
+        seen. That is the process's own feed, so that Redis' faults add
+        nothing."""
         if self.invalidation == "ttl":
             return Bounds(same=0.0, other=TTL, forward=False)
         if self.feed:
@@ -77,7 +78,8 @@ class Mode:
     @property
     def ends(self):
         if self.feed:
-            return 'ttl = "300s" consistency = "strong" l2 = false'
+            return 'ttl = "300s" consistency = "strong"' + (
+                "" if self.l2 else " l2 = false")
         if self.invalidation == "ttl":
             return f'ttl = "{TTL}s"' + (
                 f' l1_ttl = "{int(TTL * 300)}ms" l2_lease = "1s"'
@@ -99,15 +101,9 @@ class Mode:
                 if self.l2 else ""}
 
 
-def possible(cell):
-    """Strong rules keep nothing in Redis."""
-    return cell[:2] != ("feed", "l1+l2")
-
-
 def pairwise():
     """As few cells as hold every pair of choices."""
-    cells = [c for c in itertools.product(INVALIDATION, STORES, POOLING)
-             if possible(c)]
+    cells = list(itertools.product(INVALIDATION, STORES, POOLING))
     wanted = set().union(*map(pairs, cells))
     chosen = []
     while wanted:

@@ -854,7 +854,6 @@ test_strong_rules(void **state)
 	    "cache \"c\" { tables = {\"t\", \"u\"} ttl = 1s\n"
 	    "	consistency = \"strong\"\n"
 	    "	grace = 1s stale_if_error = 1s\n"
-	    "	l2 = true\n"
 	    "	allow_rls = true }\n"
 	    "cache \"w\" { tables = \"t\" ttl = 1s consistency = \"weak\" }\n",
 	    "f:10: consistency: 't' of database \"d\" may be on backend "
@@ -863,11 +862,9 @@ test_strong_rules(void **state)
 	    "expected no grace\n"
 	    "f:11: stale_if_error: a strong rule serves nothing whose time is "
 	    "over, expected no stale_if_error\n"
-	    "f:12: l2: a strong rule's answers cannot be kept in Redis, "
-	    "expected l2 = false or nothing\n"
-	    "f:13: allow_rls: tables that policies read are not followed, "
+	    "f:12: allow_rls: tables that policies read are not followed, "
 	    "expected a rule that is not strong\n"
-	    "f:14: consistency: 'weak' is not known, expected one of "
+	    "f:13: consistency: 'weak' is not known, expected one of "
 	    "eventual, strong\n");
 	refuse("backend \"b\" { conninfo = \"host=h,i\"\n feed = true }\n"
 	    "backend \"c\" { conninfo = \"host=h,i "
@@ -882,7 +879,7 @@ test_strong_rules(void **state)
 	    "cache \"c\" { tables = t ttl = 1h consistency = strong }\n"
 	    "cache \"e\" { tables = t ttl = 1h }\n");
 	assert_true(c->backends[0].feed);
-	assert_true(c->rules[0].strong && !c->rules[0].l2);
+	assert_true(c->rules[0].strong && c->rules[0].l2);
 	assert_true(!c->rules[1].strong && c->rules[1].l2);
 	assert_false(c->rules[1].empty_differs);
 	conf_unref(&c);

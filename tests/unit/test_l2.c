@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "cache/l2_post.h"
 #include "l2_util.h"
 
 static char dir[] = "/tmp/pgsluice-l2-XXXXXX", sock[64], port[8];
@@ -450,6 +451,53 @@ bumps_outlive_a_dead_server(void **state)
 }
 
 static void
+posts_wake(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+static void
+what_is_posted_ends_entries(void **state)
+{
+	struct l2 *l = start(&plain), *other = start(&plain);
+	const tag_t five = 5;
+	unsigned woken = 0;
+	struct ask a;
+
+	(void)state;
+	warm(l, "q", 5, UTIL_DATA);
+	warm(l, "r", 6, UTIL_DATA);
+	l2_post_to(posts_wake, &woken);
+	ask_start(&a, other, "q", 5, 60 * NSEC_PER_SEC);
+	l2_post(&five, 1); /* while another worker asks */
+	tag_bump(5);
+	assert_int_equal(woken, 1);
+	assert_false(usable(l, 5) || usable(other, 5));
+	assert_true(usable(l, 6) && usable(other, 6));
+	RUN_UNTIL(a.answers == 1);
+	assert_true(!a.found && !a.tokens.valid);
+	l2_take_posts(l);
+	assert_false(usable(other, 5));
+	RUN_UNTIL(usable(other, 5));
+	assert_int_equal(stats_of(l).bumps, 1);
+	assert_false(ask_wait(&a, other, "q", 5));
+	assert_true(ask_wait(&a, other, "r", 6));
+	/* Not acknowledged in time, it is replayed. */
+	warm(l, "q", 5, UTIL_DATA);
+	kill(redis, SIGSTOP);
+	l2_post(&five, 1);
+	l2_take_posts(l);
+	RUN_UNTIL(stats_of(l).breaker_opens > 0);
+	assert_false(usable(other, 5));
+	kill(redis, SIGCONT);
+	RUN_UNTIL(usable(other, 5));
+	assert_false(ask_wait(&a, other, "q", 5));
+	l2_post_to(NULL, NULL);
+	l2_free(&l);
+	l2_free(&other);
+}
+
+static void
 a_bump_without_heir_closes_l2(void **state)
 {
 	struct l2 *l = start(&plain), *other = start(&plain);
@@ -873,6 +921,7 @@ main(void)
 		T(broken_tokens_heal),
 		T(refused_bumps_are_replayed),
 		T(bumps_outlive_a_dead_server),
+		T(what_is_posted_ends_entries),
 		T(a_bump_without_heir_closes_l2),
 		T(a_slow_server_never_answers_another),
 		T(a_replica_that_takes_over_begins_anew),

@@ -57,6 +57,7 @@ UNIT_TESTS = \
 	tests/unit/test_l2_keys \
 	tests/unit/test_l2_name \
 	tests/unit/test_l2_pending \
+	tests/unit/test_l2_post \
 	tests/unit/test_lag \
 	tests/unit/test_ledger \
 	tests/unit/test_lex \
@@ -309,6 +310,10 @@ tests_unit_test_l2_name_LDADD = $(UNIT_LDADD)
 tests_unit_test_l2_pending_SOURCES = tests/unit/test_l2_pending.c
 tests_unit_test_l2_pending_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_l2_pending_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_l2_post_SOURCES = tests/unit/test_l2_post.c
+tests_unit_test_l2_post_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_l2_post_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_lag_SOURCES = tests/unit/test_lag.c
 tests_unit_test_lag_CPPFLAGS = $(UNIT_CPPFLAGS)
