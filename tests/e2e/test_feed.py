@@ -546,7 +546,7 @@ ALTER TABLE item REPLICA IDENTITY NOTHING;
 
 
 def failed(sluice):
-    return until(lambda: feed(sluice)["state"] == "failed" and
+    return until(lambda: state(sluice) == "failed" and
                  feed(sluice)["reason"])
 
 
