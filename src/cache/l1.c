@@ -33,11 +33,12 @@ struct l1_pass {
 	bool once;      /* ... but it happened once */
 };
 
-/* How young the last object of a key was that went. */
+/* How young the last answer of a key was that is not here. */
 #define L1_LASTS 128
 struct l1_last {
 	uint64_t print; /* of the key's hash */
 	nsec_t wall;    /* its fetched_wall */
+	nsec_t mono;    /* its fetched_mono, if it was never here; or 0 */
 };
 
 struct l1_stripe {
@@ -124,6 +125,27 @@ l1_last_slot(struct l1_stripe *s, const struct cache_key *k)
 	return &s->last[(k->hash.hi >> 32) % L1_LASTS];
 }
 
+static void
+l1_last_note(struct l1_stripe *s, const struct cache_key *k, nsec_t wall,
+    nsec_t mono)
+{
+	struct l1_last *last = l1_last_slot(s, k);
+
+	if (last->print != k->hash.lo)
+		*last = (struct l1_last){ .print = k->hash.lo };
+	last->wall = last->wall < wall ? wall : last->wall;
+	last->mono = last->mono < mono ? mono : last->mono;
+}
+
+/* Somebody was answered with younger data, past it. */
+static bool
+l1_outrun(struct l1_stripe *s, const struct object *o)
+{
+	const struct l1_last *last = l1_last_slot(s, &o->key);
+
+	return last->print == o->key.hash.lo && o->fetched_mono < last->mono;
+}
+
 /* Take away an object that is in no queue any more. */
 static struct object *
 l1_entry_part(struct l1_stripe *s, struct l1_entry *e)
@@ -131,8 +153,7 @@ l1_entry_part(struct l1_stripe *s, struct l1_entry *e)
 	struct object *o = e->obj;
 
 	l1_account_remove(&s->accounts, e);
-	*l1_last_slot(s, &o->key) = (struct l1_last){ o->key.hash.lo,
-		o->fetched_wall };
+	l1_last_note(s, &o->key, o->fetched_wall, 0);
 	e->obj = NULL;
 	return o;
 }
@@ -157,7 +178,7 @@ l1_entry_state(struct l1_stripe *s, const struct l1_entry *e, nsec_t now)
 		return L1_ABSENT;
 	/* In this order: who vouches again has bumped before what it missed. */
 	live = live_now(e->obj->live, now);
-	if (unlikely(!object_current(e->obj))) {
+	if (unlikely(!object_current(e->obj) || l1_outrun(s, e->obj))) {
 		s->stale++;
 		return L1_DEAD;
 	}
@@ -373,6 +394,15 @@ l1_had_younger(struct l1 *l, const struct cache_key *k, nsec_t wall)
 	return younger;
 }
 
+void
+l1_answered(struct l1 *l, const struct cache_key *k, nsec_t wall, nsec_t mono)
+{
+	struct l1_stripe *s = l1_stripe_lock(l, k);
+
+	l1_last_note(s, k, wall, mono);
+	pthread_mutex_unlock(&s->lock);
+}
+
 /* --- keys that are passed by ------------------------------------------- */
 
 static struct l1_pass *
@@ -517,7 +547,8 @@ l1_publish(struct l1 *l, struct object *o, nsec_t now)
 	struct l1_entry *e = l1_entry_find(s, &o->key);
 	struct l1_fill *f = l1_fill_end(s, e);
 	struct l1_trash trash = { .n = 0 };
-	bool current = object_current(o), wanted = f->epoch == 0;
+	bool current = object_current(o) && !l1_outrun(s, o);
+	bool wanted = f->epoch == 0;
 
 	/* The key's old object goes in any case: there is newer data. */
 	if (e->obj != NULL)
@@ -525,6 +556,9 @@ l1_publish(struct l1 *l, struct object *o, nsec_t now)
 	l1_pass_forget(s, &o->key);
 	if (current && wanted)
 		l1_entry_store(s, e, o, now, &trash);
+	/* Who led has the answer all the same. */
+	if (e->obj == NULL)
+		l1_last_note(s, &o->key, o->fetched_wall, o->fetched_mono);
 	l1_entry_settle(s, e);
 	pthread_mutex_unlock(&s->lock);
 	l1_trash_empty(&trash);

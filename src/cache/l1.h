@@ -40,8 +40,13 @@ void l1_set_tenant_share(struct l1 *l, unsigned percent);
  * hit before not by the first who asks. */
 struct object *l1_get(struct l1 *l, const struct cache_key *k, nsec_t now);
 
-/* An object of this key that was fetched after wall has been here, as far as is
- * remembered: an older one from elsewhere would lead sessions back in time. */
+/* Somebody is answered with what was fetched then, and it is not kept: objects
+ * that are older, or will be when their fill ends, are not served, lest they
+ * lead sessions back in time. */
+void l1_answered(struct l1 *l, const struct cache_key *k, nsec_t wall,
+    nsec_t mono);
+/* What was fetched after wall has been here or was answered with, as far as is
+ * remembered: an older object from elsewhere would lead sessions back in time. */
 bool l1_had_younger(struct l1 *l, const struct cache_key *k, nsec_t wall);
 
 enum l1_claim {

@@ -28,6 +28,7 @@
 #define CATALOGS_EVERY (5 * NSEC_PER_SEC)
 #define CATALOGS_SHARE 100
 #define BEAT_SLOWEST NSEC_PER_SEC
+#define SHUT_MARGIN (10 * NSEC_PER_MSEC)
 #define BEATS_IN_LAG 5
 
 static const char *const feed_state_names[] = {
@@ -126,6 +127,15 @@ feed_open(struct feed *f, struct gate *g)
 	g->open = true;
 }
 
+/* Nobody vouched for a while. Who went past the cache then may have seen what
+ * this beat is older than: the results of before would lead back in time. A
+ * session may have looked at its clock a moment later than we. */
+static bool
+feed_has_shut(const struct gate *g, nsec_t now)
+{
+	return now + SHUT_MARGIN >= atomic_load(&g->live.until);
+}
+
 void
 feed_advance(struct feed *f)
 {
@@ -144,7 +154,7 @@ feed_advance(struct feed *f)
 		if (!g->known || atomic_load(&g->unable) ||
 		    (!g->open && proven <= g->since))
 			continue;
-		if (!g->open) {
+		if (!g->open || feed_has_shut(g, now)) {
 			feed_open(f, g);
 			news = true;
 		}

@@ -284,6 +284,8 @@ fill_spoil(struct session *s, enum bypass_reason why)
 	if (s->fill == NULL)
 		return;
 	stat_add(&session_metrics(s)->bypass[why], 1);
+	l1_answered(session_layer_l1(), &s->fill->key, s->fill->wall,
+	    s->fill->mono);
 	fill_leave(s, fill_next_fits(why));
 }
 
@@ -434,10 +436,19 @@ fill_ask_l2(struct session *s, struct fill *f)
 
 /* ---- claiming -------------------------------------------------------------------------- */
 
+/* What comes is younger than all that is kept or being fetched. */
+static void
+fill_goes_past(const struct cache_key *k)
+{
+	l1_answered(session_layer_l1(), k, clock_wall(), clock_mono());
+}
+
 /* A server is asked, and nothing is kept of its answer. */
 static enum fill_result
-fill_pass(struct session *s, enum bypass_reason why)
+fill_pass(struct session *s, const struct cache_key *k,
+    enum bypass_reason why)
 {
+	fill_goes_past(k);
 	stat_add(&session_metrics(s)->bypass[why], 1);
 	if (s->fill != NULL)
 		fill_free(s);
@@ -473,10 +484,10 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 	/* A feed that is not live is not what a shape is judged by. */
 	why = fill_vouched(s, q->plan, &live);
 	if (why != BYPASS_NONE)
-		return fill_pass(s, why);
+		return fill_pass(s, k, why);
 	if (!worth_ask(s->sw->worth, fill_shape(s, q), &k->hash,
 	    slice_make(q->shape->text, q->shape->len), q->plan->rule->name))
-		return fill_pass(s, BYPASS_UNPROFITABLE);
+		return fill_pass(s, k, BYPASS_UNPROFITABLE);
 	f = fill_new(s, q, k);
 	if (f == NULL)
 		return FILL_RUN;
@@ -486,7 +497,7 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 	why = fill_vouched(s, q->plan, &f->live);
 	s->fill = f;
 	if (why != BYPASS_NONE)
-		return fill_pass(s, why);
+		return fill_pass(s, k, why);
 	f->mono = s->started;
 	f->wall = clock_wall();
 	claim = l1_claim(session_layer_l1(), &f->key, s->started, w, &o);
@@ -504,8 +515,9 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 		session_enter(s, SESSION_FILL_WAIT);
 		return FILL_WAIT;
 	case L1_PASS:
-		return fill_pass(s, BYPASS_HIT_FOR_PASS);
+		return fill_pass(s, k, BYPASS_HIT_FOR_PASS);
 	case L1_ALONE:
+		fill_goes_past(k);
 		fill_free(s);
 		return FILL_RUN;
 	default:

@@ -979,6 +979,10 @@ test_younger_objects_are_remembered(void **arg)
 	assert_true(l1_had_younger(l, &k, 499));
 	assert_false(l1_had_younger(l, &k, 500));
 	assert_false(l1_had_younger(l, &other, 1));
+	l1_answered(l, &other, 7, 70);
+	l1_answered(l, &other, 5, 50);
+	assert_true(l1_had_younger(l, &other, 6));
+	assert_false(l1_had_younger(l, &other, 7));
 	object_unref(&o);
 	l1_free(&l);
 }
@@ -1077,11 +1081,41 @@ a_share_is_optional(void **state PG_UNUSED)
 	l1_free(&l);
 }
 
+/* A fill that began before somebody was answered past it comes to nothing, and
+ * what is here is not served behind it. */
+static void
+test_what_was_outrun_is_not_served(void **arg)
+{
+	struct l1 *l = start(1 << 20, 1 << 12);
+	struct cache_key k = util_key("a");
+	struct object *o = util_object(&k, SLICE_LIT("x"), 1, 100), *got;
+	unsigned i;
+
+	(void)arg;
+	o->fetched_mono = 10;
+	for (i = 0; i < 2; i++) {
+		lead(l, &k, 12);
+		if (i == 0)
+			l1_answered(l, &k, 0, 11);
+		else
+			o->fetched_mono = 11;
+		l1_publish(l, o, 13);
+		got = l1_get(l, &k, 14);
+		assert_int_equal(got != NULL, i == 1);
+		object_unref(&got);
+	}
+	l1_answered(l, &k, 0, 15);
+	assert_null(l1_get(l, &k, 16));
+	object_unref(&o);
+	l1_free(&l);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_younger_objects_are_remembered),
+		cmocka_unit_test(test_what_was_outrun_is_not_served),
 		cmocka_unit_test(fresh_objects_are_served),
 		cmocka_unit_test(expired_objects_are_dropped),
 		cmocka_unit_test(stale_objects_are_dropped),
