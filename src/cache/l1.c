@@ -3,7 +3,8 @@
  * L1: the in-process store of results.
  *
  * A key's hash chooses a stripe; a stripe is a lock, a table of entries, the
- * eviction queues (l1_fifo.c) and the fills that run (l1_fill.c).  Knows
+ * eviction queues (l1_fifo.c), the fills that run (l1_fill.c) and a memo of keys
+ * that have nothing here (l1_memo.c).  Knows
  * nothing of sessions, Redis or the wire.  Any thread; one stripe lock at a
  * time, never held over a callback, and objects are freed after it is dropped.
  *
@@ -22,25 +23,6 @@
 /* Fewer stripes rather than shares that one object could fill. */
 #define L1_SHARE_OBJECTS 4
 
-/* Keys whose results could not be shared: a slot each, by hash; of two keys in
- * one slot the later is remembered. */
-#define L1_PASSES 64
-#define L1_PASS_TIME (10 * NSEC_PER_SEC)
-
-struct l1_pass {
-	uint64_t print; /* of the key's hash */
-	nsec_t until;   /* 0: not yet */
-	bool once;      /* ... but it happened once */
-};
-
-/* How young the last answer of a key was that is not here. */
-#define L1_LASTS 128
-struct l1_last {
-	uint64_t print; /* of the key's hash */
-	nsec_t wall;    /* its fetched_wall */
-	nsec_t mono;    /* its fetched_mono, if it was never here; or 0 */
-};
-
 struct l1_stripe {
 	pthread_mutex_t lock;
 	struct htab table;
@@ -48,8 +30,7 @@ struct l1_stripe {
 	struct l1_accounts accounts;
 	size_t max_object;
 	unsigned tenant_share; /* percent */
-	struct l1_pass pass[L1_PASSES];
-	struct l1_last last[L1_LASTS];
+	struct l1_memo memo;
 	uint64_t busy, inserts, evictions, expired, stale, tenant_evictions;
 } __attribute__((aligned(128)));
 
@@ -119,33 +100,6 @@ l1_entry_settle(struct l1_stripe *s, struct l1_entry *e)
 	free(e);
 }
 
-static struct l1_last *
-l1_last_slot(struct l1_stripe *s, const struct cache_key *k)
-{
-	return &s->last[(k->hash.hi >> 32) % L1_LASTS];
-}
-
-static void
-l1_last_note(struct l1_stripe *s, const struct cache_key *k, nsec_t wall,
-    nsec_t mono)
-{
-	struct l1_last *last = l1_last_slot(s, k);
-
-	if (last->print != k->hash.lo)
-		*last = (struct l1_last){ .print = k->hash.lo };
-	last->wall = last->wall < wall ? wall : last->wall;
-	last->mono = last->mono < mono ? mono : last->mono;
-}
-
-/* Somebody was answered with younger data, past it. */
-static bool
-l1_outrun(struct l1_stripe *s, const struct object *o)
-{
-	const struct l1_last *last = l1_last_slot(s, &o->key);
-
-	return last->print == o->key.hash.lo && o->fetched_mono < last->mono;
-}
-
 /* Take away an object that is in no queue any more. */
 static struct object *
 l1_entry_part(struct l1_stripe *s, struct l1_entry *e)
@@ -153,7 +107,7 @@ l1_entry_part(struct l1_stripe *s, struct l1_entry *e)
 	struct object *o = e->obj;
 
 	l1_account_remove(&s->accounts, e);
-	l1_last_note(s, &o->key, o->fetched_wall, 0);
+	l1_memo_answer(&s->memo, &o->key, o->fetched_wall, 0);
 	e->obj = NULL;
 	return o;
 }
@@ -178,7 +132,7 @@ l1_entry_state(struct l1_stripe *s, const struct l1_entry *e, nsec_t now)
 		return L1_ABSENT;
 	/* In this order: who vouches again has bumped before what it missed. */
 	live = live_now(e->obj->live, now);
-	if (unlikely(!object_current(e->obj) || l1_outrun(s, e->obj))) {
+	if (unlikely(!object_current(e->obj) || l1_memo_outruns(&s->memo, e->obj))) {
 		s->stale++;
 		return L1_DEAD;
 	}
@@ -383,12 +337,13 @@ l1_get(struct l1 *l, const struct cache_key *k, nsec_t now)
 	return found;
 }
 
+/* --- answers that are not here ------------------------------------------ */
+
 bool
 l1_had_younger(struct l1 *l, const struct cache_key *k, nsec_t wall)
 {
 	struct l1_stripe *s = l1_stripe_lock(l, k);
-	const struct l1_last *last = l1_last_slot(s, k);
-	bool younger = last->print == k->hash.lo && wall < last->wall;
+	bool younger = l1_memo_younger(&s->memo, k, wall);
 
 	pthread_mutex_unlock(&s->lock);
 	return younger;
@@ -399,44 +354,8 @@ l1_answered(struct l1 *l, const struct cache_key *k, nsec_t wall, nsec_t mono)
 {
 	struct l1_stripe *s = l1_stripe_lock(l, k);
 
-	l1_last_note(s, k, wall, mono);
+	l1_memo_answer(&s->memo, k, wall, mono);
 	pthread_mutex_unlock(&s->lock);
-}
-
-/* --- keys that are passed by ------------------------------------------- */
-
-static struct l1_pass *
-l1_pass_slot(struct l1_stripe *s, const struct cache_key *k)
-{
-	return &s->pass[(k->hash.hi >> 32) % L1_PASSES];
-}
-
-static bool
-l1_pass_has(struct l1_stripe *s, const struct cache_key *k, nsec_t now)
-{
-	const struct l1_pass *p = l1_pass_slot(s, k);
-
-	return p->print == k->hash.lo && now < p->until;
-}
-
-static void
-l1_pass_note(struct l1_stripe *s, const struct cache_key *k, bool certain,
-    nsec_t now)
-{
-	struct l1_pass *p = l1_pass_slot(s, k);
-	bool again = p->print == k->hash.lo && p->once;
-
-	*p = (struct l1_pass){ .print = k->hash.lo, .once = true,
-		.until = certain || again ? now + L1_PASS_TIME : 0 };
-}
-
-static void
-l1_pass_forget(struct l1_stripe *s, const struct cache_key *k)
-{
-	struct l1_pass *p = l1_pass_slot(s, k);
-
-	if (p->print == k->hash.lo)
-		*p = (struct l1_pass){ .until = 0 };
 }
 
 /* --- fills ------------------------------------------------------------- */
@@ -495,7 +414,7 @@ l1_claim(struct l1 *l, const struct cache_key *k, nsec_t now,
 		e->renewed = true;
 		claim = l1_fill_start(s, e, k) == L1_LEAD ? L1_RENEW :
 		    L1_ALONE;
-	} else if (unlikely(l1_pass_has(s, k, now))) {
+	} else if (unlikely(l1_memo_passes(&s->memo, k, now))) {
 		claim = L1_PASS;
 	} else if (e == NULL || e->fill == NULL) {
 		claim = l1_fill_start(s, e, k);
@@ -547,18 +466,19 @@ l1_publish(struct l1 *l, struct object *o, nsec_t now)
 	struct l1_entry *e = l1_entry_find(s, &o->key);
 	struct l1_fill *f = l1_fill_end(s, e);
 	struct l1_trash trash = { .n = 0 };
-	bool current = object_current(o) && !l1_outrun(s, o);
+	bool current = object_current(o) && !l1_memo_outruns(&s->memo, o);
 	bool wanted = f->epoch == 0;
 
 	/* The key's old object goes in any case: there is newer data. */
 	if (e->obj != NULL)
 		l1_trash_put(&trash, l1_entry_take(s, e));
-	l1_pass_forget(s, &o->key);
+	l1_memo_shared(&s->memo, &o->key);
 	if (current && wanted)
 		l1_entry_store(s, e, o, now, &trash);
 	/* Who led has the answer all the same. */
 	if (e->obj == NULL)
-		l1_last_note(s, &o->key, o->fetched_wall, o->fetched_mono);
+		l1_memo_answer(&s->memo, &o->key, o->fetched_wall,
+		    o->fetched_mono);
 	l1_entry_settle(s, e);
 	pthread_mutex_unlock(&s->lock);
 	l1_trash_empty(&trash);
@@ -596,7 +516,7 @@ l1_refuse(struct l1 *l, const struct cache_key *k, bool certain, nsec_t now)
 {
 	struct l1_stripe *s = l1_stripe_lock(l, k);
 
-	l1_pass_note(s, k, certain, now);
+	l1_memo_refused(&s->memo, k, certain, now);
 	(void)l1_fill_give_up(l, s, k, NULL);
 }
 

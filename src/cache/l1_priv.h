@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * What l1.c shares with its two helpers: the entry of a key, the eviction
- * queues (l1_fifo.c) and the running fill with its waiters (l1_fill.c).
+ * What l1.c shares with its helpers: the entry of a key, the eviction
+ * queues (l1_fifo.c), the running fill with its waiters (l1_fill.c) and the memo.
  * Nothing here locks: all of it belongs to one stripe and runs under the lock
  * of that stripe, l1_fill_finish() excepted.
  */
@@ -92,6 +92,41 @@ void l1_account_remove(struct l1_accounts *a, struct l1_entry *e);
  * of several; NULL: nothing. */
 struct l1_entry *l1_account_victim(struct l1_accounts *a,
     const struct object *o, size_t limit);
+
+/* --- l1_memo.c: keys beyond their objects ------------------------------- */
+
+struct l1_pass {
+	uint64_t print; /* of the key's hash */
+	nsec_t until;   /* 0: not yet */
+	bool once;      /* ... but it happened once */
+};
+
+struct l1_last {
+	uint64_t print; /* of the key's hash */
+	nsec_t wall;    /* fetched_wall of the youngest answer that is not here */
+	nsec_t mono;    /* ... fetched_mono, of those that never were; or 0 */
+};
+
+/* A slot each, by hash: of two keys in one the later is remembered. */
+struct l1_memo { /* zeroed at first */
+	struct l1_pass pass[64];
+	struct l1_last last[128];
+};
+
+/* Nobody is to wait for a fill of k. */
+bool l1_memo_passes(const struct l1_memo *m, const struct cache_key *k,
+    nsec_t now);
+/* A fill's result could not be shared, see l1_refuse(); or it could. */
+void l1_memo_refused(struct l1_memo *m, const struct cache_key *k,
+    bool certain, nsec_t now);
+void l1_memo_shared(struct l1_memo *m, const struct cache_key *k);
+/* See l1_answered(); mono: 0 for an object that leaves. */
+void l1_memo_answer(struct l1_memo *m, const struct cache_key *k, nsec_t wall,
+    nsec_t mono);
+bool l1_memo_younger(const struct l1_memo *m, const struct cache_key *k,
+    nsec_t wall);
+/* Somebody was answered with younger data than o, past it. */
+bool l1_memo_outruns(const struct l1_memo *m, const struct object *o);
 
 /* --- l1_fill.c: one running fill and who waits for it ------------------ */
 

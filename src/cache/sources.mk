@@ -15,6 +15,7 @@ libpgsluice_a_SOURCES += \
 	src/cache/l1_account.c \
 	src/cache/l1_fifo.c \
 	src/cache/l1_fill.c \
+	src/cache/l1_memo.c \
 	src/cache/l1_priv.h \
 	src/cache/l2.c \
 	src/cache/l2.h \
