@@ -22,6 +22,7 @@ libpgsluice_a_SOURCES += \
 	src/session/fill.h \
 	src/session/fill_key.c \
 	src/session/fill_priv.h \
+	src/session/fill_record.c \
 	src/session/gather.c \
 	src/session/gather.h \
 	src/session/gather_input.c \
