@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backend/hub_priv.h"
+#include "backend/lessee.h"
 #include "pgwire/msgread.h"
 
 #define NOTE_MAX (64 * 1024)
@@ -18,12 +19,6 @@
 static void
 server_forward(void *lessee PG_UNUSED, const char *p PG_UNUSED,
     size_t n PG_UNUSED)
-{
-}
-
-static void
-server_completed(void *lessee PG_UNUSED, const char *tag PG_UNUSED,
-    bool hidden PG_UNUSED)
 {
 }
 
@@ -44,37 +39,10 @@ server_failed(void *lessee, const char *body, size_t n, bool own PG_UNUSED)
 }
 
 static bool
-server_mend(void *lessee PG_UNUSED, const char *body PG_UNUSED,
-    size_t n PG_UNUSED)
-{
-	return false;
-}
-
-static void
-server_named(void *lessee PG_UNUSED, enum named how PG_UNUSED)
-{
-}
-
-static bool
 server_parameter(void *lessee PG_UNUSED, const char *name PG_UNUSED,
     const char *value PG_UNUSED)
 {
 	return true;
-}
-
-static void
-server_parameter_own(void *lessee PG_UNUSED)
-{
-}
-
-static void
-server_synced(void *lessee PG_UNUSED, char status PG_UNUSED)
-{
-}
-
-static void
-server_nothing(void *lessee PG_UNUSED)
-{
 }
 
 static bool
@@ -123,18 +91,18 @@ server_lost(void *lessee, const char *why)
 
 const struct server_ops hub_server_ops = {
 	.forward = server_forward,
-	.completed = server_completed,
+	.completed = lessee_skip_completed,
 	.failed = server_failed,
-	.mend = server_mend,
-	.named = server_named,
-	.copy_in = server_nothing,
+	.mend = lessee_skip_mend,
+	.named = lessee_skip_named,
+	.copy_in = lessee_skip,
 	.parameter = server_parameter,
-	.parameter_own = server_parameter_own,
+	.parameter_own = lessee_skip,
 	.notification = server_notification,
-	.synced = server_synced,
+	.synced = lessee_skip_synced,
 	.ready = server_ready,
-	.quiet = server_nothing,
-	.cancelled = server_nothing,
+	.quiet = lessee_skip,
+	.cancelled = lessee_skip,
 	.lost = server_lost,
-	.drained = server_nothing,
+	.drained = lessee_skip,
 };

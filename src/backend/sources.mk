@@ -17,6 +17,8 @@ libpgsluice_a_SOURCES += \
 	src/backend/hub_table.c \
 	src/backend/ledger.c \
 	src/backend/ledger.h \
+	src/backend/lessee.c \
+	src/backend/lessee.h \
 	src/backend/limit.c \
 	src/backend/limit.h \
 	src/backend/outlet.c \

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/lessee.h"
 #include "layout/job.h"
 #include "pgwire/msgread.h"
 #include "session/explain.h"
@@ -335,12 +336,6 @@ part_forward(void *lessee, const char *data, size_t n)
 	p->owner->input(p, data, n);
 }
 
-static void
-part_completed(void *lessee PG_UNUSED, const char *tag PG_UNUSED,
-    bool hidden PG_UNUSED)
-{
-}
-
 static bool
 part_failed(void *lessee, const char *body, size_t n, bool own PG_UNUSED)
 {
@@ -353,31 +348,6 @@ part_failed(void *lessee, const char *body, size_t n, bool own PG_UNUSED)
 	return true;
 }
 
-static bool
-part_mend(void *lessee PG_UNUSED, const char *body PG_UNUSED,
-    size_t n PG_UNUSED)
-{
-	return false;
-}
-
-static void
-part_named(void *lessee PG_UNUSED, enum named how PG_UNUSED)
-{
-}
-
-static void
-part_row(void *lessee PG_UNUSED, const char *body PG_UNUSED,
-    size_t n PG_UNUSED)
-{
-}
-
-static bool
-part_notification(void *lessee PG_UNUSED, const char *body PG_UNUSED,
-    size_t n PG_UNUSED)
-{
-	return false;
-}
-
 /* Not by a SET of this session: the server's configuration has changed. */
 static bool
 part_parameter(void *lessee, const char *name PG_UNUSED,
@@ -387,16 +357,6 @@ part_parameter(void *lessee, const char *name PG_UNUSED,
 
 	p->server->settings_changed = true;
 	return false;
-}
-
-static void
-part_nothing(void *lessee PG_UNUSED)
-{
-}
-
-static void
-part_synced(void *lessee PG_UNUSED, char status PG_UNUSED)
-{
 }
 
 static void
@@ -443,19 +403,19 @@ part_lost(void *lessee, const char *why)
 
 static const struct server_ops part_ops = {
 	.forward = part_forward,
-	.completed = part_completed,
+	.completed = lessee_skip_completed,
 	.failed = part_failed,
-	.mend = part_mend,
-	.named = part_named,
-	.row = part_row,
+	.mend = lessee_skip_mend,
+	.named = lessee_skip_named,
+	.row = lessee_skip_row,
 	.copy_in = part_copy_in,
-	.notification = part_notification,
+	.notification = lessee_skip_notification,
 	.parameter = part_parameter,
-	.parameter_own = part_nothing,
-	.synced = part_synced,
+	.parameter_own = lessee_skip,
+	.synced = lessee_skip_synced,
 	.ready = part_ready,
-	.quiet = part_nothing,
-	.cancelled = part_nothing,
+	.quiet = lessee_skip,
+	.cancelled = lessee_skip,
 	.lost = part_lost,
 	.drained = part_drained,
 };

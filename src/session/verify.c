@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/lessee.h"
 #include "base/log.h"
 #include "cache/compare.h"
 #include "pgwire/msgwrite.h"
@@ -407,12 +408,6 @@ verify_forward(void *lessee, const char *p, size_t n)
 	j->failed |= !buf_append(&j->reply, p, n);
 }
 
-static void
-verify_completed(void *lessee PG_UNUSED, const char *tag PG_UNUSED,
-    bool hidden PG_UNUSED)
-{
-}
-
 static bool
 verify_failed(void *lessee, const char *body PG_UNUSED, size_t n PG_UNUSED,
     bool own PG_UNUSED)
@@ -421,31 +416,6 @@ verify_failed(void *lessee, const char *body PG_UNUSED, size_t n PG_UNUSED,
 
 	j->failed = true;
 	return true;
-}
-
-static bool
-verify_mend(void *lessee PG_UNUSED, const char *body PG_UNUSED,
-    size_t n PG_UNUSED)
-{
-	return false;
-}
-
-static void
-verify_named(void *lessee PG_UNUSED, enum named how PG_UNUSED)
-{
-}
-
-static void
-verify_row(void *lessee PG_UNUSED, const char *body PG_UNUSED,
-    size_t n PG_UNUSED)
-{
-}
-
-static bool
-verify_notification(void *lessee PG_UNUSED, const char *body PG_UNUSED,
-    size_t n PG_UNUSED)
-{
-	return false;
 }
 
 /* Not by a SET: the server's configuration has changed. */
@@ -458,16 +428,6 @@ verify_parameter(void *lessee, const char *name PG_UNUSED,
 	j->server->settings_changed = true;
 	j->failed = true;
 	return false;
-}
-
-static void
-verify_synced(void *lessee PG_UNUSED, char status PG_UNUSED)
-{
-}
-
-static void
-verify_nothing(void *lessee PG_UNUSED)
-{
 }
 
 static void
@@ -497,19 +457,19 @@ verify_lost(void *lessee, const char *why PG_UNUSED)
 
 static const struct server_ops verify_server_ops = {
 	.forward = verify_forward,
-	.completed = verify_completed,
+	.completed = lessee_skip_completed,
 	.failed = verify_failed,
-	.mend = verify_mend,
-	.named = verify_named,
-	.row = verify_row,
-	.copy_in = verify_nothing,
-	.notification = verify_notification,
+	.mend = lessee_skip_mend,
+	.named = lessee_skip_named,
+	.row = lessee_skip_row,
+	.copy_in = lessee_skip,
+	.notification = lessee_skip_notification,
 	.parameter = verify_parameter,
-	.parameter_own = verify_nothing,
-	.synced = verify_synced,
+	.parameter_own = lessee_skip,
+	.synced = lessee_skip_synced,
 	.ready = verify_ready,
-	.quiet = verify_nothing,
-	.cancelled = verify_nothing,
+	.quiet = lessee_skip,
+	.cancelled = lessee_skip,
 	.lost = verify_lost,
-	.drained = verify_nothing,
+	.drained = lessee_skip,
 };
