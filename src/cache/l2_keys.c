@@ -31,18 +31,6 @@ struct l2_keys {
 	struct l2_key key[KEYS_MAX];
 };
 
-static int
-l2_keys_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* HKDF (RFC 5869) of what the line says: key, then id. */
 static bool
 l2_keys_derive(struct l2_key *k, unsigned char secret[L2_KEY_LEN])
@@ -86,8 +74,8 @@ l2_keys_add(struct l2_keys *k, const char *p, size_t n)
 	if (k->n == KEYS_MAX)
 		return "expected at most 16 keys";
 	for (i = 0; i < L2_KEY_LEN; i++) {
-		int hi = l2_keys_digit(p[2 * i]);
-		int lo = l2_keys_digit(p[2 * i + 1]);
+		int hi = OPENSSL_hexchar2int((unsigned char)p[2 * i]);
+		int lo = OPENSSL_hexchar2int((unsigned char)p[2 * i + 1]);
 
 		if (hi < 0 || lo < 0) {
 			wrong = "expected hexadecimal digits only";
