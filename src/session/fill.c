@@ -239,8 +239,10 @@ fill_spoil(struct session *s, enum bypass_reason why)
 	if (s->fill == NULL)
 		return;
 	stat_add(&session_metrics(s)->bypass[why], 1);
-	l1_answered(session_layer_l1(), &s->fill->key, s->fill->wall,
-	    s->fill->mono);
+	/* An error says nothing of the rows: older results are still good. */
+	if (why != BYPASS_FAILED)
+		l1_answered(session_layer_l1(), &s->fill->key, s->fill->wall,
+		    s->fill->mono);
 	fill_leave(s, fill_next_fits(why));
 }
 

@@ -104,6 +104,23 @@ def test_a_hot_result_is_fetched_anew_by_one(make, pg, db):
             assert rawpg.text_rows(other.ask(ONE)) == [("new",)]
 
 
+def test_a_renewal_that_fails_ends_nothing(make, pg, db):
+    """Of one session's statement_timeout: the others go on hitting."""
+    sluice = make('ttl = "20s" refresh_ahead = 90')
+    with raw(sluice) as c, raw(sluice) as other:
+        c.ask("SET statement_timeout = '100ms'")
+        for _ in range(3):
+            other.ask(ONE)
+        time.sleep(2.1)
+        with pg.connect(db, autocommit=False) as holder:
+            holder.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
+            assert rawpg.sqlstates(c.ask(ONE)) == ["57014"]
+            with sluice.counting(cache_hits_l1=2, cache_misses=0):
+                for conn in (other, c):
+                    assert rawpg.text_rows(conn.ask(ONE)) == [("name 1",)]
+            holder.rollback()
+
+
 # -- without a server ------------------------------------------------------------------
 
 STALE = 'ttl = "1ms" stale_if_error = "1h"'
