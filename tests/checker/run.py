@@ -162,17 +162,10 @@ class Scene:
 
 
 def cluster(lab, name):
-    """A PostgreSQL that feeds can follow."""
-    pg = harness.Cluster(lab, name, settings={
-        "autovacuum": "on", "fsync": "off", "wal_level": "logical",
-        "synchronous_commit": "on", "max_replication_slots": "8",
-        "max_wal_senders": "8"}).start()
-    with open(os.path.join(pg.datadir, "pg_hba.conf"), "a",
-              encoding="utf-8") as f:
-        f.write("host replication postgres 127.0.0.1/32 trust\n")
-    pg.psql("SELECT pg_reload_conf()")
-    pg.psql("CREATE ROLE feeder LOGIN REPLICATION")
-    return pg
+    """Commits wait for the standby, if there is one."""
+    return harness.followed(lab, name, {
+        "autovacuum": "on", "fsync": "off", "synchronous_commit": "on",
+        "max_replication_slots": "8"})
 
 
 def prepare(pg):

@@ -99,6 +99,19 @@ class Cluster(lablib.Postgres):
             f"SELECT pid FROM pg_stat_activity WHERE {where}").split()]
 
 
+def followed(lab, name, settings):
+    """A Cluster that feeds can follow, as the role feeder; started."""
+    cluster = Cluster(lab, name, settings={"wal_level": "logical",
+                                           "max_wal_senders": "8", **settings})
+    cluster.start()
+    with open(os.path.join(cluster.datadir, "pg_hba.conf"), "a",
+              encoding="utf-8") as f:
+        f.write("host replication postgres 127.0.0.1/32 trust\n")
+    cluster.psql("SELECT pg_reload_conf()")
+    cluster.psql("CREATE ROLE feeder LOGIN REPLICATION")
+    return cluster
+
+
 class Sluice(lablib.Pgsluice):
     """A running pgsluice."""
 
@@ -168,6 +181,11 @@ class Sluice(lablib.Pgsluice):
         """Every watch vouches for what the catalogs say."""
         return all(v == 1 for k, v in self.metrics().items()
                    if k.startswith("pgsluice_watch_vouched{"))
+
+    def on_redis(self):
+        """Every worker has its connection to Redis."""
+        return self.metric("pgsluice_l2_connected") == \
+            self.metric("pgsluice_workers")
 
     def wait_watched(self, timeout=10):
         """Until what depends on catalogs may be cached."""

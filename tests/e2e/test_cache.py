@@ -641,14 +641,8 @@ def make2(make, redis):
     return start
 
 
-def connected(sluice):
-    """Every worker has its connection to Redis."""
-    return sluice.metric("pgsluice_l2_connected") == \
-        sluice.metric("pgsluice_workers")
-
-
 def l2_works(sluice):
-    if not connected(sluice):
+    if not sluice.on_redis():
         return False
     before = sluice.count("cache_hits_l2")
     sluice.query(COUNT)
@@ -691,7 +685,7 @@ def test_l2_fills_l1_without_a_new_life(make2, behind):
     """The TTL counts from the fill, not from the move to L1."""
     one, two = make2(ttl="3s"), make2(l1="60s", ttl="3s")
     for sluice in (one, two):
-        until(lambda: connected(sluice))
+        until(sluice.on_redis)
     # The first fill may only prepare the ground in Redis.
     while not one.metric("pgsluice_l2_puts_total"):
         began = time.monotonic()
@@ -710,7 +704,7 @@ def test_l2_does_not_lead_back(make2, redis, behind):
     """An entry older than what this process has answered with is passed over,
     as one may be that another process stored late."""
     sluice = make2(l1="100ms", ttl="60s")
-    until(lambda: connected(sluice))
+    until(sluice.on_redis)
     until(lambda: sluice.query(COUNT) and redis.cli("KEYS", "*:app:*"))
     key = redis.cli("KEYS", "*:app:*").strip()
     assert redis.cli("COPY", key, "aside") == "1"

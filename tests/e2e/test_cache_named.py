@@ -50,8 +50,7 @@ def make(pg, db, redis, pgsluice):
 
     def start(l1="0"):
         sluice = pgsluice(CONF, L1=l1)
-        until(lambda: sluice.metric("pgsluice_l2_connected") ==
-              sluice.metric("pgsluice_workers"))
+        until(sluice.on_redis)
         # Redis has a token of the table once something was stored.
         until(lambda: sluice.query("SELECT FROM model WHERE id = -"
                                    f"{next(serial)}") == [] and

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import Cluster, sanitizer_options, until
+from harness import Cluster, followed, sanitizer_options, until
 from test_layout import HALVES, Town
 
 CONF = """
@@ -36,15 +36,9 @@ NAME = "SELECT name FROM item WHERE id = 1"
 
 @pytest.fixture(scope="module")
 def cluster(lab):
-    cluster = Cluster(lab, "pgfeed", settings={
-        "wal_level": "logical", "max_replication_slots": "6",
-        "max_wal_senders": "8", "max_prepared_transactions": "5",
+    cluster = followed(lab, "pgfeed", {
+        "max_replication_slots": "6", "max_prepared_transactions": "5",
         "wal_sender_timeout": "10s", "logical_decoding_work_mem": "64kB"})
-    cluster.start()
-    with open(os.path.join(cluster.datadir, "pg_hba.conf"), "a") as f:
-        f.write("host replication postgres 127.0.0.1/32 trust\n")
-    cluster.psql("SELECT pg_reload_conf()")
-    cluster.psql("CREATE ROLE feeder LOGIN REPLICATION")
     yield cluster
     cluster.stop()
 

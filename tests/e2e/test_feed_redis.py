@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import Cluster, lablib, until
+from harness import followed, lablib, until
 from test_feed import NAME, SCHEMA, feed, receiver, state
 
 CONF = """
@@ -33,14 +33,8 @@ OLD = [("name 1",)]
 
 @pytest.fixture(scope="module")
 def cluster(lab):
-    cluster = Cluster(lab, "pgfeedredis", settings={
-        "wal_level": "logical", "max_replication_slots": "6",
-        "max_wal_senders": "8", "wal_sender_timeout": "10s"})
-    cluster.start()
-    with open(os.path.join(cluster.datadir, "pg_hba.conf"), "a") as f:
-        f.write("host replication postgres 127.0.0.1/32 trust\n")
-    cluster.psql("SELECT pg_reload_conf()")
-    cluster.psql("CREATE ROLE feeder LOGIN REPLICATION")
+    cluster = followed(lab, "pgfeedredis", {
+        "max_replication_slots": "6", "wal_sender_timeout": "10s"})
     yield cluster
     cluster.stop()
 
@@ -86,7 +80,7 @@ def behind(pg, db):
 
 def ready(sluice):
     until(lambda: state(sluice) == "live")
-    until(lambda: sluice.metric("pgsluice_l2_connected") == 2)
+    until(sluice.on_redis)
 
 
 def asked(sluice, counter="cache_hits_l2", sql=NAME):

@@ -67,8 +67,7 @@ def make(pg, db, pgsluice):
         sluice = pgsluice(CONF, L1=l1, REDIS_LINES=lines)
         sluice.console("CHECK LAYOUTS")
         if redis:
-            until(lambda: sluice.metric("pgsluice_l2_connected") ==
-                  sluice.metric("pgsluice_workers"))
+            until(sluice.on_redis)
         return sluice
     pg.psql(SCHEMA, db)
     return start

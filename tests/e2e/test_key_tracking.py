@@ -46,8 +46,7 @@ serial = itertools.count(1)
 def make(pg, db, redis, pgsluice):
     def start(tracking=1, more=""):
         sluice = pgsluice(CONF, MORE=more)
-        until(lambda: sluice.metric("pgsluice_l2_connected") ==
-              sluice.metric("pgsluice_workers"))
+        until(sluice.on_redis)
         until(lambda: sluice.metric("pgsluice_l2_tracking") == tracking)
         until(lambda: sluice.query("SELECT FROM model WHERE id = -"
                                    f"{next(serial)}") == [] and

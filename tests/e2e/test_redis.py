@@ -47,11 +47,6 @@ def raw(redis):
         yield r
 
 
-def connected(sluice):
-    return sluice.metric("pgsluice_l2_connected") == \
-        sluice.metric("pgsluice_workers")
-
-
 def hits(sluice):
     """How many of one question Redis answers; the question's rows."""
     before = sluice.count("cache_hits_l2")
@@ -61,7 +56,7 @@ def hits(sluice):
 
 def fill(sluice):
     """Until the entry is there: the first question may only prepare."""
-    until(lambda: connected(sluice))
+    until(sluice.on_redis)
     until(lambda: hits(sluice))
 
 
@@ -78,7 +73,7 @@ def sealing(table, lab, pgsluice, redis):
     def make(keys):
         sluice = pgsluice(CONF + f'redis_key_file = "{path(keys)}"\n'
                           if keys else CONF)
-        until(lambda: connected(sluice))
+        until(sluice.on_redis)
         return sluice
 
     def path(keys):
@@ -304,7 +299,7 @@ def leased(table, pgsluice, redis):
     def make(life, more='cache_fill_wait = "60s"\n'):
         sluice = pgsluice(CONF.replace('l1_ttl', f'l2_lease = "{life}" l1_ttl')
                           + "pool_size = 60\n" + more)
-        until(lambda: connected(sluice))
+        until(sluice.on_redis)
         return sluice
     return make
 
@@ -413,7 +408,7 @@ def test_a_replica_is_left(table, pgsluice, redis):
         assert sluice.query("SELECT count(*) FROM item") == [(101,)]
     finally:
         redis.cli("REPLICAOF", "NO", "ONE")
-    until(lambda: connected(sluice))
+    until(sluice.on_redis)
 
 
 def test_a_cluster_is_told_once(table, pgsluice, lab):
@@ -422,11 +417,11 @@ def test_a_cluster_is_told_once(table, pgsluice, lab):
         "--cluster-enabled", "yes", "--cluster-port", str(port),
         "--cluster-config-file", "nodes.conf")).start()
     sluice = pgsluice(CONF.replace("$REDIS", str(node.port)))
-    until(lambda: connected(sluice))
+    until(sluice.on_redis)
     for _ in range(5):
         assert sluice.query(COUNT) == ROWS
     until(lambda: "redis is a cluster" in sluice.log)
-    until(lambda: not connected(sluice))
+    until(lambda: not sluice.on_redis())
     assert sluice.log.count("redis is a cluster") == 1
     node.stop()
     os.unlink(os.path.join(lab.socket_dir(), "nodes.conf"))
@@ -449,7 +444,7 @@ def test_a_snapshot_from_before_the_last_write(table, pgsluice, lab):
     server.start()
     for _ in range(2):
         for sluice in two, one:
-            until(lambda: connected(sluice))
+            until(sluice.on_redis)
             assert sluice.query("SELECT count(*) FROM item") == [(101,)]
             assert sluice.query(COUNT) == [(101, "a word in clear")]
     server.stop()

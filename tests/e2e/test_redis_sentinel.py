@@ -31,11 +31,6 @@ def table(pg, db):
             "INSERT INTO item SELECT generate_series(1, 100)", db)
 
 
-def connected(sluice):
-    return sluice.metric("pgsluice_l2_connected") == \
-        sluice.metric("pgsluice_workers")
-
-
 def hits(sluice):
     """How many of one question Redis answers; the question's rows."""
     before = sluice.count("cache_hits_l2")
@@ -45,7 +40,7 @@ def hits(sluice):
 
 def fill(sluice):
     """Until the entry is there: the first question may only prepare."""
-    until(lambda: connected(sluice))
+    until(sluice.on_redis)
     until(lambda: hits(sluice))
 
 
@@ -115,4 +110,4 @@ def test_a_sentinel_that_knows_nothing(table, pgsluice, watched):
     sluice = pgsluice(CONF, SENTINEL=watched[0].port, MASTER="other")
     until(lambda: "the sentinel knows no master of this name" in sluice.log)
     assert sluice.query(COUNT) == ROWS
-    assert not connected(sluice)
+    assert not sluice.on_redis()

@@ -38,8 +38,7 @@ def make(pg, db, pgsluice):
             'redis_timeout = "500ms"' if redis else ""
         sluice = pgsluice(CONF, REDIS_LINES=lines)
         if redis:
-            until(lambda: sluice.metric("pgsluice_l2_connected") ==
-                  sluice.metric("pgsluice_workers"))
+            until(sluice.on_redis)
         return sluice
     pg.psql(SCHEMA, db)
     return start
