@@ -69,7 +69,7 @@ def test_of_a_database(make):
     assert state == "53300" and "max_db_client_connections" in text
     with client(sluice, "other"):
         assert refused(sluice, "other")[0] == "53300"
-    assert closes(sluice, "too_many_database") == 2
+    until(lambda: closes(sluice, "too_many_database") == 2)
     two.pop().close()
     let_in(sluice)
     two.pop().close()
@@ -91,7 +91,7 @@ def test_of_a_user(make):
                 c.close()
         assert one.ask_rows("SELECT 1") == [("1",)]
     let_in(sluice)
-    assert closes(sluice, "too_many_user") >= 2
+    until(lambda: closes(sluice, "too_many_user") >= 2)
 
 
 def test_strangers_take_no_ones_place(make, users_file):
@@ -135,7 +135,7 @@ def test_of_an_address(make, pg, db):
                               query="SELECT pg_sleep(20)"))
         a.cancel()
         assert sqlstates(a.read_until_ready(timeout=5)) == ["57014"]
-    assert closes(sluice, "too_many_address") == 1
+    until(lambda: closes(sluice, "too_many_address") == 1)
 
 
 def test_administrators_get_in(make):
@@ -183,7 +183,7 @@ def test_transaction_timeout_counts_from_its_first_statement(make, pg):
             c.ask("SELECT 1")
             time.sleep(0.1)
         closed_in_time(c, "25P04", 1.5)
-    assert closes(sluice, "tx_length") == 1
+    until(lambda: closes(sluice, "tx_length") == 1)
     until(lambda: not pg.pids(state="idle in transaction",
                               datname=sluice.holes["DB"]))
 
