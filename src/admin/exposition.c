@@ -354,11 +354,27 @@ exposition_cache(struct prom *p, const struct control *c)
 
 /* ------------------------------------------------------------ latency */
 
+struct exposition_cell {
+	struct metrics *const *all;
+	unsigned n, series;
+};
+
+static bool
+exposition_exemplar(const void *arg, nsec_t low, nsec_t high,
+    struct exemplar *out)
+{
+	const struct exposition_cell *c = arg;
+
+	return exemplar_find(c->all, c->n, c->series, low, high, out);
+}
+
 static void
 exposition_series(struct prom *p, struct metrics *const *all, unsigned n)
 {
 	const char *name = families[FAMILY_QUERY_DURATION].name;
 	const struct series_name *s;
+	struct exposition_cell cell = { .all = all, .n = n };
+	const struct prom_exemplars with = { exposition_exemplar, &cell };
 	struct prom_label l[4];
 	struct hist_view v;
 	unsigned i, count = series_count();
@@ -373,7 +389,8 @@ exposition_series(struct prom *p, struct metrics *const *all, unsigned n)
 		l[1] = (struct prom_label){ "variant", s->variant };
 		l[2] = (struct prom_label){ "backend", s->backend };
 		l[3] = (struct prom_label){ "outcome", s->outcome };
-		prom_histogram(p, name, l, 4, &v);
+		cell.series = i;
+		prom_histogram_with(p, name, l, 4, &v, &with);
 	}
 }
 
@@ -407,11 +424,11 @@ exposition_metrics(struct prom *p, const struct control *c)
 }
 
 bool
-exposition_write(struct control *c, struct buf *out)
+exposition_write(struct control *c, struct buf *out, bool open)
 {
 	struct prom p;
 
-	prom_init(&p, out);
+	prom_init(&p, out, open);
 	exposition_general(&p, c);
 	exposition_metrics(&p, c);
 	exposition_pools(&p, c->setup.conf);
@@ -421,5 +438,6 @@ exposition_write(struct control *c, struct buf *out)
 	exposition_watches(&p);
 	exposition_replicas(&p, c);
 	exposition_process(&p);
+	prom_end(&p);
 	return !p.failed;
 }

@@ -8,7 +8,8 @@
 #include "admin/control.h"
 #include "base/buf.h"
 
-/* false: it does not fit into out. Control thread. */
-bool exposition_write(struct control *c, struct buf *out) PG_MUST_CHECK;
+/* open: as OpenMetrics. false: it does not fit into out. Control thread. */
+bool exposition_write(struct control *c, struct buf *out, bool open)
+    PG_MUST_CHECK;
 
 #endif

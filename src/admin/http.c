@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "admin/exposition.h"
+#include "admin/prometheus.h"
 #include "backend/pool.h"
 #include "base/log.h"
 
@@ -163,19 +164,24 @@ http_body(void)
 static void
 http_metrics(struct http *h, struct evhttp_request *req)
 {
+	bool open = prom_asks_open(evhttp_find_header(
+	    evhttp_request_get_input_headers(req), "Accept"));
 	struct evbuffer *body = http_body();
 	struct buf page;
 	bool ok;
 
 	buf_init(&page, HTTP_PAGE_MAX);
-	ok = exposition_write(h->control, &page) &&
+	ok = exposition_write(h->control, &page, open) &&
 	    evbuffer_add(body, buf_head(&page), buf_len(&page)) == 0;
 	buf_reset(&page);
 	if (!ok) {
 		evbuffer_drain(body, evbuffer_get_length(body));
 		evbuffer_add_printf(body, "the page is too large\n");
 	}
-	http_reply(req, ok ? 200 : 500, ok ? "OK" : "Too large",
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Vary",
+	    "Accept");
+	http_reply(req, ok ? 200 : 500, ok ? "OK" : "Too large", open && ok ?
+	    "application/openmetrics-text; version=1.0.0; charset=utf-8" :
 	    "text/plain; version=0.0.4; charset=utf-8", body);
 }
 

@@ -44,6 +44,9 @@ void log_msg(enum log_level level, const char *area, const char *fmt, ...)
  * with surrounding double quotes when it holds anything but [A-Za-z0-9_.:/-]. */
 const char *log_esc(struct slice s);
 const char *log_escs(const char *s);
+/* A longer value: as much of it as fits into out, of at least 16 bytes. Always
+ * quoted. */
+const char *log_esc_into(char *out, size_t size, struct slice s);
 
 void log_start(void); /* start the writer thread */
 void log_stop(void);  /* flush and join it */

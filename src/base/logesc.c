@@ -13,8 +13,9 @@
 
 #define LOGESC_MAX 256 /* bytes of the value that are looked at */
 #define LOGESC_BUFS 8
-/* every byte as \xNN, two quotes, three dots, end */
-#define LOGESC_SIZE (4 * LOGESC_MAX + 6)
+#define LOGESC_STEP 4 /* a character, or a byte as \xNN */
+#define LOGESC_TAIL 5 /* three dots, quote, end */
+#define LOGESC_SIZE (1 + LOGESC_STEP * LOGESC_MAX + LOGESC_TAIL)
 
 static bool
 logesc_is_bare(unsigned char c)
@@ -85,16 +86,17 @@ logesc_byte(char *out, unsigned char c)
 	return 4;
 }
 
+/* At most max bytes of s; as many as fit, if these are fewer. */
 static void
-logesc_quote(char *out, struct slice s)
+logesc_quote(char *out, size_t size, struct slice s, size_t max)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 	size_t i = 0, o = 0, len;
 
 	out[o++] = '"';
-	while (i < s.n && i < LOGESC_MAX) {
+	while (i < s.n && i < max && o + LOGESC_STEP + LOGESC_TAIL <= size) {
 		len = logesc_utf8(p + i, s.n - i);
-		if (len > LOGESC_MAX - i)
+		if (len > max - i)
 			break;
 		if (len == 0 || p[i] == '"' || p[i] == '\\') {
 			o += logesc_byte(out + o, p[i++]);
@@ -123,8 +125,16 @@ log_esc(struct slice s)
 		memcpy(out, s.p, s.n);
 		out[s.n] = '\0';
 	} else {
-		logesc_quote(out, s);
+		logesc_quote(out, LOGESC_SIZE, s, LOGESC_MAX);
 	}
+	return out;
+}
+
+const char *
+log_esc_into(char *out, size_t size, struct slice s)
+{
+	CHECK(size > LOGESC_STEP + LOGESC_TAIL);
+	logesc_quote(out, size, s, s.n);
 	return out;
 }
 

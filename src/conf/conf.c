@@ -202,6 +202,7 @@ conf_build(const struct conf_source *from, struct conf_diag *d)
 			conf_tree_set(p.root, from->changes.v[i],
 			    from->changes.v[i + 1]);
 		conf_take_settings(&p);
+		conf_take_log(&p);
 		conf_take_backends(&p);
 		conf_take_databases(&p);
 		conf_take_tables(&p);
@@ -210,6 +211,7 @@ conf_build(const struct conf_source *from, struct conf_diag *d)
 		conf_take_users(&p);
 		conf_take_user_map(&p);
 		conf_check_replicas(&p);
+		conf_settle_log(p.conf);
 		conf_tree_free(p.root);
 	}
 	conf_diag_sort(&p);

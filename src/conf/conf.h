@@ -30,6 +30,8 @@ enum conf_tls_mode {
 	TLS_MODE_DISABLE, TLS_MODE_ALLOW, TLS_MODE_PREFER, TLS_MODE_REQUIRE,
 	TLS_MODE_VERIFY_CA, TLS_MODE_VERIFY_FULL
 };
+enum conf_log_text { LOG_TEXT_SHAPE, LOG_TEXT_FULL };
+
 enum conf_redis_tls {
 	REDIS_TLS_DISABLE, REDIS_TLS_REQUIRE, REDIS_TLS_VERIFY_CA,
 	REDIS_TLS_VERIFY_FULL
@@ -287,6 +289,10 @@ struct conf_watch {
 	const struct deps *deps; /* what they say; NULL: not known yet */
 };
 
+/* How long statements may take that are not logged. */
+#define LOG_NEVER UINT64_MAX
+#define LOG_INHERIT (UINT64_MAX - 1)
+
 /* A database that clients can connect to. */
 struct conf_database {
 	char *name;
@@ -294,6 +300,7 @@ struct conf_database {
 	enum conf_pool_mode pool_mode;
 	bool cache;                   /* false: never any cache */
 	int64_t max_db_client_connections;
+	nsec_t log_after;             /* or LOG_NEVER */
 	struct conf_replica_rule replicas;
 	struct conf_table **tables;   /* routed tables of this database */
 	size_t n_tables;
@@ -315,6 +322,7 @@ struct conf_user {
 	int64_t max_user_connections; /* servers logged in as this user */
 	nsec_t client_idle_timeout, idle_transaction_timeout;
 	nsec_t transaction_timeout, query_timeout;
+	nsec_t log_after; /* or LOG_NEVER, or LOG_INHERIT: the database's */
 };
 
 struct conf_user_map { /* client user -> backend user */
@@ -347,6 +355,10 @@ struct conf {
 #define SETTING_ENUM(name, type, def, words, reload, doc) type name;
 #define SETTING_LIST(name, def, reload, doc) struct conf_strings name;
 #include "tbl/settings.h"
+
+	nsec_t log_after;    /* log_min_duration_statement, or LOG_NEVER */
+	uint32_t log_sample; /* log_statement_sample_rate, in a million */
+	bool follows;        /* something is told of single statements */
 
 	struct conf_backend *backends;
 	size_t n_backends;

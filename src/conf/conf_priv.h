@@ -147,6 +147,12 @@ void conf_check_titles(struct conf_parse *p, const struct conf_sec *first,
 
 /* validate_*.c, in the order they must run. */
 void conf_take_settings(struct conf_parse *p);
+/* validate_log.c: of the settings; of a section, what is left out stays as it
+ * is; and when all has been taken. */
+void conf_take_log(struct conf_parse *p);
+void conf_take_log_after(struct conf_parse *p, const struct conf_sec *s,
+    nsec_t *out);
+void conf_settle_log(struct conf *c);
 void conf_take_backends(struct conf_parse *p);
 /* Of a section's; what is left out stays as it is. */
 void conf_take_replica_rule(struct conf_parse *p, const struct conf_sec *s,

@@ -239,6 +239,15 @@ rows_replica_rule(struct rows *r, const struct conf_replica_rule *rule)
 }
 
 static void
+rows_log_after(struct rows *r, nsec_t v)
+{
+	char text[UNITS_TEXT];
+
+	rows_option(r, "log_min_duration_statement", v == LOG_INHERIT ? "" :
+	    v == LOG_NEVER ? "-1" : units_print_time(text, v));
+}
+
+static void
 rows_database(struct rows *r, const struct conf_database *db)
 {
 	rows_block(r, BLOCK_DATABASE, "", db->name, 0);
@@ -247,6 +256,7 @@ rows_database(struct rows *r, const struct conf_database *db)
 	rows_option_bool(r, "cache", db->cache);
 	rows_option_int(r, "max_db_client_connections",
 	    db->max_db_client_connections);
+	rows_log_after(r, db->log_after);
 	rows_replica_rule(r, &db->replicas);
 }
 
@@ -408,6 +418,7 @@ rows_user(struct rows *r, const struct conf_user *u)
 	    u->idle_transaction_timeout);
 	rows_option_time(r, "transaction_timeout", u->transaction_timeout);
 	rows_option_time(r, "query_timeout", u->query_timeout);
+	rows_log_after(r, u->log_after);
 }
 
 void

@@ -30,6 +30,7 @@ libpgsluice_a_SOURCES += \
 	src/conf/units.h \
 	src/conf/validate_backend.c \
 	src/conf/validate_cache.c \
+	src/conf/validate_log.c \
 	src/conf/validate_replicas.c \
 	src/conf/validate_settings.c \
 	src/conf/validate_table.c \

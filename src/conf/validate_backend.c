@@ -158,6 +158,8 @@ conf_take_databases(struct conf_parse *p)
 		    p->conf->max_db_client_connections;
 		conf_take_int(p, s, "max_db_client_connections",
 		    &db->max_db_client_connections);
+		db->log_after = p->conf->log_after;
+		conf_take_log_after(p, s, &db->log_after);
 		conf_take_replica_rule(p, s, &db->replicas);
 	}
 }
@@ -177,6 +179,7 @@ conf_take_users(struct conf_parse *p)
 		.idle_transaction_timeout = c->idle_transaction_timeout,
 		.transaction_timeout = c->transaction_timeout,
 		.query_timeout = c->query_timeout,
+		.log_after = LOG_INHERIT,
 	};
 	conf_check_titles(p, s, BLOCK_USER);
 	c->users = x_calloc(n, sizeof(*u));
@@ -197,6 +200,7 @@ conf_take_users(struct conf_parse *p)
 		conf_take_time(p, s, "transaction_timeout",
 		    &u->transaction_timeout);
 		conf_take_time(p, s, "query_timeout", &u->query_timeout);
+		conf_take_log_after(p, s, &u->log_after);
 	}
 }
 

@@ -117,6 +117,8 @@ session_unit_error(struct session *s, const struct unit *u,
 
 	fill_drop(s);
 	s->refused = true;
+	if (unlikely(s->trail.on))
+		trail_refused(s, sqlstate);
 	buf_init(&b, 256 * 1024);
 	msgwrite_init(&w, &b);
 	msgwrite_error(&w, "ERROR", sqlstate, message, detail, hint);
@@ -143,6 +145,8 @@ session_unit_error(struct session *s, const struct unit *u,
 		s->skip_to_sync = true;
 	session_send(s, buf_head(&b), buf_len(&b));
 	buf_reset(&b);
+	if (unlikely(s->trail.on))
+		trail_end(s, TRAIL_NO_SERIES, clock_mono());
 	if (s->state != SESSION_CLOSED)
 		session_settle(s);
 }
@@ -304,6 +308,7 @@ session_granted(struct worker *w, uint64_t id, struct server *srv)
 		return;
 	}
 	CHECK(s->state == SESSION_SERVER_WAIT);
+	s->trail.queued += waited;
 	session_leased(s, srv, s->backend);
 	s->granted = true;
 	session_enter(s, SESSION_IDLE);

@@ -428,6 +428,8 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	}
 	st->told |= s->sw->tells;
 	query_note(s, &q);
+	if (unlikely(s->trail.on))
+		trail_query(s, &q);
 	s->series = query_series(s, &q, s->backend, s->fill != NULL ?
 	    OUT_MISS : OUT_BYPASS);
 	if (!statement_form(&q, s->backend, &form))
@@ -663,6 +665,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 	if (alone && s->sw->relied && (q != NULL || (!s->sw->refuses &&
 	    !session_drops_names(s))))
 		session_keep_unit(s, u);
+	if (unlikely(s->trail.on))
+		trail_asked(s);
 	iov.iov_base = buf_head(b);
 	iov.iov_len = buf_len(b);
 	if (iov.iov_len > 0)

@@ -402,8 +402,8 @@ extended_run(struct session *s, struct unit *u, const struct choice *c)
 		session_sequences_refuse(s, u);
 		return UNIT_WAIT;
 	}
-	stat_add(&session_metrics(s)->bypass[s->long_bind ? BYPASS_LONG :
-	    relaying ? BYPASS_PIPELINED : BYPASS_PROTOCOL], u->executes);
+	session_bypass(s, s->long_bind ? BYPASS_LONG : relaying ?
+	    BYPASS_PIPELINED : BYPASS_PROTOCOL, u->executes);
 	return session_compose(s, u, NULL);
 }
 

@@ -53,6 +53,8 @@ fill_deliver(struct session *s, const struct unit *u, struct object *o,
 	    &session_metrics(s)->c.cache_hits_l1, 1);
 	took = clock_mono() - s->started;
 	metrics_time(session_metrics(s), series, took);
+	if (unlikely(s->trail.on))
+		trail_hit(s, o, series, s->started + took);
 	session_sendv(s, iov, n);
 	return took;
 }
@@ -74,7 +76,7 @@ fill_hit(struct session *s, const struct unit *u, struct statement *stmt,
 	took = fill_deliver(s, u, o, false, o->series);
 	worth_hit(s->sw->worth, o->shape, &k->hash, took);
 	if (unlikely(o->verify != 0) && s->state != SESSION_CLOSED &&
-	    verify_drawn(s->sw, o->verify))
+	    session_draws(s->sw, o->verify))
 		verify_hit(s, u, stmt, o);
 	object_unref(&o);
 	return true;
@@ -238,7 +240,7 @@ fill_spoil(struct session *s, enum bypass_reason why)
 {
 	if (s->fill == NULL)
 		return;
-	stat_add(&session_metrics(s)->bypass[why], 1);
+	session_bypass(s, why, 1);
 	/* An error says nothing of the rows: older results are still good. */
 	if (why != BYPASS_FAILED)
 		l1_answered(session_layer_l1(), &s->fill->key, s->fill->wall,
@@ -352,7 +354,7 @@ fill_pass(struct session *s, const struct cache_key *k,
     enum bypass_reason why)
 {
 	fill_goes_past(k);
-	stat_add(&session_metrics(s)->bypass[why], 1);
+	session_bypass(s, why, 1);
 	if (s->fill != NULL)
 		fill_free(s);
 	return FILL_RUN;
@@ -414,6 +416,7 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 	case L1_WAIT:
 		f->phase = FILL_P_WAITING;
 		f->ticket = w.ticket;
+		s->trail.joined = true;
 		stat_add(&session_metrics(s)->c.cache_waits, 1);
 		session_enter(s, SESSION_FILL_WAIT);
 		return FILL_WAIT;
@@ -433,7 +436,7 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 		if (fill_ask_l2(s, f) == FILL_RUN)
 			return fill_run(f, f->mono);
 		if (unlikely(f->rule->verify_share != 0) &&
-		    verify_drawn(s->sw, f->rule->verify_share)) {
+		    session_draws(s->sw, f->rule->verify_share)) {
 			f->drawn = true;
 			f->verify = verify_prepare(s, q, k);
 		}
@@ -532,7 +535,7 @@ fill_lookup_over(struct session *s)
 	f->request = NULL;
 	f->asked_l2 = true;
 	f->tokens.valid = false;
-	stat_add(&session_metrics(s)->bypass[BYPASS_FILL_WAIT], 1);
+	session_bypass(s, BYPASS_FILL_WAIT, 1);
 	session_enter(s, SESSION_IDLE);
 	session_pump(s);
 }

@@ -419,6 +419,8 @@ gather_begin(struct session *s, const struct unit *u, const struct query *q,
 	s->series = query_series(s, q, q->where.backend, s->fill != NULL ?
 	    OUT_MISS : OUT_BYPASS);
 	session_enter(s, SESSION_GATHER);
+	if (unlikely(s->trail.on))
+		trail_asked(s);
 	g->unit = u;
 	gather_step(g);
 	g->unit = NULL;

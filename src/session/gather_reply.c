@@ -194,11 +194,15 @@ gather_tell_end(struct gathering *g)
 	char tag[40];
 	struct buf b;
 
+	if (unlikely(s->trail.on))
+		trail_heard(s);
 	gather_tell_head(g);
 	buf_init(&b, 256);
 	msgwrite_init(&w, &b);
 	snprintf(tag, sizeof(tag), "SELECT %llu",
 	    (unsigned long long)g->rows);
+	if (unlikely(s->trail.on))
+		trail_completed(s, tag);
 	msgwrite_complete(&w, tag);
 	msgwrite_ready(&w, s->tx);
 	CHECK(!w.failed);
@@ -209,6 +213,9 @@ gather_tell_end(struct gathering *g)
 void
 gather_tell_error(struct gathering *g)
 {
+	if (unlikely(g->s->trail.on) && buf_len(&g->error) > FRAME_HEADER)
+		trail_error(g->s, buf_head(&g->error) + FRAME_HEADER,
+		    buf_len(&g->error) - FRAME_HEADER);
 	session_send(g->s, buf_head(&g->error), buf_len(&g->error));
 	session_ready(g->s);
 }

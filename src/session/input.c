@@ -228,8 +228,12 @@ input_unit(struct session *s, const char *p, size_t n)
 		return UNIT_CLOSED;
 	}
 	/* Ages of a unit that waited count from its arrival. */
-	if (s->unit_len == 0)
+	if (s->unit_len == 0) {
 		s->started = s->sw->w->now = clock_mono();
+		if (unlikely(s->sw->setup.conf->follows) &&
+		    s->console == NULL)
+			trail_begin(s, &u);
+	}
 	r = session_unit(s, &u);
 	if (r == UNIT_WAIT) {
 		s->unit_len = n;
@@ -246,6 +250,10 @@ input_unit(struct session *s, const char *p, size_t n)
 		/* It was refused. */
 		if (u.rest > 0 && s->body_left == 0)
 			session_stream(s, &u, true);
+		/* It has needed no server. */
+		if (unlikely(s->trail.on) && s->state == SESSION_IDLE &&
+		    !s->open_unit)
+			trail_end(s, TRAIL_NO_SERIES, clock_mono());
 	}
 	return r;
 }

@@ -192,7 +192,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	TAILQ_INIT(&sw->farewells);
 	TAILQ_INIT(&sw->verify.waiting);
 	TAILQ_INIT(&sw->verify.open);
-	hash_random(&sw->verify.dice, sizeof(sw->verify.dice));
+	hash_random(&sw->dice, sizeof(sw->dice));
 	if (session_l2_options(setup, &o))
 		sw->l2 = l2_new(w->base, &o);
 	sw->worth = worth_new();

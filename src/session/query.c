@@ -132,6 +132,8 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 	s->open_unit = s->long_bind = false;
 	if (unlikely(u->rest > 0))
 		session_stream(s, u, false);
+	if (unlikely(s->trail.on))
+		trail_asked(s);
 	(void)!server_send(s->server, iov, n);
 	if (stream_backlog(&s->server->st) > STREAM_HIGH_WATER)
 		stream_read_stop(&s->st);
@@ -183,7 +185,7 @@ query_run(struct session *s, struct unit *u, struct query *q,
 			break;
 		}
 	} else if (!s->granted) {
-		stat_add(&session_metrics(s)->bypass[why], 1);
+		session_bypass(s, why, 1);
 		if (why == BYPASS_NO_RULE)
 			session_candidate(s, u, q);
 	}
@@ -224,6 +226,8 @@ session_unit_done(struct session *s, const struct unit *u,
 		    statement_ref(explain_prepared(s, st)));
 	lag_read_elsewhere(&s->reader, s->sw->w->now);
 	metrics_time(session_metrics(s), s->series, took);
+	if (unlikely(s->trail.on))
+		trail_end(s, s->series, s->sw->w->now);
 	stat_add(&s->stats->query_time, took);
 	stat_add(&s->stats->transactions, 1);
 	stat_add(&s->stats->transaction_time, took);
@@ -297,6 +301,8 @@ unit_query(struct session *s, struct unit *u)
 		return query_send(s, u, &q, OUT_BYPASS);
 	}
 	query_prepare(s, &q, sql, NULL, NULL);
+	if (unlikely(s->trail.on))
+		trail_query(s, &q);
 	if (s->listening != NULL && session_listen_commit(s, &q, &r))
 		return r;
 	if (session_local(s, u, &q))
@@ -381,6 +387,8 @@ unit_statement(struct session *s, struct unit *u, struct statement *st)
 	    s->fill == NULL && fill_hit(s, u, st, &k))
 		return UNIT_DONE;
 	query_prepare(s, &q, st->sql, st, &u->bind);
+	if (unlikely(s->trail.on))
+		trail_query(s, &q);
 	if (s->listening != NULL && session_listen_commit(s, &q, &r))
 		return r;
 	if (session_local(s, u, &q))
@@ -488,6 +496,8 @@ unit_pipelined(struct session *s, struct unit *u)
 	if (PLANTED(HIT_JUMPS_QUEUE) && unit_jumps_queue(s, u, sql))
 		return UNIT_DONE;
 	query_prepare(s, &q, sql, NULL, NULL);
+	if (unlikely(s->trail.on))
+		trail_query(s, &q);
 	query_adapt(s, &q);
 	if (session_needs_native(s, q.shape->an) && !s->native &&
 	    !ledger_empty(&s->server->owed))
@@ -498,7 +508,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	    session_asks_others(s, q.shape->an->pins) ||
 	    (q.shape->an->kind == STMT_PREPARE && !s->open_unit))
 		return unit_wait_ready(s, u);
-	stat_add(&session_metrics(s)->bypass[BYPASS_PIPELINED], 1);
+	session_bypass(s, BYPASS_PIPELINED, 1);
 	return query_send(s, u, &q, OUT_BYPASS);
 }
 

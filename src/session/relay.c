@@ -122,6 +122,8 @@ relay_forward(void *lessee, const char *p, size_t n)
 {
 	struct session *s = lessee;
 
+	if (unlikely(s->trail.on))
+		trail_heard(s);
 	if (unlikely(s->reading != NULL) && session_reading_holds(s, p, n))
 		return;
 	if (s->fill != NULL)
@@ -152,6 +154,8 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 
 	if (hidden)
 		return;
+	if (unlikely(s->trail.on))
+		trail_completed(s, tag);
 	if (s->listening != NULL)
 		session_listen_completed(s, tag);
 	s->completed++;
@@ -292,6 +296,8 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 		return true;
 	}
 	whole = msgread_error(body, n, &e);
+	if (unlikely(s->trail.on))
+		trail_error(s, body, n);
 	if (s->unread && s->completed == 0 && !e.inner &&
 	    slice_eq_str(e.sqlstate, "42601"))
 		s->over |= PIN_BIT(PIN_UNPARSED);
@@ -583,6 +589,8 @@ relay_ready(void *lessee, char status)
 		session_reading_free(s);
 	}
 	session_forget_unit(s);
+	if (unlikely(s->trail.on) && s->unit_len == 0)
+		trail_end(s, s->series, ended);
 	if (s->fill != NULL)
 		fill_finish(s, status);
 	else if (s->candidate.shape != NULL)

@@ -161,6 +161,7 @@ session_sends(struct session *s, size_t n)
 {
 	stat_add(&session_metrics(s)->c.client_bytes_out, n);
 	stat_add(&s->stats->sent, n);
+	s->sent += n;
 }
 
 static void
@@ -313,6 +314,8 @@ session_close_as(struct session *s, enum close_reason why,
 	if (s->state == SESSION_CLOSED)
 		return;
 	session_log_end(s, why, detail);
+	if (unlikely(s->trail.on))
+		trail_closed(s, sqlstate, reasons[why].text);
 	session_tell(s, why, sqlstate, detail);
 	stat_add(&session_metrics(s)->closes[why], 1);
 	if (reasons[why].counter != SIZE_MAX)

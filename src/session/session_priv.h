@@ -23,6 +23,7 @@
 #include "session/quota.h"
 #include "session/settings.h"
 #include "session/statement.h"
+#include "session/trail.h"
 
 enum session_state {
 #define SESSION_STATE(sym, name, messages, server, doc) SESSION_##sym,
@@ -92,6 +93,7 @@ struct session {
 
 	/* wire */
 	struct stream st;
+	uint64_t sent;      /* bytes, to the client */
 	struct buf in;      /* what has come and cannot be acted on yet */
 	size_t need;        /* bytes wanted before another look makes sense */
 	size_t scanned;     /* of the unit at the head of in: already looked at */
@@ -209,6 +211,7 @@ struct session {
 	unsigned form;      /* that form */
 	nsec_t started;     /* when it arrived */
 	unsigned series;    /* metrics cell to time it under */
+	struct trail trail; /* ... and what else is noted of it */
 	uint64_t queries;
 	nsec_t born, since; /* connected; state entered */
 	nsec_t partial_since; /* a message is half here since; 0: not */
@@ -261,8 +264,8 @@ struct session_worker {
 		TAILQ_HEAD(, verify_job) waiting, open;
 		struct verify_job *asked; /* of a server, or NULL */
 		unsigned n;       /* all of them */
-		uint64_t dice;
 	} verify;
+	uint64_t dice;          /* of session_draws() */
 	struct dbstate *self;   /* of the console */
 	struct listen_worker *listen;
 	uint64_t next_id, next_ticket;
@@ -303,6 +306,21 @@ static inline struct metrics *
 session_metrics(const struct session *s)
 {
 	return s->sw->w->metrics;
+}
+/* Chance: true for so many of a million. */
+static inline bool
+session_draws(struct session_worker *sw, uint32_t share)
+{
+	/* Knuth's; the high bits are the good ones. */
+	sw->dice = sw->dice * 6364136223846793005u + 1442695040888963407u;
+	return (sw->dice >> 32) * 1000000 >> 32 < share;
+}
+/* n statements go past the cache. */
+static inline void
+session_bypass(struct session *s, enum bypass_reason why, uint64_t n)
+{
+	stat_add(&session_metrics(s)->bypass[why], n);
+	s->trail.bypass = (unsigned char)why;
 }
 /* The configuration moved on: find our database in the new one. false: gone,
  * and the session has been closed. */

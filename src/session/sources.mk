@@ -74,6 +74,9 @@ libpgsluice_a_SOURCES += \
 	src/session/startup.c \
 	src/session/statement.c \
 	src/session/statement.h \
+	src/session/trail.c \
+	src/session/trail.h \
+	src/session/trail_line.c \
 	src/session/unit.c \
 	src/session/verify.c \
 	src/session/verify.h \

@@ -615,6 +615,8 @@ spread_begin(struct session *s, const struct unit *u, const struct query *q,
 	s->series = query_series(s, q, q->where.backend, OUT_BYPASS);
 	stat_add(&session_metrics(s)->c.spreads, 1);
 	session_enter(s, SESSION_SPREAD_WAIT);
+	if (unlikely(s->trail.on))
+		trail_asked(s);
 	x->unit = u;
 	if (x->phase == SPREAD_COLUMNS)
 		part_lease(&x->part[x->n_parts].base);

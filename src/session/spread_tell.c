@@ -255,12 +255,24 @@ spread_tell_bound(const struct spread *x, bool good, struct msgwrite *w)
 	msgwrite_raw(w, bound + skip, (u.described ? 15u : 10u) - skip);
 }
 
+static void
+spread_trail(const struct spread *x, const char *tag, bool doubt)
+{
+	if (*tag != '\0')
+		trail_completed(x->s, tag);
+	else if (doubt)
+		trail_refused(x->s, "40003");
+	else if (buf_len(&x->error) > FRAME_HEADER)
+		trail_error(x->s, buf_head(&x->error) + FRAME_HEADER,
+		    buf_len(&x->error) - FRAME_HEADER);
+}
+
 void
 spread_tell_end(struct spread *x)
 {
 	bool done = spread_is_done(x);
 	struct msgwrite w;
-	char tag[40];
+	char tag[40] = "";
 	struct buf b;
 	size_t i;
 
@@ -289,6 +301,8 @@ spread_tell_end(struct spread *x)
 	else
 		x->s->skip_to_sync = !done;
 	CHECK(!w.failed);
+	if (unlikely(x->s->trail.on))
+		spread_trail(x, tag, x->doubt || i < x->n_parts);
 	session_send(x->s, buf_head(&b), buf_len(&b));
 	buf_reset(&b);
 }

@@ -289,6 +289,8 @@ about_step(struct session *s, const struct unit *u, const struct about *a,
 		return false;
 	s->again = true;
 	session_enter(s, SESSION_RELAY);
+	if (unlikely(s->trail.on))
+		trail_asked(s);
 	iov.iov_base = buf_head(b);
 	iov.iov_len = buf_len(b);
 	(void)!server_send(srv, &iov, 1);

@@ -54,15 +54,6 @@ struct verify_job {
 
 /* ---- birth and death ---- */
 
-bool
-verify_drawn(struct session_worker *sw, uint32_t share)
-{
-	/* Knuth's; the high bits are the good ones. */
-	sw->verify.dice = sw->verify.dice * 6364136223846793005u +
-	    1442695040888963407u;
-	return (sw->verify.dice >> 32) * 1000000 >> 32 < share;
-}
-
 void
 verify_free(struct verify_job **jp)
 {

@@ -22,8 +22,6 @@
 
 struct verify_job;
 
-/* One of so many of a million hits. */
-bool verify_drawn(struct session_worker *sw, uint32_t share);
 /* The session was answered with o, from L1. stmt: as for query_prepare(). */
 void verify_hit(struct session *s, const struct unit *u,
     struct statement *stmt, struct object *o);

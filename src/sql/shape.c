@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sql/shape_text.h"
+
 static void
 shape_free(struct shape_table *t, struct shape *s)
 {
@@ -136,6 +138,7 @@ shape_add(struct shape_table *t, const struct lexer *lx, struct slice sql)
 	s->hash = lx->hash;
 	s->text = text;
 	s->len = lx->shape_len;
+	s->fingerprint = shape_fingerprint(slice_make(text, s->len));
 	shape_marks_init(&s->marks, slice_make(text, s->len));
 	s->an = an;
 	while (t->tab.count >= t->limit) {

@@ -22,6 +22,7 @@ struct shape {
 	struct hash128 hash;
 	char *text;            /* shape bytes, for comparison */
 	size_t len;
+	uint64_t fingerprint;  /* see shape_text.h; 0: of unparsed text */
 	struct shape_marks marks;
 	struct shape **recent; /* its place in shape_table.recent, or NULL */
 	struct analysis *an;

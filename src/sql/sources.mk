@@ -42,8 +42,12 @@ libpgsluice_a_SOURCES += \
 	src/sql/shape.h \
 	src/sql/shape_match.c \
 	src/sql/shape_match.h \
+	src/sql/shape_text.c \
+	src/sql/shape_text.h \
 	src/sql/split.c \
 	src/sql/split.h \
 	src/sql/textpos.c \
 	src/sql/tokens.c \
-	src/sql/tokens.h
+	src/sql/tokens.h \
+	src/sql/trace.c \
+	src/sql/trace.h

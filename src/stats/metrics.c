@@ -37,9 +37,12 @@ metrics_free(struct metrics **mp)
 	if (m == NULL)
 		return;
 	*mp = NULL;
-	for (i = 0; i < SERIES_MAX; i++)
+	for (i = 0; i < SERIES_MAX; i++) {
 		free(atomic_load_explicit(&m->series[i],
 		    memory_order_relaxed));
+		free(atomic_load_explicit(&m->exemplars[i],
+		    memory_order_relaxed));
+	}
 	free(m);
 }
 

@@ -25,12 +25,15 @@ struct counters {
 #include "tbl/counters.h"
 };
 
+struct exemplars; /* exemplar.c */
+
 struct metrics { /* one per worker */
 	struct counters c;
 	_Atomic uint64_t bypass[BYPASS_SLOTS]; /* by enum bypass_reason */
 	_Atomic uint64_t replica_bypass[REPLICA_SLOTS]; /* by replica_reason */
 	_Atomic uint64_t closes[CLOSE_SLOTS]; /* of clients, by enum close_reason */
 	_Atomic(struct hist *) series[SERIES_MAX]; /* made at first use by the writer */
+	_Atomic(struct exemplars *) exemplars[SERIES_MAX]; /* likewise */
 	struct hist wait;  /* for a server */
 	struct hist lag;   /* of the worker's ticks */
 	struct hist staleness; /* ages of hits that were found to be stale */

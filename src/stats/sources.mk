@@ -2,6 +2,8 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/stats/exemplar.c \
+	src/stats/exemplar.h \
 	src/stats/hist.c \
 	src/stats/hist.h \
 	src/stats/metrics.c \

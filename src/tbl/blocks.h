@@ -31,6 +31,7 @@ BLOCK_OPTION(DATABASE, backend, STR, MUST, "", "", "Backend for statements that 
 BLOCK_OPTION(DATABASE, pool_mode, WORD, MAY, "", "transaction|session", "When a server goes back to its pool; default: the setting pool_mode.")
 BLOCK_OPTION(DATABASE, cache, BOOL, MAY, "true", "", "false: no statement of this database is ever cached.")
 BLOCK_OPTION(DATABASE, max_db_client_connections, INT, MAY, "", "0..1000000", "Client connections; 0: no limit of its own; default: the setting of this name.")
+BLOCK_OPTION(DATABASE, log_min_duration_statement, STR, MAY, "", "", "Statements that take at least this long are logged; 0: all; -1: none; default: the setting of this name.")
 BLOCK_OPTION(DATABASE, replica_reads, WORD, MAY, "off", "off|process|session", "Whether reads may go to replicas of their backend. process: where all is replayed that was written through this pgsluice. session: that its own session has written; others' writes may be missing for as long as the bounds allow. Neither goes back behind what the session has seen.")
 BLOCK_OPTION(DATABASE, replica_max_age, TIME, MAY, "1s", "0..1d", "A replica that may show an older state than this has no reads; 0: no such bound.")
 BLOCK_OPTION(DATABASE, replica_max_lag, SIZE, MAY, "1MB", "0..1TB", "A replica that is more bytes of WAL behind has no reads; 0: no such bound.")
@@ -98,6 +99,7 @@ BLOCK_OPTION(USER, client_idle_timeout, TIME, MAY, "", "0..30d", "Idle clients a
 BLOCK_OPTION(USER, idle_transaction_timeout, TIME, MAY, "", "0..30d", "A client idle inside a transaction is closed after this; 0: never.")
 BLOCK_OPTION(USER, transaction_timeout, TIME, MAY, "", "0..30d", "A client whose transaction lasts longer is closed; 0: never.")
 BLOCK_OPTION(USER, query_timeout, TIME, MAY, "", "0..30d", "A statement running longer is cancelled and its client closed; 0: never.")
+BLOCK_OPTION(USER, log_min_duration_statement, STR, MAY, "", "", "Statements that take at least this long are logged; 0: all; -1: none; default: the database's.")
 
 BLOCK(USER_MAP, "user_map", ROOT, "Which backend user a client user becomes, on backends whose conninfo forces none.")
 BLOCK_OPTION(USER_MAP, to, STR, MUST, "", "", "The backend user.")

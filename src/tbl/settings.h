@@ -43,6 +43,12 @@ SETTING_STR(http_listen, "", false, "Address for /metrics, /healthz and /readyz;
 SETTING_INT(workers, 0, 0, 256, false, "Worker threads; 0: one per CPU.")
 SETTING_ENUM(log_level, int, 2, "error|warn|info|debug", true, "Least severe level that is logged.")
 
+/* what is told of single statements */
+SETTING_STR(log_min_duration_statement, "-1", true, "Statements that take at least this long are logged, a line each; 0: all; -1: none. Per database and user too.")
+SETTING_STR(log_statement_sample_rate, "0", true, "Share of all statements that are logged however short they are, such as \"0.1%\"; 0: none.")
+SETTING_ENUM(log_statement_text, enum conf_log_text, LOG_TEXT_SHAPE, "shape|full", true, "What these lines hold of a statement's text. shape: its words, without literals and comments; full: as the client sent it, with them. Values of parameters are never logged.")
+SETTING_BOOL(trace_exemplars, false, true, "The buckets of pgsluice_query_duration_seconds carry trace_id and span_id of a statement that said in a comment (sqlcommenter's traceparent) that its trace is kept; where the reader asks for OpenMetrics.")
+
 /* who may come in */
 SETTING_ENUM(auth, enum conf_auth, CONF_AUTH_SCRAM, "scram-sha-256|trust|md5|password|cert|peer|hba", true, "How clients prove who they are; hba: as auth_hba_file says. password is taken over TLS and the unix socket only, unless a rule of auth_hba_file says otherwise.")
 SETTING_STR(auth_hba_file, "", true, "Rules in the format of pg_hba.conf: who may connect from where to which database, and by which method. Needs auth = \"hba\".")

@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/pgoutput \
 	tests/fuzz/corpus/scram \
 	tests/fuzz/corpus/startup \
+	tests/fuzz/corpus/trace \
 	tests/fuzz/corpus/unit \
 	tests/fuzz/corpus/userdb \
 	tests/fuzz/corpus/value
@@ -34,6 +35,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_pgoutput \
 	tests/fuzz/replay_scram \
 	tests/fuzz/replay_startup \
+	tests/fuzz/replay_trace \
 	tests/fuzz/replay_unit \
 	tests/fuzz/replay_userdb \
 	tests/fuzz/replay_value
@@ -52,6 +54,7 @@ FUZZERS = \
 	tests/fuzz/fuzz_pgoutput \
 	tests/fuzz/fuzz_scram \
 	tests/fuzz/fuzz_startup \
+	tests/fuzz/fuzz_trace \
 	tests/fuzz/fuzz_unit \
 	tests/fuzz/fuzz_userdb \
 	tests/fuzz/fuzz_value
@@ -131,6 +134,11 @@ tests_fuzz_replay_startup_SOURCES = tests/fuzz/fuzz_startup.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_startup_SOURCES = tests/fuzz/fuzz_startup.c
 tests_fuzz_fuzz_startup_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_trace_SOURCES = tests/fuzz/fuzz_trace.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_trace_SOURCES = tests/fuzz/fuzz_trace.c
+tests_fuzz_fuzz_trace_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_unit_SOURCES = tests/fuzz/fuzz_unit.c \
 	tests/fuzz/replay_main.c

@@ -24,8 +24,9 @@ INTRO = """\
 
 <!-- Written by tests/lint/admindoc.py --write. -->
 
-`http_listen` serves `/metrics` in Prometheus' text format, version 0.0.4. It also
-serves `/healthz` (200 while the process lives and every worker moves) and
+`http_listen` serves `/metrics` in Prometheus' text format, version 0.0.4, or to who asks
+for it (`Accept: application/openmetrics-text`) as OpenMetrics 1.0.0, with units and, if
+`trace_exemplars` is on, [exemplars](operations.md#log-of-statements). It also serves `/healthz` (200 while the process lives and every worker moves) and
 `/readyz` (200 while clients are accepted and the backend of every database can be
 reached; else 503 with a line for each thing that is wrong). GET and HEAD only; no
 page shows a secret. There is no login: bind it to an address that only your

@@ -234,6 +234,73 @@ test_resolution(void **state)
 	conf_unref(&c);
 }
 
+/* What is logged of statements: off, everywhere, or for some. */
+static void
+test_statement_log(void **state PG_UNUSED)
+{
+	static const char rest[] = "backend \"b\" { conninfo = \"host=h\" }\n";
+	static const char plain[] = "database \"d\" { backend = \"b\" }\n";
+	char text[600];
+	struct conf *c;
+
+	snprintf(text, sizeof(text), "%s%s", rest, plain);
+	c = load(text);
+	assert_false(c->follows);
+	assert_true(c->databases[0].log_after == LOG_NEVER);
+	assert_true(c->everyone.log_after == LOG_INHERIT);
+	conf_unref(&c);
+	snprintf(text, sizeof(text), "log_min_duration_statement = 250ms\n"
+	    "%sdatabase \"d\" { backend = \"b\" }\n"
+	    "database \"e\" { backend = \"b\" "
+	    "log_min_duration_statement = -1 }\n"
+	    "user \"u\" { log_min_duration_statement = 0 }\n"
+	    "user \"v\" { query_timeout = 1s }\n", rest);
+	c = load(text);
+	assert_true(c->follows);
+	assert_true(c->databases[0].log_after == 250 * NSEC_PER_MSEC);
+	assert_true(c->databases[1].log_after == LOG_NEVER);
+	assert_true(conf_find_user(c, "u")->log_after == 0);
+	assert_true(conf_find_user(c, "v")->log_after == LOG_INHERIT);
+	conf_unref(&c);
+	snprintf(text, sizeof(text), "log_statement_sample_rate = 2.5%%\n"
+	    "%s%s", rest, plain);
+	c = load(text);
+	assert_true(c->follows);
+	assert_int_equal(c->log_sample, 25000);
+	conf_unref(&c);
+	snprintf(text, sizeof(text), "trace_exemplars = true\n%s%s", rest,
+	    plain);
+	c = load(text);
+	assert_true(c->follows);
+	conf_unref(&c);
+	snprintf(text, sizeof(text), "%s%suser \"u\" { "
+	    "log_min_duration_statement = -1 }\n", rest, plain);
+	c = load(text);
+	assert_false(c->follows);
+	conf_unref(&c);
+}
+
+static void
+test_statement_log_refused(void **state PG_UNUSED)
+{
+	refuse("log_min_duration_statement = fast\n"
+	    "log_statement_sample_rate = 2\n"
+	    "log_statement_text = all\n"
+	    "backend \"b\" { conninfo = \"host=h\" }\n"
+	    "database \"d\" { backend = \"b\"\n"
+	    "log_min_duration_statement = -2 }\n",
+	    "f:1: log_min_duration_statement: 'fast' is not a duration, "
+	    "expected one like 250ms or 30s, 0 for all statements or -1 for "
+	    "none\n"
+	    "f:2: log_statement_sample_rate: '2' is no share, expected 0 or "
+	    "one like 0.1%\n"
+	    "f:3: log_statement_text: 'all' is not known, expected one of "
+	    "shape, full\n"
+	    "f:6: log_min_duration_statement: '-2' is not a duration, "
+	    "expected one like 250ms or 30s, 0 for all statements or -1 for "
+	    "none\n");
+}
+
 /* Options of a user and of a database go before the settings of their names. */
 static void
 test_limits(void **state PG_UNUSED)
@@ -1256,6 +1323,8 @@ main(void)
 		cmocka_unit_test(test_forms_of_values),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_resolution),
+		cmocka_unit_test(test_statement_log),
+		cmocka_unit_test(test_statement_log_refused),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_rules_and_users),
 		cmocka_unit_test(test_generation_and_refs),

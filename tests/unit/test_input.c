@@ -23,7 +23,8 @@ static struct session s;
 static struct server server;
 static struct conf conf;
 static struct worker worker;
-static struct session_worker shared = { .w = &worker };
+static struct session_worker shared = { .w = &worker,
+	.setup.conf = &conf };
 static struct stream_ops no_ops;
 
 static int closed; /* reason, or -1 */
@@ -70,6 +71,21 @@ void
 query_forget(struct session *session)
 {
 	assert_ptr_equal(session, &s);
+}
+
+/* No setting asks for statements to be followed. */
+void
+trail_begin(struct session *session PG_UNUSED,
+    const struct unit *u PG_UNUSED)
+{
+	fail();
+}
+
+void
+trail_end(struct session *session PG_UNUSED, unsigned series PG_UNUSED,
+    nsec_t now PG_UNUSED)
+{
+	fail();
 }
 
 size_t

@@ -273,6 +273,34 @@ test_escape_is_cut(void **state PG_UNUSED)
 	assert_esc(text, sizeof(text), want);
 }
 
+/* As much as fits; always ended and quoted. */
+static void
+test_escape_into(void **state PG_UNUSED)
+{
+	char out[17], big[4096], text[1000];
+	size_t n;
+
+	assert_string_equal(log_esc_into(out, 16, slice_str("ab")),
+	    "\"ab\"");
+	out[16] = 'x';
+	for (n = 0; n <= sizeof(text); n++) {
+		memset(text, n % 2 == 0 ? 'a' : '\n', n);
+		log_esc_into(out, 16, slice_make(text, n));
+		assert_int_equal(out[16], 'x');
+		assert_true(strlen(out) < 16);
+		assert_int_equal(out[0], '"');
+		assert_int_equal(out[strlen(out) - 1], '"');
+	}
+	memset(text, 'a', sizeof(text));
+	assert_int_equal(strlen(log_esc_into(big, sizeof(big),
+	    slice_make(text, sizeof(text)))), sizeof(text) + 2);
+	assert_non_null(strstr(log_esc_into(out, 16, slice_make(text, 400)),
+	    "a...\""));
+	/* No half of a character. */
+	assert_string_equal(log_esc_into(out, 16, slice_str(
+	    "aaaaaa\xc3\xa4\xc3\xa4\xc3\xa4")), "\"aaaaaa\xc3\xa4...\"");
+}
+
 static void
 test_escape_rotates(void **state PG_UNUSED)
 {
@@ -305,6 +333,7 @@ main(void)
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_utf8),
 		cmocka_unit_test(test_escape_is_cut),
+		cmocka_unit_test(test_escape_into),
 		cmocka_unit_test(test_escape_rotates),
 	};
 

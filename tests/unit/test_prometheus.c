@@ -23,7 +23,7 @@ static void
 page_init(struct page *g, size_t cap)
 {
 	buf_init(&g->b, cap);
-	prom_init(&g->p, &g->b);
+	prom_init(&g->p, &g->b, false);
 }
 
 static void
@@ -46,6 +46,87 @@ test_family(void **state PG_UNUSED)
 	page_is(&g, "# HELP a_total one \"two\"\\nthree \\\\ four\n"
 	    "# TYPE a_total counter\n"
 	    "a_total 18446744073709551615\n");
+}
+
+/* OpenMetrics: other heads, exemplars, an end. */
+static void
+test_open(void **state PG_UNUSED)
+{
+	struct page g;
+
+	page_init(&g, 4096);
+	g.p.open = true;
+	prom_family(&g.p, "a_seconds_total", "counter", "A");
+	prom_seconds(&g.p, "a_seconds_total", NULL, 0, NSEC_PER_SEC);
+	prom_family(&g.p, "b_bytes", "gauge", "B");
+	prom_family(&g.p, "c", "gauge", "C");
+	prom_end(&g.p);
+	page_is(&g, "# HELP a_seconds A\n# TYPE a_seconds counter\n"
+	    "# UNIT a_seconds seconds\na_seconds_total 1.000000000\n"
+	    "# HELP b_bytes B\n# TYPE b_bytes gauge\n# UNIT b_bytes bytes\n"
+	    "# HELP c C\n# TYPE c gauge\n# EOF\n");
+	page_init(&g, 4096);
+	prom_end(&g.p);
+	page_is(&g, "");
+}
+
+/* One of 2 ms. */
+static bool
+find_exemplar(const void *arg, nsec_t low, nsec_t high, struct exemplar *out)
+{
+	*out = *(const struct exemplar *)arg;
+	return low < out->value && out->value <= high;
+}
+
+static void
+test_exemplar(void **state PG_UNUSED)
+{
+	const struct exemplar e = { .trace = { 1, 2 }, .span = 3,
+		.value = 2 * NSEC_PER_MSEC, .wall = 1500 * NSEC_PER_MSEC };
+	const struct prom_exemplars with = { find_exemplar, &e };
+	struct hist_view v = { .count = 0 };
+	struct page g;
+	char *text;
+
+	page_init(&g, 16384);
+	g.p.open = true;
+	prom_histogram_with(&g.p, "h", NULL, 0, &v, &with);
+	assert_true(buf_append(&g.b, "", 1));
+	text = buf_head(&g.b);
+	assert_non_null(strstr(text, "h_bucket{le=\"0.0025\"} 0 # {trace_id="
+	    "\"00000000000000010000000000000002\",span_id="
+	    "\"0000000000000003\"} 0.002000000 1.500\n"));
+	assert_non_null(strstr(text, "h_bucket{le=\"0.001\"} 0\n"));
+	assert_non_null(strstr(text, "h_bucket{le=\"1.0\"} 0\n"));
+	assert_non_null(strstr(text, "h_bucket{le=\"+Inf\"} 0\n"));
+	buf_reset(&g.b);
+	/* Text has none. */
+	page_init(&g, 16384);
+	prom_histogram_with(&g.p, "h", NULL, 0, &v, &with);
+	assert_true(buf_append(&g.b, "", 1));
+	assert_null(strchr(buf_head(&g.b), '#'));
+	assert_non_null(strstr(buf_head(&g.b), "le=\"1\""));
+	buf_reset(&g.b);
+}
+
+static void
+test_asks_open(void **state PG_UNUSED)
+{
+	assert_false(prom_asks_open(NULL));
+	assert_false(prom_asks_open(""));
+	assert_false(prom_asks_open("*/*"));
+	assert_false(prom_asks_open("text/plain"));
+	assert_false(prom_asks_open("application/openmetrics-textual"));
+	assert_true(prom_asks_open("application/openmetrics-text"));
+	assert_true(prom_asks_open("Application/OpenMetrics-Text; "
+	    "version=1.0.0"));
+	assert_true(prom_asks_open("application/openmetrics-text;version="
+	    "1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;"
+	    "version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,"
+	    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"));
+	assert_false(prom_asks_open("application/openmetrics-text;q=0"));
+	assert_false(prom_asks_open("text/plain, "
+	    "application/openmetrics-text; q=0.5"));
 }
 
 static void
@@ -164,6 +245,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_family),
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_exemplar),
+		cmocka_unit_test(test_asks_open),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_seconds),

@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	tests/unit/test_dbstate \
 	tests/unit/test_decide \
 	tests/unit/test_doors \
+	tests/unit/test_exemplar \
 	tests/unit/test_experiment \
 	tests/unit/test_expiry \
 	tests/unit/test_explain \
@@ -95,6 +96,7 @@ UNIT_TESTS = \
 	tests/unit/test_setup \
 	tests/unit/test_shape \
 	tests/unit/test_shape_match \
+	tests/unit/test_shape_text \
 	tests/unit/test_sql_prepared \
 	tests/unit/test_stack \
 	tests/unit/test_startup \
@@ -104,6 +106,7 @@ UNIT_TESTS = \
 	tests/unit/test_tags \
 	tests/unit/test_tenant \
 	tests/unit/test_touch \
+	tests/unit/test_trace \
 	tests/unit/test_track \
 	tests/unit/test_unit \
 	tests/unit/test_units \
@@ -206,6 +209,10 @@ tests_unit_test_decide_LDADD = $(UNIT_LDADD)
 tests_unit_test_doors_SOURCES = tests/unit/test_doors.c
 tests_unit_test_doors_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_doors_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_exemplar_SOURCES = tests/unit/test_exemplar.c
+tests_unit_test_exemplar_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_exemplar_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_experiment_SOURCES = tests/unit/test_experiment.c
 tests_unit_test_experiment_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -463,6 +470,10 @@ tests_unit_test_shape_match_SOURCES = tests/unit/test_shape_match.c
 tests_unit_test_shape_match_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_shape_match_LDADD = $(UNIT_LDADD)
 
+tests_unit_test_shape_text_SOURCES = tests/unit/test_shape_text.c
+tests_unit_test_shape_text_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_shape_text_LDADD = $(UNIT_LDADD)
+
 tests_unit_test_sql_prepared_SOURCES = tests/unit/test_sql_prepared.c
 tests_unit_test_sql_prepared_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_sql_prepared_LDADD = $(UNIT_LDADD)
@@ -498,6 +509,10 @@ tests_unit_test_tenant_LDADD = $(UNIT_LDADD)
 tests_unit_test_touch_SOURCES = tests/unit/test_touch.c
 tests_unit_test_touch_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_touch_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
+tests_unit_test_trace_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_trace_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_track_SOURCES = tests/unit/test_track.c
 tests_unit_test_track_CPPFLAGS = $(UNIT_CPPFLAGS)
