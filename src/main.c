@@ -31,6 +31,7 @@
 #include "feed/feed.h"
 #include "layout/job.h"
 #include "route/named.h"
+#include "route/translate.h"
 #include "sql/lex.h"
 #include "systemd.h"
 
@@ -297,6 +298,7 @@ main(int argc, char **argv)
 	options_parse(&o, argc, argv);
 	hash_init(); /* the users file is loaded into a table */
 	conf_read_queries_with(route_query_read);
+	conf_read_rewrites_with(route_rewrite_read);
 	switch (o.mode) {
 	case OPTIONS_VERSION:
 		return main_version();

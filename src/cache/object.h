@@ -43,6 +43,7 @@ struct object {
 	uint64_t shape;       /* its statement's, see worth.h; 0: none */
 	unsigned series;      /* for the layer above: metrics cell of hits */
 	bool from_l2;
+	uint32_t trial;       /* for the layer above: what hits are measured as */
 	uint32_t verify;      /* for the layer above: so many of a million hits */
 };
 

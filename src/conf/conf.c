@@ -16,6 +16,7 @@
 #include "conf/conf_priv.h"
 #include "conf/deps.h"
 #include "conf/layout.h"
+#include "conf/trial.h"
 
 static atomic_uint_fast64_t conf_generations;
 
@@ -64,6 +65,8 @@ conf_free(struct conf *c)
 	size_t i;
 
 	conf_free_settings(c);
+	conf_free_views(c);
+	conf_free_experiments(c);
 	for (i = 0; i < c->n_backends; i++) {
 		free(c->backends[i].name);
 		conf_free_secret(c->backends[i].conninfo);
@@ -122,6 +125,7 @@ conf_free(struct conf *c)
 	free(c->text);
 	conf_strings_fini(&c->changes);
 	conf_layouts_unref(&c->layouts);
+	conf_trials_unref(&c->trials);
 	c->magic = 0;
 	free(c);
 }
@@ -148,6 +152,7 @@ struct conf_source {
 	const char *name, *text;
 	size_t len;
 	struct conf_strings changes;
+	struct conf_trials *trials;   /* or NULL */
 	struct conf_layouts *layouts; /* or NULL */
 	struct deps *const *deps;
 	size_t n_deps;
@@ -172,6 +177,8 @@ conf_new(const struct conf_source *from)
 	c->layouts = from->layouts;
 	if (c->layouts != NULL)
 		conf_layouts_ref(c->layouts);
+	if (from->trials != NULL)
+		c->trials = conf_trials_ref(from->trials);
 	c->deps = x_calloc(from->n_deps, sizeof(c->deps[0]));
 	for (i = 0; i < from->n_deps; i++)
 		c->deps[c->n_deps++] = deps_ref(from->deps[i]);
@@ -208,6 +215,7 @@ conf_build(const struct conf_source *from, struct conf_diag *d)
 		conf_take_tables(&p);
 		conf_take_rules(&p);
 		conf_take_writes(&p);
+		conf_take_experiments(&p);
 		conf_take_users(&p);
 		conf_take_user_map(&p);
 		conf_check_replicas(&p);
@@ -219,6 +227,8 @@ conf_build(const struct conf_source *from, struct conf_diag *d)
 		CHECK(p.conf != NULL);
 		conf_use_layouts(p.conf);
 		conf_digest_variants(p.conf);
+		conf_use_trials(p.conf);
+		conf_make_views(p.conf);
 		conf_use_deps(p.conf);
 		if (!from->bare)
 			p.conf->generation =
@@ -259,7 +269,7 @@ conf_change(const struct conf *from, const char *name, const char *value,
 	conf_strings_add(&changes, name);
 	conf_strings_add(&changes, value);
 	source = (struct conf_source){ from->path, from->text, from->text_len,
-		changes, from->layouts, from->deps, from->n_deps, false, 0 };
+		changes, from->trials, from->layouts, from->deps, from->n_deps, false, 0 };
 	c = conf_build(&source, d);
 	conf_strings_fini(&changes);
 	return c;
@@ -270,7 +280,7 @@ conf_with_layouts(const struct conf *from, struct conf_layouts *l,
     struct conf_diag *d)
 {
 	const struct conf_source source = { from->path, from->text,
-		from->text_len, from->changes, l, from->deps, from->n_deps,
+		from->text_len, from->changes, from->trials, l, from->deps, from->n_deps,
 		false, 0 };
 
 	return conf_build(&source, d);
@@ -281,8 +291,20 @@ conf_with_deps(const struct conf *from, struct deps *const *v, size_t n,
     struct conf_diag *d)
 {
 	const struct conf_source source = { from->path, from->text,
-		from->text_len, from->changes, from->layouts, v, n, false,
+		from->text_len, from->changes, from->trials, from->layouts, v,
+		n, false,
 		from->lineage };
+
+	return conf_build(&source, d);
+}
+
+struct conf *
+conf_with_trials(const struct conf *from, struct conf_trials *t,
+    struct conf_diag *d)
+{
+	const struct conf_source source = { from->path, from->text,
+		from->text_len, from->changes, t, from->layouts, from->deps,
+		from->n_deps, false, 0 };
 
 	return conf_build(&source, d);
 }
@@ -291,7 +313,7 @@ struct conf *
 conf_bare(const struct conf *from, struct conf_diag *d)
 {
 	const struct conf_source source = { from->path, from->text,
-		from->text_len, from->changes, NULL, NULL, 0, true, 0 };
+		from->text_len, from->changes, NULL, NULL, NULL, 0, true, 0 };
 
 	return conf_build(&source, d);
 }
@@ -356,6 +378,7 @@ conf_reload(const char *path, const struct conf *old, struct conf_diag *d)
 	from.text = text;
 	from.len = len;
 	if (old != NULL) {
+		from.trials = old->trials;
 		from.layouts = old->layouts;
 		from.deps = old->deps;
 		from.n_deps = old->n_deps;

@@ -132,6 +132,8 @@ struct conf_shard {
 	const char *no_read, *no_write;
 };
 
+struct conf_rewrite;
+
 struct conf_variant {
 	char *name;
 	enum conf_variant_kind kind;
@@ -170,6 +172,9 @@ struct conf_variant {
 	char digest[33];
 	struct conf_month_span *spans; /* monthly: optional */
 	size_t n_spans;
+	struct conf_rewrite *rewrites; /* plain: optional */
+	size_t n_rewrites;
+	bool only_rewrites;
 };
 
 /* A column of the key by whose hash rows are spread. */
@@ -221,15 +226,34 @@ struct conf_named {
 	uint32_t oid;  /* type it is cast to in the query; 0: none */
 };
 
-/* The query of a cache rule, and how its results are called. */
-#define CONF_NAMED_MAX 4
+/* The query of a cache rule, and how its results are called; or that of a
+ * rewrite. */
+#define CONF_NAMES_MAX 32 /* of one query */
+#define CONF_NAMED_MAX 4  /* of one key */
 struct conf_query {
 	char *text;           /* as written; NULL: the rule has none */
 	struct hash128 print; /* of the statements it stands for */
-	struct conf_named named[CONF_NAMED_MAX];
+	struct conf_named named[CONF_NAMES_MAX];
 	size_t n_named;
 	struct conf_strings tables; /* that it reads */
 	bool stable;          /* it calls a stable function */
+};
+
+/* A piece of a text: bytes, and the value behind them. */
+struct conf_piece {
+	struct slice text;
+	int named; /* index in conf_query.named; -1: the last piece */
+};
+
+/* A statement that a variant is asked in other words. */
+struct conf_rewrite {
+	char *name;
+	struct conf_query query;
+	struct conf_strings texts;  /* as written */
+	/* One statement of them all, with $1 and so on for the query's names. */
+	char *text;
+	struct conf_piece *pieces;  /* of text, the same but for these */
+	size_t n_pieces;
 };
 
 /* One part of a rule's key: text, and the value behind it. */
@@ -279,6 +303,45 @@ struct conf_writes {
 	unsigned id;
 };
 
+/* A comparison of variants of one table. */
+#define CONF_ARMS_MAX 8
+#define CONF_EXPERIMENTS_MAX 16
+enum conf_unit { CONF_UNIT_SESSION, CONF_UNIT_USER, CONF_UNIT_TENANT,
+	CONF_UNIT_STATEMENT };
+/* Combinations of database and arms by which cached answers are told apart. */
+#define CONF_SLOTS_MAX 4096
+enum conf_experiment_state {
+	EXPERIMENT_STOPPED, /* the variant in use serves everybody */
+	EXPERIMENT_RUNNING,
+	EXPERIMENT_PROMOTED /* one arm does */
+};
+struct conf_arm {
+	struct conf_variant *variant;
+	uint32_t weight;  /* as it stands in the file */
+};
+struct conf_run;
+struct conf_experiment {
+	char *name;
+	const struct conf_table *table;
+	struct conf_database **databases;
+	size_t n_databases;
+	struct conf_arm arms[CONF_ARMS_MAX]; /* the first is the control */
+	unsigned n_arms;
+	enum conf_unit unit;
+	bool shadow;
+	bool arm_writes; /* arms have the writes of their units */
+	bool cache, start;
+	int64_t alpha, effect; /* percent */
+	double error_ratio, p95_ratio; /* 0: no such guard */
+	int64_t shadow_share, shadow_queue, shadow_running;
+	unsigned id;     /* index in conf.experiments */
+	/* What became of it, see conf/trial.h. */
+	enum conf_experiment_state state;
+	unsigned promoted;            /* the arm, then */
+	uint32_t weights[CONF_ARMS_MAX]; /* in force */
+	struct conf_run *run;         /* while it is running; borrowed */
+};
+
 struct deps;
 struct vouch;
 
@@ -312,8 +375,21 @@ struct conf_database {
 	 * its writes may concern. */
 	const struct conf_watch **watches;
 	size_t n_watches;
-	unsigned id;
+	unsigned id; /* unique, also among views */
+	/* Experiments that may concern its statements; NULL: none is running
+	 * or promoted. */
+	const struct conf_experiment *const *experiments;
+	size_t n_experiments;
+	/* It as arms see it: where the experiment's table uses the arm's
+	 * variant. [experiment * CONF_ARMS_MAX + arm], with the experiment's
+	 * place in experiments; the control's are NULL. */
+	const struct conf_database **views;
+	const struct conf_database *base; /* of a view: the database; or NULL */
 };
+
+/* Each view of a database. */
+void conf_each_view(const struct conf_database *d,
+    void (*fn)(void *arg, const struct conf_database *view), void *arg);
 
 /* Limits of one user; 0: none. */
 struct conf_user {
@@ -330,6 +406,7 @@ struct conf_user_map { /* client user -> backend user */
 };
 
 struct conf_layouts;
+struct conf_trials;
 
 struct conf {
 	uint32_t magic;
@@ -345,6 +422,7 @@ struct conf {
 	struct conf_layouts *layouts; /* of catalogs, see conf/layout.h; or NULL */
 	struct deps **deps;           /* of catalogs, see conf/deps.h */
 	size_t n_deps;
+	struct conf_trials *trials;   /* see conf/trial.h; or NULL */
 
 	/* settings: one field a row of tbl/settings.h */
 #define SETTING_BOOL(name, def, reload, doc) bool name;
@@ -372,6 +450,11 @@ struct conf {
 	size_t n_tag_keys;
 	struct conf_writes *writes;
 	size_t n_writes;
+	struct conf_experiment *experiments;
+	size_t n_experiments;
+	struct conf_database *views; /* of databases, as arms see them */
+	size_t n_views;
+	struct conf_table *arm_tables; /* theirs: copies that own nothing */
 	struct conf_watch *watches;
 	size_t n_watches;
 	struct conf_user *users;
@@ -404,6 +487,11 @@ typedef bool conf_query_cb(const struct conf *c, struct conf_query *q,
 /* Who reads them, once before the first configuration is loaded: they are of
  * a language that this layer does not know. */
 void conf_read_queries_with(conf_query_cb *fn);
+
+/* The same for a rewrite: query.text and texts are set, the rest is to be. */
+typedef bool conf_rewrite_cb(const struct conf *c, struct conf_rewrite *r,
+    char *why, size_t size);
+void conf_read_rewrites_with(conf_rewrite_cb *fn);
 
 #define CONF_DIAG_MAX 32
 struct conf_diag {

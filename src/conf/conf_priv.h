@@ -170,6 +170,12 @@ void conf_take_tag_keys(struct conf_parse *p, const struct conf_sec *s,
     struct conf_rule *r);
 void conf_collect_tag_keys(struct conf *c);
 void conf_take_writes(struct conf_parse *p);
+/* validate_experiment.c */
+void conf_take_rewrites(struct conf_parse *p, const struct conf_sec *s,
+    struct conf_variant *v);
+void conf_rewrite_fini(struct conf_rewrite *r);
+void conf_take_experiments(struct conf_parse *p);
+void conf_free_experiments(struct conf *c);
 void conf_take_users(struct conf_parse *p);
 void conf_take_user_map(struct conf_parse *p);
 /* When all that may name a backend has been taken. */
@@ -180,7 +186,13 @@ void conf_check_replicas(struct conf_parse *p);
 size_t conf_layout_backends(const struct conf *c);
 void conf_use_layouts(struct conf *c);
 
-/* deps_use.c: once layouts are in use: which backends are watched, for whom,
+/* trial.c, view.c: what became of experiments, and databases as their arms see
+ * them; once layouts are in use. */
+void conf_use_trials(struct conf *c);
+void conf_make_views(struct conf *c);
+void conf_free_views(struct conf *c);
+
+/* deps_use.c: once views are made: which backends are watched, for whom,
  * and what is known of them. */
 void conf_use_deps(struct conf *c);
 

@@ -17,9 +17,10 @@ deps_is_cached(const struct conf_database *db)
 	return db->cache && db->n_rules > 0;
 }
 
-/* Statements of this database may run there, as tables are used now. */
+/* Statements of this database, or of this view, may run there, as tables are
+ * used now. */
 static bool
-deps_reaches(const struct conf_database *db, const struct conf_backend *b)
+deps_sees(const struct conf_database *db, const struct conf_backend *b)
 {
 	const struct conf_variant *v;
 	size_t i, k;
@@ -38,6 +39,28 @@ deps_reaches(const struct conf_database *db, const struct conf_backend *b)
 				return true;
 	}
 	return false;
+}
+
+struct deps_reach {
+	const struct conf_backend *b;
+	bool any;
+};
+
+static void
+deps_reach_view(void *arg, const struct conf_database *view)
+{
+	struct deps_reach *r = arg;
+
+	r->any = r->any || deps_sees(view, r->b);
+}
+
+static bool
+deps_reaches(const struct conf_database *db, const struct conf_backend *b)
+{
+	struct deps_reach r = { b, deps_sees(db, b) };
+
+	conf_each_view(db, deps_reach_view, &r);
+	return r.any;
 }
 
 static bool
@@ -93,22 +116,37 @@ deps_add_bare(struct conf_strings *out, const char *text)
 	free(name);
 }
 
+struct deps_name {
+	struct conf_strings *out;
+	const char *text;
+};
+
+static void
+deps_add_routed(void *arg, const struct conf_database *db)
+{
+	const struct deps_name *n = arg;
+	const struct conf_table *t;
+	size_t i, k;
+
+	for (i = 0; i < db->n_tables; i++) {
+		t = db->tables[i];
+		if (!ident_is_table(n->text, t->schema, t->rel))
+			continue;
+		for (k = 0; k < t->use->n_relations; k++)
+			deps_add_bare(n->out, t->use->relations[k].name);
+	}
+}
+
 /* A name that may be a routed table's means what it is on backends, too. */
 static void
 deps_add(struct conf_strings *out, const struct conf_database *db,
     const char *text)
 {
-	const struct conf_table *t;
-	size_t i, k;
+	struct deps_name n = { out, text };
 
 	deps_add_bare(out, text);
-	for (i = 0; i < db->n_tables; i++) {
-		t = db->tables[i];
-		if (!ident_is_table(text, t->schema, t->rel))
-			continue;
-		for (k = 0; k < t->use->n_relations; k++)
-			deps_add_bare(out, t->use->relations[k].name);
-	}
+	deps_add_routed(&n, db);
+	conf_each_view(db, deps_add_routed, &n);
 }
 
 void
@@ -214,4 +252,8 @@ conf_use_deps(struct conf *c)
 	}
 	for (i = 0; i < c->n_databases; i++)
 		deps_give(c, &c->databases[i]);
+	for (i = 0; i < c->n_views; i++) {
+		c->views[i].watches = c->views[i].base->watches;
+		c->views[i].n_watches = c->views[i].base->n_watches;
+	}
 }

@@ -11,6 +11,7 @@
 #include "conf/ident.h"
 
 struct places {
+	const struct conf_rule *rule;
 	void (*fn)(void *arg, const struct conf_place *p);
 	void *arg;
 };
@@ -55,12 +56,14 @@ places_anywhere(const struct places *x, const struct conf_database *d,
 
 	maybe.maybe = true;
 	for (i = 0; i < d->n_tables; i++) {
+		v = d->tables[i]->use;
+		if (v->n_rewrites > 0)
+			places_give(x, &maybe, v->backend, like->named);
 		for (m = 0; m < r->tables.n && !ident_is_table(r->tables.v[m],
 		    d->tables[i]->schema, d->tables[i]->rel); m++)
 			;
 		if (m == r->tables.n)
 			continue;
-		v = d->tables[i]->use;
 		places_give(x, &maybe, v->backend, like->named);
 		for (k = 0; k < v->n_spans; k++)
 			places_give(x, &maybe, v->spans[k].backend,
@@ -71,11 +74,11 @@ places_anywhere(const struct places *x, const struct conf_database *d,
 	}
 }
 
-void
-conf_rule_places(const struct conf_database *d, const struct conf_rule *r,
-    void (*fn)(void *arg, const struct conf_place *p), void *arg)
+static void
+places_all(void *arg, const struct conf_database *d)
 {
-	const struct places x = { fn, arg };
+	const struct places *x = arg;
+	const struct conf_rule *r = x->rule;
 	struct conf_place p;
 	size_t i, k;
 	bool routed;
@@ -88,7 +91,7 @@ conf_rule_places(const struct conf_database *d, const struct conf_rule *r,
 			    d->tables[k]->rel))
 				continue;
 			p.table = d->tables[k];
-			places_routed(&x, &p);
+			places_routed(x, &p);
 			routed = true;
 		}
 		/* With its schema it can mean no other. */
@@ -96,7 +99,17 @@ conf_rule_places(const struct conf_database *d, const struct conf_rule *r,
 			continue;
 		p.table = NULL;
 		p.maybe = routed;
-		places_give(&x, &p, d->backend, p.named);
-		places_anywhere(&x, d, r, &p);
+		places_give(x, &p, d->backend, p.named);
+		places_anywhere(x, d, r, &p);
 	}
+}
+
+void
+conf_rule_places(const struct conf_database *d, const struct conf_rule *r,
+    void (*fn)(void *arg, const struct conf_place *p), void *arg)
+{
+	struct places x = { r, fn, arg };
+
+	places_all(&x, d);
+	conf_each_view(d, places_all, &x);
 }

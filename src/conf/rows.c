@@ -298,8 +298,17 @@ rows_variant(struct rows *r, const struct conf_variant *v, const char *parent)
 	rows_option(r, "shards", value);
 	free(value);
 	free(names);
+	rows_option_bool(r, "only_rewrites", v->only_rewrites);
 	memcpy(where, r->where, sizeof(where));
 	rows_spans(r, v, where);
+	for (i = 0; i < v->n_rewrites; i++) {
+		rows_block(r, BLOCK_REWRITE, where, v->rewrites[i].name, 0);
+		rows_option(r, "query", v->rewrites[i].query.text);
+		value = rows_join(v->rewrites[i].texts.v,
+		    v->rewrites[i].texts.n);
+		rows_option(r, "text", value);
+		free(value);
+	}
 }
 
 static void
@@ -407,6 +416,48 @@ rows_writes(struct rows *r, const struct conf_writes *w)
 }
 
 static void
+rows_ratio(struct rows *r, const char *name, double ratio)
+{
+	char text[32] = "";
+
+	if (ratio > 0)
+		snprintf(text, sizeof(text), "%g", ratio);
+	rows_option(r, name, text);
+}
+
+static void
+rows_experiment(struct rows *r, const struct conf_experiment *e)
+{
+	char text[CONF_ARMS_MAX][CONF_NAME_MAX + 16], *arms[CONF_ARMS_MAX];
+	char *value;
+	unsigned i;
+
+	rows_block(r, BLOCK_EXPERIMENT, "", e->name, 0);
+	rows_option(r, "table", e->table->name);
+	rows_databases(r, e->databases, e->n_databases);
+	for (i = 0; i < e->n_arms; i++) {
+		snprintf(text[i], sizeof(text[i]), "%s:%u",
+		    e->arms[i].variant->name, e->arms[i].weight);
+		arms[i] = text[i];
+	}
+	value = rows_join(arms, e->n_arms);
+	rows_option(r, "arms", value);
+	free(value);
+	rows_option_word(r, "unit", (int)e->unit);
+	rows_option_word(r, "mode", e->shadow);
+	rows_option_word(r, "writes", e->arm_writes);
+	rows_option_bool(r, "cache", e->cache);
+	rows_option_bool(r, "start", e->start);
+	rows_option_int(r, "alpha", e->alpha);
+	rows_option_int(r, "effect", e->effect);
+	rows_ratio(r, "stop_if_error_ratio", e->error_ratio);
+	rows_ratio(r, "stop_if_p95_ratio", e->p95_ratio);
+	rows_option_int(r, "shadow_share", e->shadow_share);
+	rows_option_int(r, "shadow_queue", e->shadow_queue);
+	rows_option_int(r, "shadow_running", e->shadow_running);
+}
+
+static void
 rows_user(struct rows *r, const struct conf_user *u)
 {
 	rows_block(r, BLOCK_USER, "", u->name, 0);
@@ -438,6 +489,8 @@ conf_each_value(const struct conf *c, conf_value_cb *fn, void *arg)
 		rows_rule(&r, &c->rules[i]);
 	for (i = 0; i < c->n_writes; i++)
 		rows_writes(&r, &c->writes[i]);
+	for (i = 0; i < c->n_experiments; i++)
+		rows_experiment(&r, &c->experiments[i]);
 	for (i = 0; i < c->n_users; i++)
 		rows_user(&r, &c->users[i]);
 	for (i = 0; i < c->n_user_map; i++) {

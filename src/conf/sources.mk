@@ -26,15 +26,19 @@ libpgsluice_a_SOURCES += \
 	src/conf/schema.c \
 	src/conf/secret.c \
 	src/conf/tag_key.c \
+	src/conf/trial.c \
+	src/conf/trial.h \
 	src/conf/units.c \
 	src/conf/units.h \
 	src/conf/validate_backend.c \
 	src/conf/validate_cache.c \
+	src/conf/validate_experiment.c \
 	src/conf/validate_log.c \
 	src/conf/validate_replicas.c \
 	src/conf/validate_settings.c \
 	src/conf/validate_table.c \
 	src/conf/variant.c \
+	src/conf/view.c \
 	src/conf/vouch.c \
 	src/conf/vouch.h \
 	src/conf/wishes.c \

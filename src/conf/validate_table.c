@@ -163,6 +163,7 @@ table_take_variant(struct conf_parse *p, const struct conf_sec *s,
 	if (kind < 0)
 		return;
 	v->kind = (enum conf_variant_kind)kind;
+	conf_take_rewrites(p, s, v);
 	table_check_kind(p, s, v->kind);
 }
 
@@ -318,6 +319,10 @@ table_take(struct conf_parse *p, const struct conf_sec *s,
 		REPLICA_AGE_INHERIT, REPLICA_LAG_INHERIT };
 	conf_take_replica_rule(p, s, &t->replicas);
 	table_take_variants(p, s, t);
+	if (t->use != NULL && t->use->only_rewrites)
+		conf_complain(p, s->line, "table \"%s\": variant \"%s\", "
+		    "which is in use, serves its rewrites only, expected use "
+		    "of another", s->title, t->use->name);
 	table_check_columns(p, s, t);
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/conf.h"
+#include "conf/conf_priv.h"
 #include "conf/ident.h"
 
 unsigned
@@ -161,4 +161,7 @@ conf_variant_fini(struct conf_variant *v)
 	free(v->by_remainder);
 	free(v->periods);
 	free(v->spans);
+	for (i = 0; i < v->n_rewrites; i++)
+		conf_rewrite_fini(&v->rewrites[i]);
+	free(v->rewrites);
 }

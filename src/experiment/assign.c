@@ -10,6 +10,7 @@
 #include "base/check.h"
 
 #define GROUP_SEED 0x67726f7570ULL /* "group" */
+#define UNIT_SEED 0x756e6974ULL /* "unit" */
 
 uint64_t
 assign_salt(struct slice name)
@@ -52,4 +53,10 @@ assign_group(uint64_t salt, struct slice unit, unsigned n)
 {
 	return (unsigned)(XXH3_64bits_withSeed(unit.p, unit.n,
 	    salt ^ GROUP_SEED) % n);
+}
+
+uint64_t
+assign_unit(uint64_t salt, struct slice unit)
+{
+	return XXH3_64bits_withSeed(unit.p, unit.n, salt ^ UNIT_SEED);
 }

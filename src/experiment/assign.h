@@ -30,5 +30,7 @@ unsigned assign_arm(const struct arms *a, uint64_t salt, struct slice unit);
 /* A number below n that does not depend on the arm: the random group that the
  * unit's measurements go to (groups.h). */
 unsigned assign_group(uint64_t salt, struct slice unit, unsigned n);
+/* What tells the unit from others of the experiment, for unitset.h. */
+uint64_t assign_unit(uint64_t salt, struct slice unit);
 
 #endif

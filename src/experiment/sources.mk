@@ -4,9 +4,15 @@
 libpgsluice_a_SOURCES += \
 	src/experiment/assign.c \
 	src/experiment/assign.h \
+	src/experiment/board.c \
+	src/experiment/board.h \
 	src/experiment/groups.c \
 	src/experiment/groups.h \
 	src/experiment/ratio.c \
 	src/experiment/ratio.h \
 	src/experiment/sequence.c \
-	src/experiment/sequence.h
+	src/experiment/sequence.h \
+	src/experiment/tally.c \
+	src/experiment/tally.h \
+	src/experiment/unitset.c \
+	src/experiment/unitset.h

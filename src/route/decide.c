@@ -279,7 +279,7 @@ route_decide(const struct route_plan *p, const struct shape *s,
 		return;
 	}
 	if (p->table != NULL && p->table->time_column != NULL &&
-	    s->an->n_tables == 1 && !(s->an->flags & AN_MULTI) &&
+	    p->rewrite == NULL && s->an->n_tables == 1 && !(s->an->flags & AN_MULTI) &&
 	    decide_months(p, s, v, ROUTE_SURE_LOOSE, &d->month_from, &d->month_until))
 		d->closed = d->month_until != INT64_MAX &&
 		    decide_is_past(v->now_wall, d->month_until);

@@ -25,6 +25,8 @@
 /* ------------------------------------------------------------ the query */
 
 struct named_read {
+	bool known;       /* names are those of q, as often as one likes */
+	uint32_t met;     /* ... and these have been met, a set */
 	const char *text; /* with :name */
 	struct buf sql;   /* with $1 */
 	struct conf_query *q;
@@ -55,14 +57,43 @@ named_length(const char *p)
 	return n;
 }
 
+static bool
+named_put_param(struct named_read *r, size_t number)
+{
+	char param[24];
+
+	snprintf(param, sizeof(param), "$%zu", number);
+	return buf_append(&r->sql, param, strlen(param)) ||
+	    named_complain(r, "is too long, expected less");
+}
+
+/* The same of one that q must have. */
+static bool
+named_take_known(struct named_read *r, const char *p, size_t n)
+{
+	const struct conf_query *q = r->q;
+	size_t i;
+
+	for (i = 0; i < q->n_named; i++) {
+		if (!slice_eq_str(slice_make(p, n), q->named[i].name))
+			continue;
+		r->met |= UINT32_C(1) << i;
+		return named_put_param(r, i + 1);
+	}
+	snprintf(r->why, r->size, "text: query has no :%.*s, expected one of "
+	    "its names", (int)(n < NAMED_NAME_MAX ? n : NAMED_NAME_MAX), p);
+	return false;
+}
+
 /* The name at p becomes a parameter. */
 static bool
 named_take(struct named_read *r, const char *p, size_t n)
 {
 	struct conf_query *q = r->q;
-	char param[8];
 	size_t i;
 
+	if (r->known)
+		return named_take_known(r, p, n);
 	for (i = 0; i < q->n_named; i++)
 		if (slice_eq_str(slice_make(p, n), q->named[i].name)) {
 			snprintf(r->why, r->size, ":%s stands in it twice, "
@@ -70,16 +101,14 @@ named_take(struct named_read *r, const char *p, size_t n)
 			    q->named[i].name);
 			return false;
 		}
-	if (n > NAMED_NAME_MAX || q->n_named == CONF_NAMED_MAX) {
+	if (n > NAMED_NAME_MAX || q->n_named == CONF_NAMES_MAX) {
 		snprintf(r->why, r->size, "has more than %d names, or one "
 		    "over %d bytes, expected fewer: literals stand for any "
-		    "value", CONF_NAMED_MAX, NAMED_NAME_MAX);
+		    "value", CONF_NAMES_MAX, NAMED_NAME_MAX);
 		return false;
 	}
 	q->named[q->n_named++].name = x_strndup(p, n);
-	snprintf(param, sizeof(param), "$%zu", q->n_named);
-	return buf_append(&r->sql, param, strlen(param)) ||
-	    named_complain(r, "is too long, expected less");
+	return named_put_param(r, q->n_named);
 }
 
 /* Bytes of what is copied as a whole: names in quotes, and the double colon
@@ -214,9 +243,8 @@ named_analyse(struct named_read *r, const struct analysis *a)
 	return named_places(r, a) && named_tables(r, a);
 }
 
-bool
-route_query_read(const struct conf *c, struct conf_query *q, char *why,
-    size_t size)
+struct analysis *
+route_analyse(const struct conf *c, struct slice sql)
 {
 	const struct an_functions fns = {
 		.readonly = (const char *const *)c->readonly_functions.v,
@@ -224,29 +252,125 @@ route_query_read(const struct conf *c, struct conf_query *q, char *why,
 		.stateless = (const char *const *)c->stateless_functions.v,
 		.n_stateless = c->stateless_functions.n,
 	};
-	struct named_read r = { .text = q->text, .q = q, .why = why,
-		.size = size };
-	struct analysis *a = NULL;
+	struct analysis *a;
 	struct lexer lx;
-	struct slice sql;
+
+	lexer_init(&lx);
+	a = lex_statement(&lx, sql, true, 2 * NAMED_TEXT_MAX) == LEX_OK ?
+	    analysis_new(sql, &lx, &fns) : analysis_unparsed();
+	lexer_fini(&lx);
+	return a;
+}
+
+/* Into r->sql. */
+static bool
+named_number(struct named_read *r)
+{
+	struct lexer lx;
 	bool ok;
 
 	lexer_init(&lx);
-	buf_init(&r.sql, 2 * NAMED_TEXT_MAX);
-	ok = lex_statement(&lx, slice_str(q->text), true, NAMED_TEXT_MAX) ==
-	    LEX_OK || named_complain(&r, "is too long, too deep, or has a "
-	    "quote or comment that does not end, expected a SELECT");
-	ok = ok && named_rewrite(&r, &lx);
+	buf_init(&r->sql, 2 * NAMED_TEXT_MAX);
+	ok = lex_statement(&lx, slice_str(r->text), true, NAMED_TEXT_MAX) ==
+	    LEX_OK || named_complain(r, "is too long, too deep, or has a "
+	    "quote or comment that does not end, expected one statement");
+	ok = ok && named_rewrite(r, &lx);
+	lexer_fini(&lx);
+	return ok;
+}
+
+bool
+route_query_read(const struct conf *c, struct conf_query *q, char *why,
+    size_t size)
+{
+	struct named_read r = { .text = q->text, .q = q, .why = why,
+		.size = size };
+	struct analysis *a = NULL;
+	bool ok = named_number(&r);
+
 	if (ok) {
-		sql = slice_make(buf_head(&r.sql), buf_len(&r.sql));
-		a = lex_statement(&lx, sql, true, 2 * NAMED_TEXT_MAX) ==
-		    LEX_OK ? analysis_new(sql, &lx, &fns) :
-		    analysis_unparsed();
+		a = route_analyse(c, slice_make(buf_head(&r.sql),
+		    buf_len(&r.sql)));
 		ok = named_analyse(&r, a);
 	}
 	analysis_free(&a);
 	buf_reset(&r.sql);
-	lexer_fini(&lx);
+	return ok;
+}
+
+/* Whatever is planned and does no more than its text says. */
+static bool
+named_is_plain_statement(struct named_read *r, const struct analysis *a)
+{
+	if (a->kind == STMT_UNPARSED)
+		return named_complain(r, "cannot be parsed, expected a SELECT, "
+		    "INSERT, UPDATE or DELETE with :name where its values "
+		    "are");
+	if (!analysis_is_planned(a) || (a->flags & (AN_MULTI |
+	    AN_EXPLAIN_ROUTE)))
+		return named_complain(r, "is no single SELECT, INSERT, UPDATE "
+		    "or DELETE, expected one");
+	if (a->pins != 0 || (a->flags & AN_WRITES_ALL))
+		return named_complain(r, "calls a function of unknown effect, "
+		    "or leaves something on its server, expected neither; "
+		    "see readonly_functions and stateless_functions");
+	return true;
+}
+
+bool
+route_names_read(const struct conf *c, struct conf_query *q, bool *selects,
+    char *why, size_t size)
+{
+	struct named_read r = { .text = q->text, .q = q, .why = why,
+		.size = size };
+	struct analysis *a = NULL;
+	bool ok = named_number(&r);
+
+	if (ok) {
+		a = route_analyse(c, slice_make(buf_head(&r.sql),
+		    buf_len(&r.sql)));
+		ok = named_is_plain_statement(&r, a);
+	}
+	if (ok && (!a->has_print || a->n_places > CONF_NAMES_MAX))
+		ok = named_complain(&r, "is too long or has too many values, "
+		    "expected less");
+	if (ok && a->n_places != q->n_named)
+		ok = named_complain(&r, "has a value without a name, expected "
+		    ":name for each");
+	ok = ok && named_places(&r, a) && named_tables(&r, a);
+	if (ok) {
+		q->print = a->print;
+		*selects = !(a->flags & AN_WRITES);
+	}
+	analysis_free(&a);
+	buf_reset(&r.sql);
+	return ok;
+}
+
+bool
+route_names_number(struct conf_query *q, const char *text, struct buf *out,
+    uint32_t *met, char *why, size_t size)
+{
+	struct named_read r = { .known = true, .text = text, .q = q,
+		.why = why, .size = size };
+	bool ok = named_number(&r) && (buf_append(out, buf_head(&r.sql),
+	    buf_len(&r.sql)) || named_complain(&r, "text: is too long"));
+
+	*met |= r.met;
+	buf_reset(&r.sql);
+	return ok;
+}
+
+bool
+route_names_plain(const struct conf *c, struct slice sql, bool *selects,
+    char *why, size_t size)
+{
+	struct named_read r = { .why = why, .size = size };
+	struct analysis *a = route_analyse(c, sql);
+	bool ok = named_is_plain_statement(&r, a);
+
+	*selects = !(a->flags & AN_WRITES);
+	analysis_free(&a);
 	return ok;
 }
 

@@ -483,6 +483,61 @@ plan_choose(struct route_plan *p, const struct analysis *a,
 		plan_single(p, a);
 }
 
+/* ------------------------------------------------------------- experiments */
+
+/* Of several experiments that it would take part in, in none. */
+static void
+plan_find_experiment(struct route_plan *p, const struct analysis *a)
+{
+	const struct conf_database *db = p->db;
+
+	for (size_t k = 0; k < db->n_experiments; k++) {
+		const struct conf_experiment *e = db->experiments[k];
+		bool named = false;
+
+		for (size_t i = 0; i < a->n_tables; i++)
+			named = named || p->tables[i] == e->table;
+		if (!named)
+			continue;
+		if (p->experiment != NULL) {
+			p->experiment = NULL;
+			return;
+		}
+		p->experiment = e;
+		p->experiment_at = (unsigned)k;
+	}
+}
+
+static struct route_plan *
+plan_rewritten(struct route_plan *p, const struct conf *c,
+    const struct conf_table *t, const struct conf_rewrite *r)
+{
+	struct shape *inner = x_calloc(1, sizeof(*inner));
+
+	inner->text = r->text;
+	inner->len = strlen(r->text);
+	inner->an = route_analyse(c, slice_str(r->text));
+	p->inner = inner;
+	p->rewrite = r;
+	p->table = t;
+	p->variant = t->use;
+	p->home = p->backend = t->use->backend;
+	p->relaxed = false;
+	p->why = "the variant is asked in other words: rewrite";
+	route_plan_verdict(p, inner);
+	return p;
+}
+
+/* Of what a view's variant has no words for. */
+static bool
+plan_is_served(const struct route_plan *p, const struct analysis *a)
+{
+	for (size_t i = 0; i < a->n_tables; i++)
+		if (p->tables[i] != NULL && p->tables[i]->use->only_rewrites)
+			return false;
+	return p->err_sqlstate == NULL;
+}
+
 /* -------------------------------------------------------------------- life */
 
 static struct route_plan *
@@ -492,6 +547,8 @@ plan_new(const struct conf *c, const struct conf_database *db,
 	const struct analysis *a = s->an;
 	struct route_plan *p = x_calloc(1, sizeof(*p));
 	struct plan_tables pt = { .n_routed = 0 };
+	const struct conf_rewrite *rewrite;
+	const struct conf_table *rewritten;
 
 	p->generation = c->generation;
 	p->tag_keys = c->tag_keys;
@@ -505,6 +562,9 @@ plan_new(const struct conf *c, const struct conf_database *db,
 	    "hides the routed one" : a->kind == STMT_UNPARSED ?
 	    "the default backend: the statement cannot be parsed" :
 	    "the default backend: no routed table is named";
+	rewrite = route_translation(db, a, &rewritten);
+	if (rewrite != NULL)
+		return plan_rewritten(p, c, rewritten, rewrite);
 	route_plan_verdict(p, s);
 	if (a->n_tables == 0 || db->n_tables == 0)
 		return p;
@@ -521,7 +581,10 @@ plan_new(const struct conf *c, const struct conf_database *db,
 		p->relaxed = false;
 		if (plan_make_edits(p, a, &pt))
 			plan_choose(p, a, &pt);
+		if (hidden == 0)
+			plan_find_experiment(p, a);
 	}
+	p->unserved = db->base != NULL && !plan_is_served(p, a);
 	return p;
 }
 
@@ -538,7 +601,7 @@ route_plan_hidden(const struct conf *c, const struct conf_database *db,
 {
 	struct route_plan *p = plan_new(c, db, s, hidden, home);
 
-	route_plan_replica(p, s->an);
+	route_plan_replica(p, p->inner != NULL ? p->inner->an : s->an);
 	return p;
 }
 
@@ -557,5 +620,8 @@ route_plan_free(struct route_plan **pp)
 	free(p->err_message);
 	free(p->err_hint);
 	free(p->derived);
+	if (p->inner != NULL)
+		analysis_free(&p->inner->an);
+	free(p->inner);
 	free(p);
 }

@@ -116,6 +116,8 @@ route_rewrite(const struct route_plan *p, const struct shape *s,
 {
 	struct rewriter r = { .v = v, .s = s, .form = form, .out = out };
 
+	if (p->rewrite != NULL && form != FORM_ASIS)
+		return route_translate(p->rewrite, s, v, out);
 	return rewrite_walk(p, &r);
 }
 
@@ -147,6 +149,8 @@ route_unmap_position(const struct route_plan *p,
 
 	if (pos == 0)
 		return 0;
+	if (p->rewrite != NULL && form != FORM_ASIS)
+		return 1; /* those are other words */
 	CHECK(rewrite_walk(p, &r));
 	if (r.left > 0) /* the end of the statement, or behind it */
 		r.found = v->sql.n;

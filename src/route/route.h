@@ -114,6 +114,9 @@ struct route_plan {
 	enum replica_reason replica; /* NONE: it may go to one that replica_rule
 	                                allows, unless its values speak against it */
 	struct conf_replica_rule replica_rule; /* the strictest of its tables */
+	const struct conf_experiment *experiment; /* of the database, not of a view:
+	                                     the one it takes part in; or NULL */
+	unsigned experiment_at;           /* its place in db->experiments */
 	bool relaxed;   /* touches no routed table: inside a transaction it may run
 	                   on whatever backend the transaction is on */
 	/* Set when the statement cannot run: several routed tables without a
@@ -121,6 +124,16 @@ struct route_plan {
 	const char *err_sqlstate;
 	char *err_message, *err_hint;
 	const char *why; /* static text: why this variant and backend */
+	/* A view's variant is asked it in other words: what depends on the tables
+	 * of these, and the one form is this text. */
+	const struct conf_rewrite *rewrite;
+	struct shape *inner; /* their analysis, the plan's */
+	/* A view's variant cannot run it, and another may. */
+	bool unserved;
+	/* For the layer above, of one with an experiment: is it a measure of the
+	 * arms, and its number on the experiment's board. */
+	enum { COMPARES_UNKNOWN, COMPARES, COMPARES_NOT } compares;
+	unsigned board_shape;
 	/* For the layer above; zeroed at birth, freed with free(). */
 	void *derived;
 	/* The same, not freed: who vouches for what a strong rule for all tables

@@ -10,6 +10,29 @@
 #include "route/route.h"
 #include "sql/split.h"
 
+/* named.c: a statement's analysis. */
+struct analysis *route_analyse(const struct conf *c, struct slice sql)
+    PG_MUST_CHECK;
+/* The query of a rewrite: each of its values must have a name. selects: it
+ * writes nothing. */
+bool route_names_read(const struct conf *c, struct conf_query *q,
+    bool *selects, char *why, size_t size) PG_MUST_CHECK;
+/* Append text with q's names as parameters, in their order; met: the set of
+ * those that stand in it is added. */
+bool route_names_number(struct conf_query *q, const char *text,
+    struct buf *out, uint32_t *met, char *why, size_t size) PG_MUST_CHECK;
+/* Is it a statement that a rewrite may lead to? */
+bool route_names_plain(const struct conf *c, struct slice sql, bool *selects,
+    char *why, size_t size) PG_MUST_CHECK;
+
+/* translate.c: the rewrite of the view's variant for a statement of this
+ * analysis, and the table that it is for; NULL: none is. */
+const struct conf_rewrite *route_translation(const struct conf_database *db,
+    const struct analysis *a, const struct conf_table **table);
+/* Append its text with the statement's values. */
+bool route_translate(const struct conf_rewrite *r, const struct shape *s,
+    const struct route_values *v, struct buf *out) PG_MUST_CHECK;
+
 /* OIDs of builtin types. */
 #define ROUTE_OID_BOOL 16u
 #define ROUTE_OID_INT8 20u

@@ -40,5 +40,7 @@ libpgsluice_a_SOURCES += \
 	src/route/times.c \
 	src/route/touch.c \
 	src/route/touch.h \
+	src/route/translate.c \
+	src/route/translate.h \
 	src/route/value.c \
 	src/route/verdict.c

@@ -216,7 +216,7 @@ route_touch_read(const struct route_plan *p, const struct shape *s,
 	struct route_touch one;
 
 	out->key = NULL;
-	if (p->reads_whole & (1u << i))
+	if (p->rewrite != NULL || (p->reads_whole & (1u << i)))
 		return;
 	for (size_t k = 0; k < p->n_tag_keys; k++) {
 		if (strcmp(p->tag_keys[k].rel, p->reads[i]) != 0 ||
@@ -275,6 +275,47 @@ route_touch_tenant(const struct route_plan *p, const struct shape *s,
 	    false, tenant) == ROUTE_KEY_HASH;
 }
 
+/* One value of all of a predicate's. */
+static bool
+touch_unit_of(const struct route_plan *p, const struct an_pred *d,
+    const struct route_values *v, uint64_t *tenant)
+{
+	enum conf_key_type type = p->table->keys[0].type;
+	struct route_reader reader;
+	uint64_t hash;
+
+	route_reader_init(&reader, v);
+	for (size_t i = 0; i < d->n_values; i++) {
+		if (route_key_hash(type, &reader, &d->values[i],
+			d->op == AN_ROWS, &hash) != ROUTE_KEY_HASH ||
+		    (i > 0 && hash != *tenant))
+			return false;
+		*tenant = hash;
+	}
+	return d->n_values > 0;
+}
+
+bool
+route_touch_unit(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, uint64_t *tenant)
+{
+	const struct an_pred *d;
+
+	if (p->table == NULL || p->table->n_keys == 0 || v->lx == NULL ||
+	    (s->an->flags & AN_MULTI))
+		return false;
+	for (size_t i = 0; i < s->an->n_preds; i = an_pred_next(s->an->preds,
+	     i)) {
+		d = &s->an->preds[i];
+		if ((d->op == AN_EQ || d->op == AN_IN || d->op == AN_ROWS) &&
+		    p->tables[d->table] == p->table &&
+		    strcmp(d->column, p->table->keys[0].column) == 0 &&
+		    touch_unit_of(p, d, v, tenant))
+			return true;
+	}
+	return false;
+}
+
 bool
 route_touch_write(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, size_t i, const struct conf_tag_key *key,
@@ -282,7 +323,7 @@ route_touch_write(const struct route_plan *p, const struct shape *s,
 {
 	const struct analysis *a = s->an;
 
-	return !p->writes_again && a->n_tables == 1 && a->tables[0].written &&
+	return p->rewrite == NULL && !p->writes_again && a->n_tables == 1 && a->tables[0].written &&
 	    strcmp(route_table_dep(p->db, &a->tables[0]), p->writes[i]) == 0 &&
 	    touch_is_plain(a, key->column) &&
 	    touch_relation(v, s, 0, key, out);

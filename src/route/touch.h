@@ -28,6 +28,11 @@ void route_touch_read(const struct route_plan *p, const struct shape *s,
  * the first of its columns that the statement names: a hash. */
 bool route_touch_tenant(const struct route_plan *p, const struct shape *s,
     const struct route_values *v, uint64_t *tenant) PG_MUST_CHECK;
+/* The tenant of all rows that a statement over a routed table is about, by the
+ * first column of its key: a number that is the same in every process. false: it
+ * names none, or several. */
+bool route_touch_unit(const struct route_plan *p, const struct shape *s,
+    const struct route_values *v, uint64_t *tenant) PG_MUST_CHECK;
 /* plan.writes[i], by one column of it: of the rows as they were and as they
  * become. false: any. */
 bool route_touch_write(const struct route_plan *p, const struct shape *s,

@@ -154,11 +154,11 @@ prepared_need(struct server *srv, struct hash128 hash, unsigned flags)
 	    !srv->parse_safe ? PREPARED_UNSURE : state;
 }
 
-/* Make the server hold st in this form, under name (out). flags: of the Parse
- * if one is needed. *sent: it was. */
+/* Make the server hold st in this form of db, under name (out). flags: of the
+ * Parse if one is needed. *sent: it was. */
 static bool
 ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
-    bool unnamed, unsigned form, unsigned flags, char *name,
+    bool unnamed, const struct conf_database *db, unsigned form, unsigned flags, char *name,
     bool *sent)
 {
 	struct server *srv = s->server;
@@ -168,7 +168,7 @@ ensure_prepared(struct session *s, struct msgwrite *w, struct statement *st,
 
 	*sent = false;
 	*name = '\0';
-	if (!statement_physical(s, st, form, &sql, &hash))
+	if (!statement_physical(s, st, db, form, &sql, &hash))
 		return false;
 	if (unnamed) {
 		hash = hash_mix(hash, unnamed_mark);
@@ -300,6 +300,7 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
     struct statement *st, const struct query *known)
 {
 	char name[PREPARED_NAME_LEN + 1];
+	const struct conf_database *db;
 	struct wire_parse p;
 	unsigned form;
 	struct hash128 hash;
@@ -313,13 +314,14 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	if (st == NULL)
 		return write_refused(s, w, &p);
 	query_prepare(s, &q, st->sql, st, NULL);
+	db = known != NULL ? known->plan->db : q.plan->db;
 	/* Without values it may have no form there. */
 	if (!statement_form(known != NULL ? known : &q, s->backend, &form))
 		form = FORM_ASIS;
 	if (!query_remember(s, st->sql, form))
 		return false;
 	if (compose_is_named(s, p.name)) {
-		if (!statement_physical(s, st, form, &sql, &hash))
+		if (!statement_physical(s, st, db, form, &sql, &hash))
 			return false;
 		if (s->native && p.name.n > 0)
 			return native_parse(s, w, p.name, sql, &q);
@@ -330,7 +332,7 @@ extended_parse(struct session *s, struct msgwrite *w, const struct frame *f,
 	}
 	if (flags != 0)
 		session_naming(s, p.name);
-	if (!ensure_prepared(s, w, st, !compose_is_named(s, p.name), form,
+	if (!ensure_prepared(s, w, st, !compose_is_named(s, p.name), db, form,
 	    flags, name, &sent))
 		return false;
 	if (!sent)
@@ -393,7 +395,7 @@ extended_explained(struct session *s, const struct query *q, unsigned form)
 	struct hash128 hash;
 	struct slice sql;
 
-	if (!statement_physical(s, q->stmt, form, &sql, &hash))
+	if (!statement_physical(s, q->stmt, q->plan->db, form, &sql, &hash))
 		return false;
 	explain_asked(s, NULL, s->backend, q->where.shard, "", sql);
 	return true;
@@ -430,8 +432,8 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	query_note(s, &q);
 	if (unlikely(s->trail.on))
 		trail_query(s, &q);
-	s->series = query_series(s, &q, s->backend, s->fill != NULL ?
-	    OUT_MISS : OUT_BYPASS);
+	query_account(s, &q, s->backend, s->fill != NULL ? OUT_MISS :
+	    OUT_BYPASS);
 	if (!statement_form(&q, s->backend, &form))
 		form = FORM_ASIS;
 	if (!query_remember(s, st->sql, form))
@@ -443,7 +445,7 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 	    s->sw->instead.n == 0 && bind_misfits(b, &q, &n))
 		return write_misfit(s, w, b, n);
 	if (!native && !ensure_prepared(s, w, st, !compose_is_named(s,
-	    b->statement), form, LEDGER_HIDE, name, &sent))
+	    b->statement), q.plan->db, form, LEDGER_HIDE, name, &sent))
 		return false;
 	if (unlikely(explain_runs(s)) && !extended_explained(s, &q, form))
 		return false;
@@ -503,7 +505,7 @@ extended_describe(struct session *s, struct msgwrite *w,
 	if (!query_remember(s, st->sql, form))
 		return false;
 	st->told = true;
-	if (!ensure_prepared(s, w, st, client.n == 0, form, LEDGER_HIDE,
+	if (!ensure_prepared(s, w, st, client.n == 0, q.plan->db, form, LEDGER_HIDE,
 	    name, &sent))
 		return false;
 	msgwrite_begin(w, 'D');

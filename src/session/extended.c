@@ -195,9 +195,10 @@ choose_parse(struct session *s, const struct frame *f, struct choice *c,
 	query_prepare(s, &q, st->sql, st, NULL);
 	/* Describe looks the statement up. */
 	s->sw->unit_native |= (q.shape->an->pins & PIN_BIT(PIN_PREPARE)) != 0;
-	/* Without values nothing is known of a shard. */
-	if (q.where.variant == NULL || q.where.variant->n_shards == 0 ||
-	    q.where.variant->kind != VARIANT_SHARDED)
+	/* Without values nothing is known of a shard, or an arm. */
+	if (!q.arm_open && (q.where.variant == NULL ||
+	    q.where.variant->n_shards == 0 ||
+	    q.where.variant->kind != VARIANT_SHARDED))
 		choice_add(c, s, &q);
 	*out = st;
 	ok = meant_add(s->sw, st) && change_add(s->sw, parse.name, st);
@@ -327,8 +328,8 @@ extended_known(struct session *s, const struct unit *u)
 		pool = session_pool(s, q.where.backend);
 		if (u->p[pos + 5] == '\0' || q.plan->err_sqlstate != NULL ||
 		    (q.shape->an->pins & PIN_BIT(PIN_PREPARE)) ||
-		    pool == NULL || !statement_physical(s, st, q.where.form,
-		    &sql, &hash) || !pool_knows(pool, hash))
+		    pool == NULL || !statement_physical(s, st, q.plan->db,
+		    q.where.form, &sql, &hash) || !pool_knows(pool, hash))
 			return false;
 	}
 	return i > 0 && u->p[pos] == 'S';

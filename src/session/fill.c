@@ -21,6 +21,7 @@
 #include "base/planted.h"
 #include "conf/deps.h"
 #include "route/named.h"
+#include "session/trial.h"
 
 /* ---- answering from an object ------------------------------------------------ */
 
@@ -31,6 +32,7 @@ fill_deliver(struct session *s, const struct unit *u, struct object *o,
 {
 	static const char bound[] = "1\0\0\0\0042\0\0\0\004";
 	char ready[6] = { 'Z', 0, 0, 0, 5, s->tx };
+	struct trial_mark mark;
 	struct iovec iov[3];
 	nsec_t took;
 	int n = 0;
@@ -55,6 +57,10 @@ fill_deliver(struct session *s, const struct unit *u, struct object *o,
 	metrics_time(session_metrics(s), series, took);
 	if (unlikely(s->trail.on))
 		trail_hit(s, o, series, s->started + took);
+	if (unlikely(o->trial != 0)) {
+		memcpy(&mark, &o->trial, sizeof(mark));
+		trial_record(s, &mark, took, true, false);
+	}
 	session_sendv(s, iov, n);
 	return took;
 }
@@ -147,6 +153,8 @@ fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 	memcpy(p, name, n_name);
 	f->key.name = slice_make(p, n_name);
 	f->rule = q->plan->rule;
+	f->view = q->plan->db;
+	f->trial = q->mark;
 	f->db = s->db->name;
 	f->life = (struct life_rule){ .ttl = q->where.ttl,
 		.l1_ttl = q->where.l1_ttl, .grace = q->where.grace,
@@ -323,7 +331,7 @@ fill_ask_l2(struct session *s, struct fill *f)
 	/* Redis may have it, also where it is not asked. */
 	if (!usable && (!f->rule->l2 || l2 == NULL || !track_is_wanted()))
 		return FILL_RUN;
-	f->shared_scope = fill_shared_scope(s, f->scope);
+	f->shared_scope = fill_shared_scope(f->view, f->scope);
 	if (f->shared_scope == NULL)
 		return FILL_RUN;
 	if (track_is_wanted())

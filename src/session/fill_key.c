@@ -19,13 +19,13 @@
 
 /* ---- keys ------------------------------------------------------------------ */
 
-/* Two databases of one backend may route the same text differently, and a
- * reload may change what it means. */
+/* Two databases of one backend, and two arms, may route the same text
+ * differently, and a reload may change what it means. */
 static uint64_t
 fill_scope(const struct session *s, const struct scope *scope)
 {
 	return (uint64_t)scope->results->id << 32 |
-	    (uint32_t)(s->conf->generation << 12 | (s->db->id & 0xfff));
+	    (uint32_t)(s->conf->generation << 12 | (s->slot & 0xfff));
 }
 
 bool
@@ -117,8 +117,22 @@ fill_since(const struct session *s)
 
 /* ---- what a result depends on --------------------------------------------- */
 
+/* Arms share nothing, whatever they have in common. */
+static bool
+fill_shared_arm(struct buf *b, const struct conf_variant *v)
+{
+	bool ok = buf_append(b, "\narm=", 5) &&
+	    buf_append(b, v->name, strlen(v->name));
+
+	for (size_t i = 0; ok && i < v->n_rewrites; i++)
+		ok = buf_append(b, "\nrewrite=", 9) &&
+		    buf_append(b, v->rewrites[i].text,
+		    strlen(v->rewrites[i].text));
+	return ok;
+}
+
 char *
-fill_shared_scope(const struct session *s, const struct scope *scope)
+fill_shared_scope(const struct conf_database *db, const struct scope *scope)
 {
 	const struct conf_table *t;
 	struct buf b;
@@ -129,13 +143,13 @@ fill_shared_scope(const struct session *s, const struct scope *scope)
 	buf_init(&b, 1024 * 1024);
 	ok = buf_append(&b, scope->results->text,
 	    strlen(scope->results->text));
-	for (i = 0; ok && i < s->db->n_watches; i++)
-		ok = s->db->watches[i]->deps != NULL &&
+	for (i = 0; ok && i < db->n_watches; i++)
+		ok = db->watches[i]->deps != NULL &&
 		    buf_append(&b, "\ncatalogs=", 10) &&
-		    buf_append(&b, s->db->watches[i]->deps->digest,
-		    strlen(s->db->watches[i]->deps->digest));
-	for (i = 0; ok && i < s->db->n_tables; i++) {
-		t = s->db->tables[i];
+		    buf_append(&b, db->watches[i]->deps->digest,
+		    strlen(db->watches[i]->deps->digest));
+	for (i = 0; ok && i < db->n_tables; i++) {
+		t = db->tables[i];
 		ok = buf_append(&b, "\ntable=", 7) &&
 		    buf_append(&b, t->name, strlen(t->name)) &&
 		    buf_append(&b, " backend=", 9) &&
@@ -145,7 +159,9 @@ fill_shared_scope(const struct session *s, const struct scope *scope)
 		    buf_append(&b, t->use->relations[0].name,
 		    strlen(t->use->relations[0].name)) &&
 		    buf_append(&b, " layout=", 8) &&
-		    buf_append(&b, t->use->digest, strlen(t->use->digest));
+		    buf_append(&b, t->use->digest, strlen(t->use->digest)) &&
+		    (db->base == NULL || t == db->base->tables[i] ||
+		    fill_shared_arm(&b, t->use));
 	}
 	if (ok)
 		text = x_strndup(buf_head(&b), buf_len(&b));
@@ -198,7 +214,7 @@ fill_tags(struct tagset *tags, const struct query *q)
 uint64_t
 fill_shape(const struct session *s, const struct query *q)
 {
-	uint64_t id = q->shape->hash.lo + s->db->id * 0x9e3779b97f4a7c15u;
+	uint64_t id = q->shape->hash.lo + q->plan->db->id * 0x9e3779b97f4a7c15u;
 
 	return !s->conf->cache_governor ? 0 : id != 0 ? id : 1;
 }

@@ -27,6 +27,8 @@ struct fill {
 	bool renews;             /* what is in L1, and will end */
 	nsec_t left;             /* what its rows say, see fill_limit() */
 	const struct conf_rule *rule; /* inside the session's conf */
+	const struct conf_database *view; /* or the database; inside it, too */
+	struct trial_mark trial; /* what hits are measured as */
 	const struct live_set *live; /* of a strong rule */
 	const char *db;
 	bool use_l2, asked_l2;
@@ -57,7 +59,8 @@ struct fill {
 bool fill_fits(const struct server *srv, const struct scope *base);
 /* Two processes agree on an entry only if they agree on where its tables are,
  * and on who may read them. Vouched for by fill_key(). malloc'ed, or NULL. */
-char *fill_shared_scope(const struct session *s, const struct scope *scope)
+char *fill_shared_scope(const struct conf_database *db,
+    const struct scope *scope)
     PG_MUST_CHECK;
 /* What the result depends on: of each table all rows, or those with certain
  * values as far as there is room for their tags. */

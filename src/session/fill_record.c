@@ -44,6 +44,7 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 	o->verify = f->rule->verify_share;
 	o->tenant = f->tenant;
 	o->series = f->series_l1;
+	memcpy(&o->trial, &f->trial, sizeof(o->trial));
 }
 
 bool

@@ -416,8 +416,8 @@ gather_begin(struct session *s, const struct unit *u, const struct query *q,
 		return false;
 	stat_add(&session_metrics(s)->c.gathers, 1);
 	s->gathering = g;
-	s->series = query_series(s, q, q->where.backend, s->fill != NULL ?
-	    OUT_MISS : OUT_BYPASS);
+	query_account(s, q, q->where.backend, s->fill != NULL ? OUT_MISS :
+	    OUT_BYPASS);
 	session_enter(s, SESSION_GATHER);
 	if (unlikely(s->trail.on))
 		trail_asked(s);

@@ -12,13 +12,15 @@
 #include "session/session_priv.h"
 
 static bool
-statement_make(struct session *s, struct statement *st, unsigned form,
-    struct statement_phys *ph)
+statement_make(struct session *s, struct statement *st,
+    const struct conf_database *db, unsigned form, struct statement_phys *ph)
 {
 	struct buf *t = &s->sw->text;
 	struct query q;
 
 	query_prepare(s, &q, st->sql, st, NULL);
+	if (q.plan->db != db)
+		q.plan = query_plan_of(s, q.shape, db);
 	buf_consume(t, buf_len(t));
 	if (!route_rewrite(q.plan, q.shape, &q.values, form, t))
 		return false;
@@ -27,6 +29,7 @@ statement_make(struct session *s, struct statement *st, unsigned form,
 		return false;
 	ph->n = buf_len(t);
 	ph->form = form;
+	ph->db = db;
 	ph->hash = hash_mix(hash_bytes(buf_head(t), buf_len(t)),
 	    hash_bytes(st->types.p, st->types.n));
 	return true;
@@ -35,7 +38,7 @@ statement_make(struct session *s, struct statement *st, unsigned form,
 /* The text a server is given for a statement, and the hash of its content. */
 static bool
 statement_text(struct session *s, struct statement *st,
-    unsigned form, struct slice *sql, struct hash128 *hash)
+    const struct conf_database *db, unsigned form, struct slice *sql, struct hash128 *hash)
 {
 	struct statement_phys *ph;
 
@@ -51,8 +54,8 @@ statement_text(struct session *s, struct statement *st,
 		st->db = s->db;
 		st->hidden = s->hidden;
 	}
-	ph = statement_phys(st, form);
-	if (ph->sql == NULL && !statement_make(s, st, form, ph))
+	ph = statement_phys(st, db, form);
+	if (ph->sql == NULL && !statement_make(s, st, db, form, ph))
 		return false;
 	*sql = slice_make(ph->sql, ph->n);
 	*hash = ph->hash;
@@ -61,13 +64,13 @@ statement_text(struct session *s, struct statement *st,
 
 bool
 statement_physical(struct session *s, struct statement *st,
-    unsigned form, struct slice *sql, struct hash128 *hash)
+    const struct conf_database *db, unsigned form, struct slice *sql, struct hash128 *hash)
 {
 	bool fixed = st->told && st->epoch > 0 && !s->sw->tells;
 	uint64_t epoch = fixed ? st->epoch : session_statement_epoch();
 
 	s->sw->fixed |= fixed;
-	if (!statement_text(s, st, form, sql, hash))
+	if (!statement_text(s, st, db, form, sql, hash))
 		return false;
 	*hash = settings_mark(s, hash_mix(*hash, (struct hash128){ epoch,
 	    epoch }));

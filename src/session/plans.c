@@ -10,12 +10,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include "session/session_priv.h"
+#include "session/trial.h"
 
-/* Plans of one shape, by database; behind these, those for sessions whose
- * temporary tables hide routed ones. */
+/* Plans of one shape, by database and view; behind these, those for sessions
+ * whose temporary tables hide routed ones. */
 struct shape_plans {
-	size_t n; /* databases */
+	size_t n; /* databases and views */
 	struct route_plan *plan[];
 };
 
@@ -32,25 +32,44 @@ query_plans_free(void *p)
 	free(sp);
 }
 
-struct route_plan *
-query_plan(struct session *s, struct shape *sh)
+/* Room for n of each kind; plans that there are stay where they point. */
+static struct shape_plans *
+query_plans_grow(struct shape_plans *old, size_t n)
 {
+	struct shape_plans *sp = x_calloc(1, sizeof(*sp) +
+	    2 * n * sizeof(sp->plan[0]));
+
+	sp->n = n;
+	for (size_t i = 0; old != NULL && i < old->n; i++) {
+		sp->plan[i] = old->plan[i];
+		sp->plan[n + i] = old->plan[old->n + i];
+	}
+	free(old);
+	return sp;
+}
+
+struct route_plan *
+query_plan_of(struct session *s, struct shape *sh,
+    const struct conf_database *db)
+{
+	size_t n = s->conf->n_databases + s->conf->n_views;
 	struct shape_plans *sp = sh->derived;
 	struct route_plan **slot;
 
-	if (sp == NULL || sp->n <= s->db->id) {
-		query_plans_free(sp);
-		sp = x_calloc(1, sizeof(*sp) +
-		    2 * s->conf->n_databases * sizeof(sp->plan[0]));
-		sp->n = s->conf->n_databases;
-		sh->derived = sp;
-	}
-	slot = &sp->plan[s->db->id];
+	if (sp == NULL || sp->n < n)
+		sh->derived = sp = query_plans_grow(sp, n);
+	slot = &sp->plan[db->id];
 	if (*slot != NULL && (*slot)->generation != s->conf->generation)
 		route_plan_free(slot);
 	if (*slot == NULL)
-		*slot = route_plan_new(s->conf, s->db, sh);
+		*slot = route_plan_new(s->conf, db, sh);
 	return *slot;
+}
+
+struct route_plan *
+query_plan(struct session *s, struct shape *sh)
+{
+	return query_plan_of(s, sh, s->db);
 }
 
 /* The plan for a session some of whose temporary tables have the names of
@@ -129,6 +148,8 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 	    (scope != NULL && scope->ascii_tails) || s->other_encoding ? 0 :
 	    (size_t)s->conf->max_statement_size);
 	q->plan = query_plan(s, q->shape);
+	q->mark.at = 0;
+	q->arm_open = q->trial_bypass = false;
 	memset(&q->values, 0, sizeof(q->values));
 	q->values.sql = sql;
 	q->values.lx = &sw->lx;
@@ -140,13 +161,17 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 	q->values.now_wall = 0;
 	if (unlikely(s->hidden != 0) && q->plan->table != NULL)
 		q->plan = query_plan_hidden(s, q->shape); /* perhaps to none */
+	q->values.other_encoding = scope != NULL && scope->recoded;
+	if (unlikely(q->plan->experiment != NULL))
+		trial_assign(s, q);
 	if (q->plan->table != NULL) {
 		q->values.now_wall = clock_wall();
 		q->values.utc = q->plan->table->time_column != NULL &&
 		    query_is_utc(s);
 	}
-	q->values.other_encoding = scope != NULL && scope->recoded;
 	route_decide(q->plan, q->shape, &q->values, &q->where);
+	if (unlikely(q->trial_bypass))
+		q->where.bypass = BYPASS_EXPERIMENT;
 	if (unlikely(s->tx != 'I') && q->plan->table != NULL &&
 	    q->plan->table->stays)
 		query_stay(q);
@@ -177,4 +202,12 @@ query_series(struct session *s, const struct query *q,
 		    q->where.variant->name : "", b->name, outcome_names[o]);
 	}
 	return *cell - 1;
+}
+
+void
+query_account(struct session *s, const struct query *q,
+    const struct conf_backend *b, enum outcome o)
+{
+	s->series = query_series(s, q, b, o);
+	s->mark = q->mark;
 }

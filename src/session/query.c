@@ -20,7 +20,7 @@
 #include "session/fill.h"
 #include "session/gather.h"
 #include "session/spread.h"
-#include "session/session_priv.h"
+#include "session/trial.h"
 
 #define PIPELINE_MAX 20000u /* replies owed before we stop reading */
 
@@ -119,7 +119,7 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 		s->server->has_unnamed = false;
 		statements_drop_unnamed(&s->prepared, &s->sw->statements);
 	}
-	s->series = query_series(s, q, s->backend, o);
+	query_account(s, q, s->backend, o);
 	if (buf_len(b) > 0) {
 		iov[n].iov_base = buf_head(b);
 		iov[n++].iov_len = buf_len(b);
@@ -228,6 +228,8 @@ session_unit_done(struct session *s, const struct unit *u,
 	metrics_time(session_metrics(s), s->series, took);
 	if (unlikely(s->trail.on))
 		trail_end(s, s->series, s->sw->w->now);
+	if (unlikely(s->mark.at != 0))
+		trial_record(s, &s->mark, took, false, false);
 	stat_add(&s->stats->query_time, took);
 	stat_add(&s->stats->transactions, 1);
 	stat_add(&s->stats->transaction_time, took);
@@ -555,8 +557,14 @@ session_unit(struct session *s, struct unit *u)
 	}
 	if (s->state == SESSION_RELAY)
 		return unit_pipelined(s, u);
-	if (s->unit_len == 0 && !session_refresh_conf(s))
-		return UNIT_CLOSED;
+	if (s->unit_len == 0) {
+		if (!session_refresh_conf(s))
+			return UNIT_CLOSED;
+		if (likely(s->db->n_experiments == 0))
+			s->slot = s->db->id;
+		else
+			trial_begin(s);
+	}
 	if (u->first == 'Q')
 		r = unit_query(s, u);
 	else if (u->first == 'F')

@@ -20,7 +20,7 @@
 #include "pgwire/msgwrite.h"
 #include "session/explain.h"
 #include "session/fill.h"
-#include "session/session_priv.h"
+#include "session/trial.h"
 
 /* ---- invalidation ------------------------------------------------------------- */
 
@@ -286,6 +286,7 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 		if (s->state == SESSION_CLOSED)
 			return true;
 	}
+	s->erred = true;
 	session_doubt_pins(s);
 	settings_failed(&s->set);
 	if (s->listening != NULL)
@@ -501,6 +502,13 @@ relay_settle_pins(struct session *s, bool last)
 }
 
 static void
+relay_measured(struct session *s, nsec_t took)
+{
+	trial_record(s, &s->mark, took, false, s->erred);
+	s->mark.at = 0;
+}
+
+static void
 relay_synced(void *lessee, char status)
 {
 	struct session *s = lessee;
@@ -520,6 +528,9 @@ relay_synced(void *lessee, char status)
 	s->tx = status;
 	s->since = now;
 	metrics_time(session_metrics(s), s->series, now - s->started);
+	if (unlikely(s->mark.at != 0))
+		relay_measured(s, now - s->started);
+	s->erred = false;
 	if (s->timed != NULL)
 		session_timed(s, now - s->started);
 	stat_add(&s->stats->query_time, now - s->started);
@@ -649,6 +660,10 @@ relay_lost(void *lessee, const char *why)
 	if (s->reading != NULL && session_reading_untold(s)) {
 		session_reading_again(s);
 		return;
+	}
+	if (unlikely(s->mark.at != 0)) {
+		s->erred = true;
+		relay_measured(s, clock_mono() - s->started);
 	}
 	/* Whether a write took effect is unknown: count it as done. */
 	session_write_bump(s, true);

@@ -244,6 +244,7 @@ session_reclaim(struct deferred *d)
 	free(s->held_begin);
 	settings_free(s);
 	free(s->rewritten);
+	free(s->trial);
 	buf_reset(&s->in);
 	conf_unref(&s->conf);
 	s->magic = 0;

@@ -40,6 +40,23 @@ enum close_reason {
 /* How a statement was answered: the "outcome" label. */
 enum outcome { OUT_BYPASS, OUT_MISS, OUT_L1, OUT_L2, OUT_LOCAL, OUT_COUNT };
 
+/* What a statement is measured as; at 0: as nothing. */
+struct trial_mark {
+	uint8_t at;    /* place of its experiment in db->experiments, from 1 */
+	uint8_t arm, shape, group;
+};
+_Static_assert(sizeof(struct trial_mark) == sizeof(uint32_t),
+    "objects keep it as a number");
+
+/* Of an experiment of the session's database, see trial.c. */
+struct session_trial {
+	uint64_t unit; /* its number */
+	bool known;    /* the unit, and what it leads to */
+	uint8_t arm, group;
+	uint8_t met;   /* the arm that what is under way has met */
+#define TRIAL_NONE UINT8_MAX
+};
+
 #define WRITES_MAX 24
 #define CANCEL_SECRET_MAX 32 /* bytes, from protocol 3.2 on; 4 before */
 
@@ -212,6 +229,13 @@ struct session {
 	nsec_t started;     /* when it arrived */
 	unsigned series;    /* metrics cell to time it under */
 	struct trail trail; /* ... and what else is noted of it */
+	struct trial_mark mark; /* what it is measured as besides */
+	bool erred;         /* it has met an error */
+	uint32_t slot;      /* by what its cached answers are told apart: the
+	                       database, and arms that are known without it */
+	uint64_t trial_generation; /* of the configuration; 0: nothing in trial */
+	struct session_trial *trial; /* [CONF_EXPERIMENTS_MAX]; NULL: never had
+	                       any */
 	uint64_t queries;
 	nsec_t born, since; /* connected; state entered */
 	nsec_t partial_since; /* a message is half here since; 0: not */
@@ -422,6 +446,9 @@ struct query {
 	struct route_plan *plan;
 	struct route_values values;
 	struct route_decision where;
+	struct trial_mark mark;
+	bool arm_open;      /* values that are not there yet tell its arm */
+	bool trial_bypass;  /* its experiment keeps it from the cache */
 };
 /* A unit of one statement (st: of extended messages) has its answer, not by one
  * server of the session's: names and numbers as if by one. */
@@ -446,6 +473,12 @@ void query_prepare(struct session *s, struct query *q, struct slice sql,
 /* The plan of a shape in the session's database, no temporary table hiding
  * anything; the shape owns it. */
 struct route_plan *query_plan(struct session *s, struct shape *sh);
+/* The same in a view of it. */
+struct route_plan *query_plan_of(struct session *s, struct shape *sh,
+    const struct conf_database *db);
+/* q is about to be answered by b: what its time counts for. */
+void query_account(struct session *s, const struct query *q,
+    const struct conf_backend *b, enum outcome o);
 /* Interned once per plan, backend and outcome: where metrics count it. */
 unsigned query_series(struct session *s, const struct query *q,
     const struct conf_backend *b, enum outcome o);
@@ -519,10 +552,11 @@ bool session_name_is_open(const struct session *s, struct slice name);
 /* The unit at hand closes statements: sent again, it would not find them. */
 bool session_drops_names(const struct session *s);
 /* ---- physical.c ------------------------------------------------------------------------- */
-/* The text a server is given for st in this form, and the hash that names it
- * on servers; both belong to st. */
+/* The text a server is given for st in this form, as db (the session's, or a
+ * view of it) routes it, and the hash that names it on servers; both belong to
+ * st. */
 bool statement_physical(struct session *s, struct statement *st,
-    unsigned form, struct slice *sql, struct hash128 *hash)
+    const struct conf_database *db, unsigned form, struct slice *sql, struct hash128 *hash)
     PG_MUST_CHECK;
 /* Which form a statement takes on backend b; false: it cannot run there. */
 bool statement_form(const struct query *q, const struct conf_backend *b,

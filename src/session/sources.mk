@@ -77,6 +77,8 @@ libpgsluice_a_SOURCES += \
 	src/session/trail.c \
 	src/session/trail.h \
 	src/session/trail_line.c \
+	src/session/trial.c \
+	src/session/trial.h \
 	src/session/unit.c \
 	src/session/verify.c \
 	src/session/verify.h \

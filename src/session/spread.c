@@ -612,7 +612,7 @@ spread_begin(struct session *s, const struct unit *u, const struct query *q,
 	if (x == NULL)
 		return false;
 	query_note(s, q);
-	s->series = query_series(s, q, q->where.backend, OUT_BYPASS);
+	query_account(s, q, q->where.backend, OUT_BYPASS);
 	stat_add(&session_metrics(s)->c.spreads, 1);
 	session_enter(s, SESSION_SPREAD_WAIT);
 	if (unlikely(s->trail.on))

@@ -132,7 +132,7 @@ native_parse(struct native *n, struct slice name, struct statement *st)
 	query_prepare(n->s, &q, st->sql, st, NULL);
 	if (!statement_form(&q, n->s->backend, &form))
 		form = FORM_ASIS;
-	if (!statement_physical(n->s, st, form, &sql, &hash) ||
+	if (!statement_physical(n->s, st, q.plan->db, form, &sql, &hash) ||
 	    !session_write_parse(n->s, n->w, name, sql, st->types, no_hash,
 	    n->apart ? LEDGER_HIDE | LEDGER_MUTE : LEDGER_HIDE))
 		return false;
@@ -342,7 +342,7 @@ execute_send(struct session *s, const struct unit *u, struct about *a)
 		return UNIT_CLOSED;
 	srv->has_unnamed = false;
 	statements_drop_unnamed(&s->prepared, &s->sw->statements);
-	s->series = query_series(s, &a->inner, s->backend, OUT_BYPASS);
+	query_account(s, &a->inner, s->backend, OUT_BYPASS);
 	if (!about_keep(s, u, a, about_chars(s, a->text.before)))
 		return UNIT_CLOSED;
 	session_enter(s, SESSION_RELAY);
@@ -414,7 +414,8 @@ about_decide(struct session *s, struct about *a)
 		a->inner.where.backend = s->backend;
 	/* EXECUTE tells the result's types. */
 	s->sw->tells = true;
-	ok = statement_physical(s, a->st, FORM_ASIS, &a->sql, &a->hash);
+	ok = statement_physical(s, a->st, s->db, FORM_ASIS, &a->sql,
+	    &a->hash);
 	s->sw->tells = false;
 	if (!ok)
 		return false;

@@ -124,13 +124,15 @@ statement_forget_phys(struct statement *st)
 }
 
 struct statement_phys *
-statement_phys(struct statement *st, unsigned form)
+statement_phys(struct statement *st, const struct conf_database *db,
+    unsigned form)
 {
 	struct statement_phys *ph;
 	size_t i;
 
 	for (i = 0; i < STATEMENT_TEXTS; i++)
-		if (st->phys[i].sql != NULL && st->phys[i].form == form)
+		if (st->phys[i].sql != NULL && st->phys[i].form == form &&
+		    st->phys[i].db == db)
 			return &st->phys[i];
 	ph = &st->phys[st->next_phys++ % STATEMENT_TEXTS];
 	free(ph->sql);

@@ -21,6 +21,7 @@
 
 struct statement_phys {
 	unsigned form;
+	const struct conf_database *db; /* or the view of it, whose form it is */
 	char *sql;           /* NULL: not made */
 	size_t n;
 	struct hash128 hash; /* of text and types: name on servers */
@@ -84,7 +85,8 @@ void statement_keep(struct statement_table *t, struct statement *st);
 void statement_unref(struct statement_table *t, struct statement **st);
 /* The place of the text in this form; where there is none yet, one to make it
  * in, which may have been another form's. */
-struct statement_phys *statement_phys(struct statement *st, unsigned form);
+struct statement_phys *statement_phys(struct statement *st,
+    const struct conf_database *db, unsigned form);
 void statement_forget_phys(struct statement *st);
 
 void statements_init(struct statements *s);

@@ -184,7 +184,7 @@ struct an_wish {
 	struct an_value value; /* ... if it is a literal; AN_VAL_OTHER: unknown */
 };
 
-/* Values of a SELECT that are told apart by their place; more are not. */
+/* Values of a statement that are told apart by their place; more are not. */
 #define AN_PLACES_MAX 64
 
 struct an_split;
@@ -215,8 +215,9 @@ struct analysis {
 	size_t n_wishes;
 	bool insert_known;      /* INSERT .. VALUES with a column list */
 	struct an_split *split; /* see sql/split.h; or NULL */
-	bool has_print;         /* a single SELECT */
-	struct hash128 print;   /* equal for SELECTs that differ in values only */
+	bool has_print;         /* a single SELECT; or INSERT, UPDATE or DELETE,
+	                           with at most AN_PLACES_MAX values */
+	struct hash128 print;   /* equal for those that differ in values only */
 	struct an_value *places; /* ... and these are the values, in an order
 	                           that is the same for all of them */
 	size_t n_places;

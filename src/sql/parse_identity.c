@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * What a SELECT is apart from its values: the print of its tree, and the
- * places where values stand.
+ * What a SELECT, INSERT, UPDATE or DELETE is apart from its values: the print
+ * of its tree, and the places where values stand.
  *
  * Walks the tree by protobuf-c's descriptors and writes down all of it but
  * locations, so that blanks, comments, letter case of keywords and brackets
@@ -22,6 +22,8 @@ struct identity {
 	struct buf b;
 	struct an_value places[AN_PLACES_MAX];
 	size_t n;
+	bool all_placed; /* of one with more places nothing is wanted: it may have
+	                    thousands */
 	bool failed;
 };
 
@@ -72,6 +74,7 @@ identity_place(struct identity *d, const struct an_value *v)
 	if (d->n < AN_PLACES_MAX)
 		d->places[d->n] = *v;
 	d->n++;
+	d->failed = d->failed || (d->all_placed && d->n > AN_PLACES_MAX);
 }
 
 /* Where something stands in the text. */
@@ -191,9 +194,12 @@ parse_identity(struct parse *p, const parse_node *stmt)
 {
 	struct analysis *an = p->an;
 	struct identity d = { .p = p };
+	bool changes = NODE_IS(stmt, INSERT_STMT) ||
+	    NODE_IS(stmt, UPDATE_STMT) || NODE_IS(stmt, DELETE_STMT);
 
-	if (!NODE_IS(stmt, SELECT_STMT))
+	if (!NODE_IS(stmt, SELECT_STMT) && !changes)
 		return;
+	d.all_placed = changes;
 	buf_init(&d.b, IDENTITY_MAX);
 	identity_message(&d, &stmt->base);
 	if (!d.failed) {

@@ -59,10 +59,33 @@ BLOCK_OPTION(VARIANT, shard_relation, STR, MAY, "", "", "sharded, with shards: t
 BLOCK_OPTION(VARIANT, shards, LIST, MAY, "", "", "sharded: backends of the shards. The place in the list is the remainder, their number the modulus. Default: foreign servers and remainders of the partitions, as the coordinator's catalogs have them.")
 BLOCK_OPTION(VARIANT, target_leaf, BOOL, MAY, "false", "", "monthly: statements whose rows all lie in one partition name that partition, which saves the server planning over all of them.")
 
+BLOCK_OPTION(VARIANT, only_rewrites, BOOL, MAY, "false", "", "true: it serves the statements that its rewrite blocks are for, and no others. For the arm of an experiment.")
+
+BLOCK(REWRITE, "rewrite", VARIANT, "A statement that this variant is asked in other words, by the first such block whose query it is. For arms of experiments, and for plain variants only.")
+BLOCK_OPTION(REWRITE, query, STR, MUST, "", "", "The SELECT, INSERT, UPDATE or DELETE, as for a cache rule. It names the table. Names like :id stand for its values.")
+BLOCK_OPTION(REWRITE, text, LIST, MUST, "", "", "What the variant's backend is asked instead, with the same names. Of several statements the last one answers; they are run as one (the others in its WITH), all or none of them.")
+
 BLOCK(SPAN, "span", VARIANT, "monthly only: months that a backend of its own serves. Spans must follow one another without gap or overlap.")
 BLOCK_OPTION(SPAN, backend, STR, MUST, "", "", "Backend that holds these months.")
 BLOCK_OPTION(SPAN, from, MONTH, MAY, "", "", "First month, YYYY-MM; default: no lower end.")
 BLOCK_OPTION(SPAN, until, MONTH, MAY, "", "", "First month that is no longer in it, YYYY-MM; default: no upper end.")
+
+BLOCK(EXPERIMENT, "experiment", ROOT, "A comparison of variants of a table on live traffic.")
+BLOCK_OPTION(EXPERIMENT, table, STR, MUST, "", "", "Title of the table. Statements that name it, and no table of another experiment, take part.")
+BLOCK_OPTION(EXPERIMENT, databases, LIST, MAY, "", "", "Databases whose statements take part; default: those that the table is routed in. They have one block table of this title.")
+BLOCK_OPTION(EXPERIMENT, arms, LIST, MUST, "", "", "\"variant:weight\", two to eight of them. The first is the control: the variant in use, and what all others are compared with. Weights are whole numbers up to 10000, 0: gets nothing.")
+BLOCK_OPTION(EXPERIMENT, unit, WORD, MAY, "session", "session|user|tenant|statement", "What is given to an arm as a whole, and is stable: a session; a user or a tenant (by the table's key), in whatever session, process and after a restart; or each statement by chance. A transaction stays with the arm that it began with.")
+BLOCK_OPTION(EXPERIMENT, mode, WORD, MAY, "split", "split|shadow", "split: each unit is served by its arm. shadow: the control serves all; others are asked the same on the side, and their answers compared.")
+BLOCK_OPTION(EXPERIMENT, writes, WORD, MAY, "control", "control|arm", "Who has the statements that write. control: the control; something else brings the others what it has. arm: the unit's arm, for tables whose rows are divided as the units are. In shadow mode: control.")
+BLOCK_OPTION(EXPERIMENT, cache, BOOL, MAY, "true", "", "false: no statement that takes part is answered from the cache, or put into it, while the experiment runs.")
+BLOCK_OPTION(EXPERIMENT, start, BOOL, MAY, "true", "", "true: it runs from the start of the configuration, unless it was stopped before. false: by START EXPERIMENT.")
+BLOCK_OPTION(EXPERIMENT, alpha, INT, MAY, "5", "1..20", "Percent: the chance of any of its intervals to leave out the truth at any time.")
+BLOCK_OPTION(EXPERIMENT, effect, INT, MAY, "10", "1..200", "Percent: the smallest difference of latencies that matters.")
+BLOCK_OPTION(EXPERIMENT, stop_if_error_ratio, STR, MAY, "", "", "Stop it when an arm's share of errors is surely over so many times the control's, 1 to 1000.")
+BLOCK_OPTION(EXPERIMENT, stop_if_p95_ratio, STR, MAY, "", "", "Stop it when an arm's p95 is surely over so many times the control's, 1 to 1000.")
+BLOCK_OPTION(EXPERIMENT, shadow_share, INT, MAY, "100", "1..100", "Percent of the statements that others are asked, too.")
+BLOCK_OPTION(EXPERIMENT, shadow_queue, INT, MAY, "64", "1..10000", "So many statements wait to be asked on the side by a worker; more are dropped.")
+BLOCK_OPTION(EXPERIMENT, shadow_running, INT, MAY, "4", "1..100", "So many are asked at once by a worker.")
 
 BLOCK(CACHE, "cache", ROOT, "A cache rule. A SELECT is cached by the first rule whose tables contain every table it reads, and whose query it is where the rule has one.")
 BLOCK_OPTION(CACHE, databases, LIST, MAY, "", "", "Databases it applies to; default: all. A title may occur again as long as no database is named by two of its blocks.")

@@ -4,6 +4,7 @@
 libpgsluice_a_SOURCES += \
 	src/tbl/auth_methods.h \
 	src/tbl/blocks.h \
+	src/tbl/board_counts.h \
 	src/tbl/bypass_reasons.h \
 	src/tbl/cache_wishes.h \
 	src/tbl/close_reasons.h \

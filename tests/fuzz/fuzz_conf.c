@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "conf/conf.h"
 #include "route/named.h"
+#include "route/translate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -85,6 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!ready) {
 		hash_init();
 		conf_read_queries_with(route_query_read);
+		conf_read_rewrites_with(route_rewrite_read);
 		ready = true;
 	}
 	c = conf_load_buffer("f", (const char *)data, size, &d);

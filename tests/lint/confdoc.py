@@ -108,6 +108,23 @@ A sharded variant's partition of a row is computed as PostgreSQL computes it
 for `PARTITION BY HASH (key_column)`: the shard at place *r* of the list holds the
 partition `MODULUS` (number of shards), `REMAINDER` *r*.
 """,
+    "rewrite": """\
+```
+variant "split" { kind = "plain" backend = "main" relation = "clustercore" only_rewrites = true
+    rewrite "details" {
+        query = "SELECT name, rules FROM clusters WHERE cid = :cid"
+        text  = "SELECT name, rules FROM clustercore JOIN clusterinfo USING (cid) WHERE cid = :cid" }
+    rewrite "new" {
+        query = "INSERT INTO clusters (cid, name, rules) VALUES (:cid, :name, :rules)"
+        text  = {"INSERT INTO clustercore (cid, name) VALUES (:cid, :name)",
+                 "INSERT INTO clusterinfo (cid, rules) VALUES (:cid, :rules)"} } }
+```
+
+A statement is the query if it is the same but for blanks, comments, letter case of
+keywords, values and casts around these; TRUE, FALSE and NULL are no values. Each
+value of the query must have a name, and each name must stand in the text. The
+answer must have the same columns. Several statements see what was there before all of them.
+""",
     "span": """\
 ```
 variant "monthly" { kind = "monthly" backend = "all" relation = "app.events"
@@ -117,6 +134,19 @@ variant "monthly" { kind = "monthly" backend = "all" relation = "app.events"
 
 A statement confined to months of one span runs on that span's backend, every
 other on the variant's.
+""",
+    "experiment": """\
+```
+experiment "events layout" {
+    table = "app.events"
+    arms  = {"plain:50", "monthly:50"}
+    unit  = "tenant"
+    stop_if_error_ratio = 1.5
+    stop_if_p95_ratio   = 2
+}
+```
+
+See [experiments](experiments.md).
 """,
     "cache": """\
 ```

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "route/named.h"
+#include "route/translate.h"
 
 #define HEAD "backend \"b\" { conninfo = \"host=h\" }\n" \
 	"database \"d\" { backend = b }\n"
@@ -223,14 +224,16 @@ static const struct {
 	{ "query = \"SELECT * FROM :t\"", "f:3: query: cannot be parsed, "
 	  "expected a SELECT with :name where its values are" },
 	{ "query = \"SELECT 'a FROM t\"", "f:3: query: is too long, too deep, "
-	  "or has a quote or comment that does not end, expected a SELECT" },
+	  "or has a quote or comment that does not end, expected one "
+	  "statement" },
 	{ "query = \"SELECT * FROM t WHERE id = $1\"", "f:3: query: has a "
 	  "parameter by number, expected :name" },
 	{ "query = \"SELECT * FROM t WHERE id = :a OR id = :a\"",
 	  "f:3: query: :a stands in it twice, expected another name for "
 	  "another value" },
-	{ "query = \"SELECT * FROM t WHERE id IN (:a, :b, :c, :d, :e)\"",
-	  "f:3: query: has more than 4 names, or one over 32 bytes, expected "
+	{ "query = \"SELECT * FROM t WHERE id IN (:a, :b, :c, :d, :e, :f, :g, :h, :i, :j, :k, :l, "
+	  ":m, :n, :o, :p, :q, :r, :s, :t, :u, :v, :w, :x, :y, :z, :A, :B, :C, :D, :E, :F, :G)\"",
+	  "f:3: query: has more than 32 names, or one over 32 bytes, expected "
 	  "fewer: literals stand for any value" },
 	{ "query = \"UPDATE t SET id = 1\"", "f:3: query: could never be "
 	  "cached: not_select - not a single plain SELECT, expected another" },
@@ -281,6 +284,7 @@ main(void)
 
 	hash_init();
 	conf_read_queries_with(route_query_read);
+	conf_read_rewrites_with(route_rewrite_read);
 	lexer_init(&lx);
 	shape_table_init(&shapes, 100, NULL);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);

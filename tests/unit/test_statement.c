@@ -113,16 +113,16 @@ test_physical_texts_go_with_it(void **state PG_UNUSED)
 	a = get(&t, "select 1");
 	/* A statement of more forms than are kept makes the oldest again. */
 	for (unsigned form = 1; form <= STATEMENT_TEXTS + 1; form++) {
-		struct statement_phys *p = statement_phys(a, form);
+		struct statement_phys *p = statement_phys(a, NULL, form);
 
 		assert_null(p->sql);
 		p->form = form;
 		p->sql = x_strdup("select 1 from somewhere");
-		assert_ptr_equal(statement_phys(a, form), p);
+		assert_ptr_equal(statement_phys(a, NULL, form), p);
 	}
-	assert_non_null(statement_phys(a, 2)->sql);
-	assert_null(statement_phys(a, 1)->sql);
-	assert_null(statement_phys(a, 2)->sql);
+	assert_non_null(statement_phys(a, NULL, 2)->sql);
+	assert_null(statement_phys(a, NULL, 1)->sql);
+	assert_null(statement_phys(a, NULL, 2)->sql);
 	statement_unref(&t, &a);
 	statement_table_fini(&t);
 }

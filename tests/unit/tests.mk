@@ -104,6 +104,7 @@ UNIT_TESTS = \
 	tests/unit/test_stream \
 	tests/unit/test_survey \
 	tests/unit/test_tags \
+	tests/unit/test_tally \
 	tests/unit/test_tenant \
 	tests/unit/test_touch \
 	tests/unit/test_trace \
@@ -501,6 +502,10 @@ tests_unit_test_survey_LDADD = $(UNIT_LDADD)
 tests_unit_test_tags_SOURCES = tests/unit/test_tags.c
 tests_unit_test_tags_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tags_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_tally_SOURCES = tests/unit/test_tally.c
+tests_unit_test_tally_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_tally_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_tenant_SOURCES = tests/unit/test_tenant.c
 tests_unit_test_tenant_CPPFLAGS = $(UNIT_CPPFLAGS)

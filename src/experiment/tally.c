@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Tallies.  Pure but for memory.
+ */
+#include "experiment/tally.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct tally *
+tally_new(void)
+{
+	return x_calloc(1, sizeof(struct tally));
+}
+
+void
+tally_free(struct tally **t)
+{
+	free(*t);
+	*t = NULL;
+}
+
+unsigned
+tally_bucket_of(nsec_t v)
+{
+	unsigned power;
+
+	if (v >> TALLY_FIRST == 0)
+		return 0;
+	power = 63 - (unsigned)__builtin_clzll(v);
+	if (power >= TALLY_FIRST + TALLY_POWERS)
+		return TALLY_BUCKETS - 1;
+	return 1 + (power - TALLY_FIRST) * TALLY_SUB +
+	    (unsigned)(v >> (power - 5)) % TALLY_SUB;
+}
+
+nsec_t
+tally_bucket_upper(unsigned b)
+{
+	unsigned power = TALLY_FIRST + (b - 1) / TALLY_SUB;
+
+	if (b == 0)
+		return (UINT64_C(1) << TALLY_FIRST) - 1;
+	return ((TALLY_SUB + (b - 1) % TALLY_SUB + UINT64_C(1)) <<
+	    (power - 5)) - 1;
+}
+
+/* Single writer: a plain load and store, no locked instruction. */
+#define TALLY_ADD(at, more) \
+	atomic_store_explicit(at, atomic_load_explicit(at, \
+	    memory_order_relaxed) + (more), memory_order_relaxed)
+
+void
+tally_add(struct tally *t, unsigned group, nsec_t took, bool failed)
+{
+	CHECK(group < GROUPS);
+	if (failed) {
+		TALLY_ADD(&t->failed[group], 1);
+		return;
+	}
+	TALLY_ADD(&t->n[group], 1);
+	TALLY_ADD(&t->sum, took);
+	TALLY_ADD(&t->log_sum[group], log((double)(took > 0 ? took : 1)));
+	TALLY_ADD(&t->bucket[group][tally_bucket_of(took)], 1);
+}
+
+void
+tally_merge(struct tally_view *into, const struct tally *t)
+{
+	unsigned g, b;
+
+	into->sum += atomic_load_explicit(&t->sum, memory_order_relaxed);
+	for (g = 0; g < GROUPS; g++) {
+		into->failed[g] += atomic_load_explicit(&t->failed[g],
+		    memory_order_relaxed);
+		if (atomic_load_explicit(&t->n[g], memory_order_relaxed) == 0)
+			continue;
+		into->n[g] += atomic_load_explicit(&t->n[g],
+		    memory_order_relaxed);
+		into->log_sum[g] += atomic_load_explicit(&t->log_sum[g],
+		    memory_order_relaxed);
+		for (b = 0; b < TALLY_BUCKETS; b++)
+			into->bucket[g][b] += atomic_load_explicit(
+			    &t->bucket[g][b], memory_order_relaxed);
+	}
+}
+
+void
+tally_view_add(struct tally_view *into, const struct tally_view *v)
+{
+	unsigned g, b;
+
+	into->sum += v->sum;
+	for (g = 0; g < GROUPS; g++) {
+		into->n[g] += v->n[g];
+		into->failed[g] += v->failed[g];
+		into->log_sum[g] += v->log_sum[g];
+		for (b = 0; b < TALLY_BUCKETS; b++)
+			into->bucket[g][b] += v->bucket[g][b];
+	}
+}
+
+uint64_t
+tally_count(const struct tally_view *v)
+{
+	uint64_t n = 0;
+	unsigned g;
+
+	for (g = 0; g < GROUPS; g++)
+		n += v->n[g];
+	return n;
+}
+
+uint64_t
+tally_failures(const struct tally_view *v)
+{
+	uint64_t n = 0;
+	unsigned g;
+
+	for (g = 0; g < GROUPS; g++)
+		n += v->failed[g];
+	return n;
+}
