@@ -54,6 +54,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/show_layout.c \
 	src/admin/show_pools.c \
 	src/admin/show_replica.c \
+	src/admin/show_shapes.c \
 	src/admin/show_sockets.c \
 	src/admin/show_stats.c \
 	src/admin/show_watch.c \

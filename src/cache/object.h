@@ -42,6 +42,7 @@ struct object {
 	uint32_t tenant;      /* whose account it is on, see l1_set_tenant_share() */
 	uint64_t shape;       /* its statement's, see worth.h; 0: none */
 	unsigned series;      /* for the layer above: metrics cell of hits */
+	uint64_t fingerprint; /* likewise: of its statement, see shape_text.h */
 	bool from_l2;
 	uint32_t trial;       /* for the layer above: what hits are measured as */
 	uint32_t verify;      /* for the layer above: so many of a million hits */

@@ -53,7 +53,8 @@ conf_settle_log(struct conf *c)
 {
 	size_t i;
 
-	c->follows = c->log_sample > 0 || c->trace_exemplars;
+	c->follows = c->log_sample > 0 || c->trace_exemplars ||
+	    c->track_shapes;
 	for (i = 0; i < c->n_databases; i++)
 		c->follows |= c->databases[i].log_after != LOG_NEVER;
 	for (i = 0; i < c->n_users; i++)

@@ -171,6 +171,7 @@ fill_new(struct session *s, const struct query *q, const struct cache_key *k)
 	f->series_l1 = query_series(s, q, q->where.backend, OUT_L1);
 	f->series_l2 = query_series(s, q, q->where.backend, OUT_L2);
 	f->shape = fill_shape(s, q);
+	f->fingerprint = q->shape->fingerprint;
 	if (s->conf->cache_tenant_share < 100)
 		f->tenant = fill_tenant(q);
 	buf_init(&f->rec, (size_t)s->conf->cache_max_object);

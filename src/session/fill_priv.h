@@ -41,6 +41,7 @@ struct fill {
 	                            mean the same to other processes */
 	unsigned series_l1, series_l2;
 	uint64_t shape;          /* see worth.h */
+	uint64_t fingerprint;    /* see object.h */
 	uint32_t tenant;         /* see l1_set_tenant_share() */
 	nsec_t began;            /* of looking */
 	nsec_t asked;            /* a server, from here on */

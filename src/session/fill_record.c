@@ -41,6 +41,7 @@ fill_date(struct object *o, const struct fill *f, nsec_t mono, nsec_t wall)
 	o->mark = f->mark;
 	o->rule = f->rule->id;
 	o->shape = f->shape;
+	o->fingerprint = f->fingerprint;
 	o->verify = f->rule->verify_share;
 	o->tenant = f->tenant;
 	o->series = f->series_l1;

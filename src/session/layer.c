@@ -84,6 +84,8 @@ session_worker_apply(struct session_worker *sw)
 	};
 
 	shape_table_clear(&sw->shapes, &fns);
+	census_limit(sw->census, c->track_shapes ?
+	    (size_t)c->track_shapes_max : 0);
 	if (sw->l2 != NULL) {
 		l2_set_times(sw->l2, c->redis_timeout, c->redis_retry);
 		l2_set_keys(sw->l2, sw->setup.redis_keys);
@@ -196,6 +198,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	if (session_l2_options(setup, &o))
 		sw->l2 = l2_new(w->base, &o);
 	sw->worth = worth_new();
+	sw->census = census_new();
 	sw->self = dbstate_get("pgsluice");
 	listen_worker_init(sw);
 	w->sessions = sw;
@@ -265,6 +268,7 @@ session_layer_fini(void)
 		sw = layer.workers[i]->sessions;
 		l2_free(&sw->l2);
 		worth_free(&sw->worth);
+		census_free(&sw->census);
 		ghost_free(&sw->ghost);
 		listen_worker_fini(sw);
 		free(sw->meant);
@@ -493,6 +497,12 @@ const struct worth *
 session_worth(struct worker *w)
 {
 	return ((struct session_worker *)w->sessions)->worth;
+}
+
+struct census *
+session_census(struct worker *w)
+{
+	return ((struct session_worker *)w->sessions)->census;
 }
 
 const struct conf *

@@ -131,6 +131,7 @@ void session_kill_database(struct worker *w, const char *database);
 struct l2 *session_l2(struct worker *w);
 const struct shape_table *session_shapes(struct worker *w);
 const struct worth *session_worth(struct worker *w);
+struct census *session_census(struct worker *w);
 const struct conf *session_conf(struct worker *w);
 const struct userdb *session_users(struct worker *w);
 /* Id of the session that has leased the server, on its worker; or 0. */

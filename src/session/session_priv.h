@@ -24,6 +24,7 @@
 #include "session/settings.h"
 #include "session/statement.h"
 #include "session/trail.h"
+#include "stats/census.h"
 
 enum session_state {
 #define SESSION_STATE(sym, name, messages, server, doc) SESSION_##sym,
@@ -283,6 +284,7 @@ struct session_worker {
 	TAILQ_HEAD(, farewell) farewells; /* oldest first, see farewell.h */
 	struct l2 *l2;          /* NULL: off */
 	struct worth *worth;    /* which shapes are worth caching */
+	struct census *census;  /* what shapes cost, see trail.c */
 	struct ghost *ghost;    /* NULL: not needed yet */
 	struct {                /* of verify.c */
 		TAILQ_HEAD(, verify_job) waiting, open;

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "cache/object.h"
 #include "session/session_priv.h"
+#include "sql/shape_text.h"
 #include "stats/exemplar.h"
 
 #define TEXT_KEPT 1024 /* of a statement that is logged in full */
@@ -114,6 +116,15 @@ trail_error(struct session *s, const char *body, size_t n)
 
 /* ---- the end ------------------------------------------------------------------------ */
 
+struct trail_over {
+	unsigned series;
+	nsec_t now, took;
+	struct slice sql;     /* what is not recognised yet; p is NULL: nothing */
+	uint64_t fingerprint; /* of its shape */
+	uint64_t bytes;
+	const char *closed;
+};
+
 static nsec_t
 trail_log_after(const struct session *s)
 {
@@ -121,6 +132,10 @@ trail_log_after(const struct session *s)
 		return s->limits->log_after;
 	return s->db->log_after;
 }
+
+/* What no shape is known of is counted under these. */
+#define UNPARSED 0
+#define MIXED 1
 
 static void
 trail_recognise(struct session *s, struct slice sql)
@@ -134,33 +149,88 @@ trail_recognise(struct session *s, struct slice sql)
 }
 
 static void
-trail_exemplar(struct session *s, struct slice sql, unsigned series,
-    nsec_t took)
+trail_exemplar(struct session *s, const struct trail_over *o)
 {
 	struct trail *t = &s->trail;
 
-	if (t->shape == NULL && sql.p != NULL)
-		trace_read(sql, &t->trace);
+	if (t->shape == NULL && o->sql.p != NULL)
+		trace_read(o->sql, &t->trace);
 	if (t->trace.sampled)
-		exemplar_note(session_metrics(s), series, took, &(struct
-		    exemplar){ .trace = { t->trace.id[0], t->trace.id[1] },
+		exemplar_note(session_metrics(s), o->series, o->took,
+		    &(struct exemplar){
+		    .trace = { t->trace.id[0], t->trace.id[1] },
 		    .span = t->trace.span, .wall = clock_wall() });
 }
 
-/* sql: what is not recognised yet; p is NULL: nothing. */
+static struct census_shape *
+trail_meet(struct session *s, const struct trail_over *o, uint64_t id,
+    uint64_t fingerprint)
+{
+	struct trail *t = &s->trail;
+	struct slice text = SLICE_LIT("(unparsed)");
+	char words[CENSUS_TEXT];
+
+	trail_recognise(s, o->sql);
+	if (fingerprint == MIXED)
+		text = SLICE_LIT("(several shapes)");
+	else if (fingerprint != UNPARSED && t->shape != NULL)
+		text = slice_make(words, shape_text(slice_make(t->shape->text,
+		    t->shape->len), words, sizeof(words)));
+	return census_add(s->sw->census, id, fingerprint, s->dbstate->name,
+	    text);
+}
+
+static enum census_outcome
+trail_outcome(unsigned series)
+{
+	switch (series == TRAIL_NO_SERIES ? '\0' :
+	    *series_get(series)->outcome) {
+	case 'l': /* l1, l2; of what is local there is no series */
+		return CENSUS_HIT;
+	case 'm':
+		return CENSUS_MISS;
+	case 'b':
+		return CENSUS_BYPASS;
+	default:
+		return CENSUS_OTHER;
+	}
+}
+
 static void
-trail_over(struct session *s, unsigned series, nsec_t now, struct slice sql,
-    uint64_t bytes, const char *closed)
+trail_count(struct session *s, const struct trail_over *o)
+{
+	struct trail *t = &s->trail;
+	uint64_t what[2] = { t->mixed ? MIXED : t->shape != NULL ?
+		t->shape->fingerprint : o->fingerprint,
+		(uintptr_t)s->dbstate };
+	uint64_t id = hash_bytes(what, sizeof(what)).lo;
+	struct census_shape *c = census_find(s->sw->census, id);
+
+	if (c == NULL)
+		c = trail_meet(s, o, id, what[0]);
+	census_count(s->sw->census, c, &(struct census_call){
+	    .statements = t->statements,
+	    .failed = *t->sqlstate != '\0',
+	    .outcome = trail_outcome(o->series),
+	    .route = o->series == TRAIL_NO_SERIES ? "" :
+	    series_get(o->series)->route,
+	    .rows = t->rows, .bytes = o->bytes, .took = o->took });
+}
+
+static void
+trail_tell(struct session *s, struct trail_over *o)
 {
 	const struct conf *c = s->sw->setup.conf;
 	struct trail *t = &s->trail;
-	nsec_t took = now > t->began ? now - t->began : 0;
 
-	if (c->trace_exemplars && series != TRAIL_NO_SERIES)
-		trail_exemplar(s, sql, series, took);
-	if (t->drawn || took >= trail_log_after(s)) {
-		trail_recognise(s, sql);
-		trail_log(s, series, took, now, bytes, closed);
+	o->took = o->now > t->began ? o->now - t->began : 0;
+	if (c->trace_exemplars && o->series != TRAIL_NO_SERIES)
+		trail_exemplar(s, o);
+	if (c->track_shapes)
+		trail_count(s, o);
+	if (t->drawn || o->took >= trail_log_after(s)) {
+		trail_recognise(s, o->sql);
+		trail_log(s, o->series, o->took, o->now, o->bytes, o->closed);
 	}
 	trail_drop(s);
 }
@@ -168,33 +238,41 @@ trail_over(struct session *s, unsigned series, nsec_t now, struct slice sql,
 void
 trail_end(struct session *s, unsigned series, nsec_t now)
 {
+	struct trail_over o = { .series = series, .now = now,
+		.bytes = s->sent - s->trail.sent };
+
 	/* A short answer is handed on when all of it is there. */
 	if (s->trail.asked != 0 && (s->trail.first == 0 ||
 	    s->trail.first > now))
 		s->trail.first = now;
-	trail_over(s, series, now, slice_make(NULL, 0),
-	    s->sent - s->trail.sent, NULL);
+	trail_tell(s, &o);
 }
 
 void
 trail_hit(struct session *s, const struct object *o, unsigned series,
     nsec_t now)
 {
+	struct trail_over over = { .series = series, .now = now,
+		.sql = o->key.sql, .fingerprint = o->fingerprint,
+		.bytes = o->frames.n };
 	const char *end = o->frames.p + o->frames.n, *tag;
 
-	/* CommandComplete ends the frames: "SELECT n". */
+	/* CommandComplete ends the frames: "SELECT n". Its length, of which
+	 * the first bytes are 0, may pass for a part of that. */
 	for (tag = end - 1; tag > o->frames.p && tag[-1] != '\0'; tag--)
 		;
 	trail_completed(s, tag);
-	trail_over(s, series, now, o->key.sql, o->frames.n, NULL);
+	trail_tell(s, &over);
 }
 
 void
 trail_closed(struct session *s, const char *sqlstate, const char *reason)
 {
+	struct trail_over o = { .now = clock_mono(), .closed = reason,
+		.series = s->trail.asked != 0 ? s->series : TRAIL_NO_SERIES,
+		.bytes = s->sent - s->trail.sent };
+
 	if (sqlstate != NULL)
 		trail_refused(s, sqlstate);
-	trail_over(s, s->trail.asked != 0 ? s->series : TRAIL_NO_SERIES,
-	    clock_mono(), slice_make(NULL, 0), s->sent - s->trail.sent,
-	    reason);
+	trail_tell(s, &o);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * What is noted of the statement under way for those who are told of single
- * statements: the log and exemplars.
+ * statements: the log, SHOW SHAPES and exemplars.
  *
  * Followed is a unit that executes something, from its arrival to the end of
  * its answer; units that are sent without waiting for answers are followed as

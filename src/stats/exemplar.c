@@ -20,16 +20,18 @@ struct exemplars {
 	struct exemplar_slot slot[SLOTS];
 };
 
+/* Who sees the new value sees the odd turn before it, too. */
 static void
 slot_set(_Atomic uint64_t *to, uint64_t v)
 {
-	atomic_store_explicit(to, v, memory_order_relaxed);
+	atomic_store_explicit(to, v, memory_order_release);
 }
 
+/* The turn is looked at again after it. */
 static uint64_t
 slot_get(const _Atomic uint64_t *from)
 {
-	return atomic_load_explicit(from, memory_order_relaxed);
+	return atomic_load_explicit(from, memory_order_acquire);
 }
 
 void
@@ -51,7 +53,6 @@ exemplar_note(struct metrics *m, unsigned series, nsec_t elapsed,
 	s = &all->slot[hist_bucket_of(elapsed) / HIST_SUB];
 	turn = atomic_load_explicit(&s->turn, memory_order_relaxed);
 	atomic_store_explicit(&s->turn, turn + 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
 	slot_set(&s->trace[0], e->trace[0]);
 	slot_set(&s->trace[1], e->trace[1]);
 	slot_set(&s->span, e->span);
@@ -73,7 +74,6 @@ slot_read(const struct exemplar_slot *s, struct exemplar *out)
 	out->span = slot_get(&s->span);
 	out->value = slot_get(&s->value);
 	out->wall = slot_get(&s->wall);
-	atomic_thread_fence(memory_order_acquire);
 	return atomic_load_explicit(&s->turn, memory_order_relaxed) == turn;
 }
 

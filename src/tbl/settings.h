@@ -48,6 +48,8 @@ SETTING_STR(log_min_duration_statement, "-1", true, "Statements that take at lea
 SETTING_STR(log_statement_sample_rate, "0", true, "Share of all statements that are logged however short they are, such as \"0.1%\"; 0: none.")
 SETTING_ENUM(log_statement_text, enum conf_log_text, LOG_TEXT_SHAPE, "shape|full", true, "What these lines hold of a statement's text. shape: its words, without literals and comments; full: as the client sent it, with them. Values of parameters are never logged.")
 SETTING_BOOL(trace_exemplars, false, true, "The buckets of pgsluice_query_duration_seconds carry trace_id and span_id of a statement that said in a comment (sqlcommenter's traceparent) that its trace is kept; where the reader asks for OpenMetrics.")
+SETTING_BOOL(track_shapes, false, true, "Calls, rows, times and outcomes of the cache are counted for each statement shape, for SHOW SHAPES.")
+SETTING_INT(track_shapes_max, 1000, 10, 20000, true, "Shapes that each worker counts, about 3 kB each; of more, those met long ago and seldom are forgotten.")
 
 /* who may come in */
 SETTING_ENUM(auth, enum conf_auth, CONF_AUTH_SCRAM, "scram-sha-256|trust|md5|password|cert|peer|hba", true, "How clients prove who they are; hba: as auth_hba_file says. password is taken over TLS and the unix socket only, unless a rule of auth_hba_file says otherwise.")

@@ -17,6 +17,7 @@ UNIT_TESTS = \
 	tests/unit/test_binary \
 	tests/unit/test_bound \
 	tests/unit/test_buf \
+	tests/unit/test_census \
 	tests/unit/test_change \
 	tests/unit/test_command \
 	tests/unit/test_compare \
@@ -154,6 +155,10 @@ tests_unit_test_bound_LDADD = $(UNIT_LDADD)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_census_SOURCES = tests/unit/test_census.c
+tests_unit_test_census_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_census_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_change_SOURCES = tests/unit/test_change.c
 tests_unit_test_change_CPPFLAGS = $(UNIT_CPPFLAGS)
