@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "admin/experiments.h"
 #include "admin/feeds.h"
 #include "admin/layouts.h"
 #include "admin/setup.h"
@@ -156,6 +157,7 @@ control_reload(struct control *c, struct conf_diag *d, control_change_cb *fn,
 		log_info("conf", "msg=\"configuration reloaded\" file=%s "
 		    "generation=%llu", log_escs(c->path),
 		    (unsigned long long)c->setup.conf->generation);
+		experiments_follow(c);
 		layouts_read();
 	} else {
 		control_refused(d);
@@ -463,6 +465,7 @@ control_run(struct control *c, struct doors *doors)
 	event_add(c->on_look, &look);
 	control_mask(SIG_UNBLOCK);
 	c->hooks.serving();
+	experiments_follow(c);
 	standbys_use(&c->setup);
 	layouts_read();
 	watches_follow();

@@ -17,6 +17,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/doors.h \
 	src/admin/ending.c \
 	src/admin/ending.h \
+	src/admin/experiments.c \
+	src/admin/experiments.h \
 	src/admin/exposition.c \
 	src/admin/exposition.h \
 	src/admin/exposition_feed.c \
@@ -50,6 +52,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/show_cache_shapes.c \
 	src/admin/show_candidates.c \
 	src/admin/show_conf.c \
+	src/admin/show_experiments.c \
 	src/admin/show_feed.c \
 	src/admin/show_layout.c \
 	src/admin/show_pools.c \

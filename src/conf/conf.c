@@ -313,7 +313,8 @@ struct conf *
 conf_bare(const struct conf *from, struct conf_diag *d)
 {
 	const struct conf_source source = { from->path, from->text,
-		from->text_len, from->changes, NULL, NULL, NULL, 0, true, 0 };
+		from->text_len, from->changes, from->trials, NULL, NULL, 0, true,
+		0 };
 
 	return conf_build(&source, d);
 }

@@ -173,6 +173,8 @@ void conf_take_writes(struct conf_parse *p);
 /* validate_experiment.c */
 void conf_take_rewrites(struct conf_parse *p, const struct conf_sec *s,
     struct conf_variant *v);
+void conf_check_rewrites(struct conf_parse *p, const struct conf_sec *s,
+    const struct conf_table *t);
 void conf_rewrite_fini(struct conf_rewrite *r);
 void conf_take_experiments(struct conf_parse *p);
 void conf_free_experiments(struct conf *c);

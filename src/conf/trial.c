@@ -4,6 +4,7 @@
  */
 #include "conf/trial.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,8 +155,8 @@ about_put(struct buf *b, const char *word)
 char *
 conf_experiment_about(const struct conf_experiment *e)
 {
+	char weight[16], *text;
 	struct buf b;
-	char *text;
 	unsigned i;
 
 	buf_init(&b, ABOUT_MAX);
@@ -164,8 +165,11 @@ conf_experiment_about(const struct conf_experiment *e)
 	about_put(&b, e->shadow ? "shadow" : "split");
 	about_put(&b, e->arm_writes ? "arm" : "control");
 	about_put(&b, e->cache ? "cache" : "no cache");
-	for (i = 0; i < e->n_arms; i++)
+	for (i = 0; i < e->n_arms; i++) {
 		about_put(&b, e->arms[i].variant->name);
+		snprintf(weight, sizeof(weight), "%u", e->arms[i].weight);
+		about_put(&b, weight);
+	}
 	text = x_strndup(buf_head(&b), buf_len(&b));
 	buf_reset(&b);
 	return text;

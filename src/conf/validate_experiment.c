@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "conf/conf_priv.h"
+#include "conf/ident.h"
 
 #define WEIGHT_MAX 10000
 #define RATIO_MAX 1000
@@ -80,6 +81,29 @@ conf_take_rewrites(struct conf_parse *p, const struct conf_sec *s,
 	v->rewrites = x_calloc(n, sizeof(v->rewrites[0]));
 	for (; sub != NULL; sub = conf_sec_next(sub->next, BLOCK_REWRITE))
 		rewrite_take(p, sub, &v->rewrites[v->n_rewrites++]);
+}
+
+/* What names another table is never looked at for a rewrite. */
+void
+conf_check_rewrites(struct conf_parse *p, const struct conf_sec *s,
+    const struct conf_table *t)
+{
+	const struct conf_rewrite *r;
+	const struct conf_variant *v;
+	size_t i;
+
+	for (v = t->variants; v < t->variants + t->n_variants; v++)
+		for (r = v->rewrites; r < v->rewrites + v->n_rewrites; r++) {
+			for (i = 0; i < r->query.tables.n &&
+			     !ident_is_table(r->query.tables.v[i], t->schema,
+			     t->rel); i++)
+				continue;
+			if (r->text != NULL && i == r->query.tables.n)
+				conf_complain(p, s->line, "rewrite \"%s\" of "
+				    "variant \"%s\": its query does not name "
+				    "table \"%s\", expected it there", r->name,
+				    v->name, t->name);
+		}
 }
 
 /* ---- arms ---- */

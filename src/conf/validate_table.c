@@ -324,6 +324,7 @@ table_take(struct conf_parse *p, const struct conf_sec *s,
 		    "which is in use, serves its rewrites only, expected use "
 		    "of another", s->title, t->use->name);
 	table_check_columns(p, s, t);
+	conf_check_rewrites(p, s, t);
 }
 
 /* Give t to a database, unless it has one of that name. */

@@ -294,8 +294,8 @@ explain_sql(struct explain *x)
 {
 	struct slice inner = analysis_explain_inner(x->v->sql);
 	bool several = x->gather != NULL || x->splits;
-	size_t skip = inner.p == NULL || x->gather != NULL ? 0 :
-	    (size_t)(inner.p - x->v->sql.p);
+	size_t skip = inner.p == NULL || x->gather != NULL ||
+	    x->p->rewrite != NULL ? 0 : (size_t)(inner.p - x->v->sql.p);
 	struct buf b;
 
 	buf_init(&b, x->v->sql.n + 256 * 1024);

@@ -7,6 +7,7 @@
  * kept until the next unit begins, since the unit may still be at work when its
  * answer is out.  Runs on the session's worker.
  */
+#include "session/trial.h"
 #include "session/explain.h"
 
 #include <stdio.h>
@@ -142,6 +143,8 @@ explain_known(struct session *s, const struct unit *u, const struct query *q,
 	    w);
 	if (q->plan->err_sqlstate == NULL)
 		explain_session(s, q, w);
+	if (trial_explain(s, q, now, sizeof(now)))
+		explain_text(w, "experiment", now);
 	if (q->where.backend->n_replicas > 0 && !q->where.gathers) {
 		session_reading_explain(s, u, q, now, sizeof(now));
 		explain_text(w, "replica", now);

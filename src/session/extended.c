@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session/session_priv.h"
+#include "session/trial.h"
 
 struct statement *
 session_statement(struct session *s, const struct wire_parse *p)
@@ -287,6 +287,22 @@ extended_choose(struct session *s, const struct unit *u, struct choice *c)
 	return ok;
 }
 
+/* ... so that arms of experiments do not lead apart what could run together
+ * without them. */
+static bool
+extended_choose_arms(struct session *s, const struct unit *u,
+    struct choice *c)
+{
+	if (!extended_choose(s, u, c))
+		return false;
+	if (likely(s->db->n_experiments == 0) || s->server != NULL ||
+	    (!c->differ && !(s->sw->unit_flags & AN_TX_BEGIN)))
+		return true;
+	pass_clear(s->sw);
+	trial_yield(s);
+	return extended_choose(s, u, c);
+}
+
 /* The backend for the whole unit; NULL: there is none. */
 static const struct conf_backend *
 choice_backend(const struct session *s, const struct choice *c)
@@ -440,7 +456,7 @@ session_extended(struct session *s, struct unit *u, struct query *q)
 
 	if (q != NULL && s->server != NULL && s->backend == q->where.backend)
 		return session_compose(s, u, q);
-	if (extended_choose(s, u, &c))
+	if (extended_choose_arms(s, u, &c))
 		r = extended_run(s, u, &c);
 	else if (s->state != SESSION_CLOSED)
 		session_close(s, CLOSE_MEMORY, NULL);

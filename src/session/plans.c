@@ -149,6 +149,8 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 	    (size_t)s->conf->max_statement_size);
 	q->plan = query_plan(s, q->shape);
 	q->mark.at = 0;
+	q->experiment = q->plan->experiment;
+	q->trial_why = NULL;
 	q->arm_open = q->trial_bypass = false;
 	memset(&q->values, 0, sizeof(q->values));
 	q->values.sql = sql;

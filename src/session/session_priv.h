@@ -449,6 +449,8 @@ struct query {
 	struct route_values values;
 	struct route_decision where;
 	struct trial_mark mark;
+	const struct conf_experiment *experiment; /* it takes part in; or NULL */
+	const char *trial_why; /* why it is not measured; or NULL */
 	bool arm_open;      /* values that are not there yet tell its arm */
 	bool trial_bypass;  /* its experiment keeps it from the cache */
 };

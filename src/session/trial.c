@@ -8,6 +8,7 @@
  */
 #include "session/trial.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,15 @@ trial_begin(struct session *s)
 	s->slot = db->id + (uint32_t)s->conf->n_databases * slot;
 }
 
+void
+trial_yield(struct session *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->db->n_experiments; i++)
+		s->trial[i].met = 0;
+}
+
 /* ---- plans ------------------------------------------------------------------ */
 
 static struct route_plan *
@@ -149,17 +159,21 @@ trial_writes(const struct query *q)
 	    AN_LOCKING)) != 0;
 }
 
-/* Its server is where another arm is: that one serves it. */
+/* The arm, or another one that can be had: a session that must keep its server
+ * stays where that is; and a transaction stays on the control's backend, for
+ * what comes in it may name other tables, which are nowhere else. */
 static unsigned
 trial_arm_there(struct session *s, struct query *q, unsigned at,
     unsigned arm)
 {
 	const struct conf_experiment *e = q->plan->experiment;
+	const struct conf_backend *there = trial_plan(s, q, at, arm)->backend;
 	unsigned k;
 
+	if (s->tx != 'I' && s->server == NULL)
+		return there == q->plan->backend ? arm : 0;
 	if (s->server == NULL || (s->tx == 'I' && !s->open_unit &&
-	    !session_is_pinned(s)) ||
-	    trial_plan(s, q, at, arm)->backend == s->backend)
+	    !session_is_pinned(s)) || there == s->backend)
 		return arm;
 	for (k = 0; k < e->n_arms; k++)
 		if ((k == 0 || s->db->views[at * CONF_ARMS_MAX + k] !=
@@ -168,12 +182,17 @@ trial_arm_there(struct session *s, struct query *q, unsigned at,
 	return arm;
 }
 
+/* It is not measured: why. */
 static void
-trial_count(struct session *s, const struct conf_experiment *e, unsigned arm,
+trial_pass(struct session *s, struct query *q, unsigned arm,
     enum board_count what)
 {
+	const struct conf_experiment *e = q->experiment;
+
+	q->trial_why = board_count_doc(what);
 	/* A unit that waits is looked at again. */
-	if (s->unit_len == 0 && !s->granted)
+	if (s->unit_len == 0 && !s->granted &&
+	    !(q->shape->an->flags & AN_EXPLAIN_ROUTE))
 		board_count(e->run->board, s->sw->w->id, arm, what);
 }
 
@@ -218,7 +237,7 @@ trial_give(struct session *s, struct query *q, struct session_trial *t)
 	t->met = (uint8_t)arm;
 	q->plan = trial_plan(s, q, at, arm);
 	if (arm != t->arm) {
-		trial_count(s, e, t->arm, BOARD_ASTRAY);
+		trial_pass(s, q, t->arm, BOARD_ASTRAY);
 		q->trial_bypass = true;
 		return;
 	}
@@ -240,7 +259,7 @@ trial_assign(struct session *s, struct query *q)
 		return;
 	}
 	if (!trial_compares(s, q, q->plan)) {
-		trial_count(s, e, t->known ? t->arm : 0, BOARD_UNSERVED);
+		trial_pass(s, q, t->known ? t->arm : 0, BOARD_UNSERVED);
 		return;
 	}
 	if (e->shadow)
@@ -253,15 +272,39 @@ trial_assign(struct session *s, struct query *q)
 			q->plan = trial_plan(s, q, q->plan->experiment_at,
 			    t->met);
 		else if (!q->arm_open)
-			trial_count(s, e, 0, BOARD_UNITLESS);
+			trial_pass(s, q, 0, BOARD_UNITLESS);
 		q->trial_bypass |= t->met != TRIAL_NONE;
 		return;
 	}
 	if (!e->arm_writes && trial_writes(q)) {
-		trial_count(s, e, t->arm, BOARD_WRITES);
+		trial_pass(s, q, t->arm, BOARD_WRITES);
 		return;
 	}
 	trial_give(s, q, t);
+}
+
+bool
+trial_explain(struct session *s, const struct query *q, char *out,
+    size_t size)
+{
+	const struct conf_experiment *e = q->experiment;
+
+	if (e == NULL)
+		return false;
+	if (e->state == EXPERIMENT_PROMOTED)
+		snprintf(out, size, "%s, promoted arm %s", e->name,
+		    e->arms[e->promoted].variant->name);
+	else if (q->mark.at != 0)
+		snprintf(out, size, "%s, arm %s, by its %s%s", e->name,
+		    e->arms[q->mark.arm].variant->name,
+		    conf_unit_name(e->unit), s->tx != 'I' ?
+		    ", with its transaction" : "");
+	else
+		snprintf(out, size, "%s, not measured: %s", e->name,
+		    q->trial_why != NULL ? q->trial_why :
+		    e->shadow ? "the control has it, others are asked on the "
+		    "side" : "its values tell the unit");
+	return true;
 }
 
 /* ---- measuring ------------------------------------------------------------------ */

@@ -19,8 +19,14 @@
 
 /* The session's database has experiments: a unit of messages begins. */
 void trial_begin(struct session *s);
+/* Let the control have all of what is under way. */
+void trial_yield(struct session *s);
 /* q's plan is of an experiment: let it be that of its arm's view. */
 void trial_assign(struct session *s, struct query *q);
+/* q's experiment in words: which arm, and what it is measured as. false: it takes
+ * part in none. */
+bool trial_explain(struct session *s, const struct query *q, char *out,
+    size_t size) PG_MUST_CHECK;
 /* The statement was answered. mark: of the session, or of what it was answered
  * with from the cache. */
 void trial_record(struct session *s, const struct trial_mark *mark,

@@ -242,7 +242,7 @@ static void
 test_permissions_make_sense(void **state PG_UNUSED)
 {
 	static const char *const harmless[] = { "SHOW ", "SET &", "BEGIN ",
-		"START ", "COMMIT ", "ROLLBACK ", "RESET *", "DISCARD " };
+		"START TRANSACTION ", "COMMIT ", "ROLLBACK ", "RESET *", "DISCARD " };
 	static const char *const grave[] = { "SET %", "SHUTDOWN", "RELOAD" };
 	unsigned i;
 	size_t k;
