@@ -32,7 +32,7 @@ packages_of() {
 		packages_of lab
 		echo libcmocka-dev python3-pytest python3-pytest-xdist \
 		    python3-pytest-timeout python3-psycopg2 openssl xz-utils \
-		    util-linux procps '?node-pg'
+		    util-linux procps prometheus '?node-pg'
 		;;
 	bench)
 		packages_of lab
@@ -113,7 +113,7 @@ forbid_boot_start() {
 
 	for p in "$@"; do
 		case $p in
-		redis-server | pgbouncer)
+		redis-server | pgbouncer | prometheus)
 			# links of systemd's included, systemd running or not
 			as_root update-rc.d "$p" disable ||
 			    echo "deps.sh: $p starts at the next boot"

@@ -134,6 +134,7 @@ session_unit_error(struct session *s, const struct unit *u,
 		buf_reset(&b);
 		return;
 	}
+	stat_add(&session_metrics(s)->c.query_errors, 1);
 	/* A held BEGIN fails without ever having reached a server. */
 	free(s->held_begin);
 	s->held_begin = NULL;

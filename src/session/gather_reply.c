@@ -213,6 +213,7 @@ gather_tell_end(struct gathering *g)
 void
 gather_tell_error(struct gathering *g)
 {
+	stat_add(&session_metrics(g->s)->c.query_errors, 1);
 	if (unlikely(g->s->trail.on) && buf_len(&g->error) > FRAME_HEADER)
 		trail_error(g->s, buf_head(&g->error) + FRAME_HEADER,
 		    buf_len(&g->error) - FRAME_HEADER);

@@ -287,6 +287,7 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 			return true;
 	}
 	s->erred = true;
+	stat_add(&session_metrics(s)->c.query_errors, 1);
 	session_doubt_pins(s);
 	settings_failed(&s->set);
 	if (s->listening != NULL)

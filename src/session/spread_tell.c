@@ -301,6 +301,7 @@ spread_tell_end(struct spread *x)
 	else
 		x->s->skip_to_sync = !done;
 	CHECK(!w.failed);
+	stat_add(&session_metrics(x->s)->c.query_errors, !done);
 	if (unlikely(x->s->trail.on))
 		spread_trail(x, tag, x->doubt || i < x->n_parts);
 	session_send(x->s, buf_head(&b), buf_len(&b));

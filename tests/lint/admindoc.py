@@ -34,6 +34,22 @@ monitoring reaches.
 
 Everything is read at the moment of the request, without waiting for a worker.
 
+## Prometheus and Grafana
+
+`contrib/prometheus/prometheus.yml` scrapes one pgsluice under the job name `pgsluice`.
+`pgsluice.rules.yml` beside it records rates, hit ratio, error ratio and quantiles by route, and
+has the [alerts](operations.md#alerts); `pgsluice.rules.test.yml` tests them
+(`promtool test rules`). Grafana imports `contrib/grafana/pgsluice.json`, which needs only
+series of this page.
+
+How many series there are follows from the configuration alone, not from what
+clients send: no label holds a text of a statement, and users stand only in those of
+pools, of which there are [10,000](operations.md#limits-built-in) at most. A route has 21 for
+each pair of backend and outcome that has been met; all latency series together are
+4,096 label sets, what is beyond them counts under `other`. With 10 routes on 3
+backends, each with hits, misses and bypasses, a page has 890 series in 93 kB, and a scrape took
+0.5 ms (`tests/bench/scrape.py`).
+
 ## Counters
 """
 
@@ -42,8 +58,8 @@ FAMILIES = """
 
 Pools of one backend and user are added up, whatever startup settings split them
 into; `pgsluice_pool_limit` is the limit of each. Redis metrics are there only when
-Redis is configured. Label values `route` are names of configured tables, or
-`default`; `outcome` is `l1`, `l2`, `miss`, `bypass` or `local`.
+Redis is configured. Label values `route` are names of configured tables or
+cache rules, or `default`; `outcome` is `l1`, `l2`, `miss`, `bypass` or `local`.
 """
 
 REASONS = """
