@@ -41,10 +41,22 @@ bool groups_mean(const struct groups *g, struct estimate *out) PG_MUST_CHECK;
 /* Of the arm minus of the control (Welch, 1947). */
 bool groups_difference(const struct groups *arm, const struct groups *control,
     struct estimate *out) PG_MUST_CHECK;
-/* How many values more, of both together, until an effect of this size is
- * likely (power 0.8) to be told from none, if they come of ever more units that
- * vary as those so far; 0: there are enough. false: nothing can be said yet. */
-bool groups_missing(const struct groups *arm, const struct groups *control,
-    double effect, double alpha, uint64_t *more) PG_MUST_CHECK;
+/* The same where the arms had the same statements: from group to group what
+ * both have in common falls out. */
+bool groups_paired(const struct groups *arm, const struct groups *control,
+    struct estimate *out) PG_MUST_CHECK;
+/* With what chance an effect is found within the size that is foretold. */
+#define GROUPS_POWER 0.9
+/* n: values of both arms together, of whose difference e tells. How many more
+ * until an effect of this size is likely to be told from none, if they come of
+ * ever more units that vary as those so far; 0: there are enough. */
+uint64_t groups_missing(const struct estimate *e, uint64_t n, double effect,
+    double alpha);
+/* How many values more than these n bring a variance down to what is needed. */
+uint64_t groups_more(uint64_t n, double variance, double needed);
+/* Sum over groups that have values of 1 / n, over the square of their number:
+ * the variance of the mean of independent values of variance 1, which no
+ * variance between groups should be below. */
+double groups_thinness(const struct groups *g);
 
 #endif

@@ -69,20 +69,34 @@ normal_quantile(double p)
 	return low;
 }
 
-double
-sequence_variance_needed(double effect, double alpha, double power)
+/* The largest variance at which sqrt(variance) * (z of the interval + more)
+ * is at most half. */
+static double
+sequence_solve(double half, double more, double effect, double alpha)
 {
-	double high = effect * effect, low = high / 1e6, mid;
-	double z = normal_quantile(power);
+	double high = half * half, low = high / 1e9, mid;
 	int i;
 
-	CHECK(effect > 0 && power >= 0.5 && power <= 0.99);
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < 70; i++) {
 		mid = sqrt(low * high);
-		if (sqrt(mid) * (sequence_z(mid, effect, alpha) + z) > effect)
+		if (sqrt(mid) * (sequence_z(mid, effect, alpha) + more) > half)
 			high = mid;
 		else
 			low = mid;
 	}
 	return low;
+}
+
+double
+sequence_variance_needed(double effect, double alpha, double power)
+{
+	CHECK(effect > 0 && power >= 0.5 && power <= 0.99);
+	return sequence_solve(effect, normal_quantile(power), effect, alpha);
+}
+
+double
+sequence_variance_at(double half, double effect, double alpha)
+{
+	CHECK(half > 0 && effect > 0);
+	return sequence_solve(half, 0, effect, alpha);
 }

@@ -44,5 +44,8 @@ interval_holds(struct interval i, double value)
  * power, 0.5 to 0.99: as data are to variance, so is what is needed to what
  * there is. */
 double sequence_variance_needed(double effect, double alpha, double power);
+/* The largest variance at which the interval reaches no further than half to
+ * either side. */
+double sequence_variance_at(double half, double effect, double alpha);
 
 #endif

@@ -6,8 +6,13 @@ libpgsluice_a_SOURCES += \
 	src/experiment/assign.h \
 	src/experiment/board.c \
 	src/experiment/board.h \
+	src/experiment/failures.c \
+	src/experiment/failures.h \
+	src/experiment/figure.h \
 	src/experiment/groups.c \
 	src/experiment/groups.h \
+	src/experiment/quantile.c \
+	src/experiment/quantile.h \
 	src/experiment/ratio.c \
 	src/experiment/ratio.h \
 	src/experiment/sequence.c \
@@ -15,4 +20,6 @@ libpgsluice_a_SOURCES += \
 	src/experiment/tally.c \
 	src/experiment/tally.h \
 	src/experiment/unitset.c \
-	src/experiment/unitset.h
+	src/experiment/unitset.h \
+	src/experiment/verdict.c \
+	src/experiment/verdict.h

@@ -50,9 +50,18 @@ tally_bucket_upper(unsigned b)
 	atomic_store_explicit(at, atomic_load_explicit(at, \
 	    memory_order_relaxed) + (more), memory_order_relaxed)
 
+/* A bucket that is full stays so. */
+static uint32_t
+tally_sum(uint32_t a, uint32_t b)
+{
+	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
 void
 tally_add(struct tally *t, unsigned group, nsec_t took, bool failed)
 {
+	_Atomic uint32_t *b;
+
 	CHECK(group < GROUPS);
 	if (failed) {
 		TALLY_ADD(&t->failed[group], 1);
@@ -61,7 +70,9 @@ tally_add(struct tally *t, unsigned group, nsec_t took, bool failed)
 	TALLY_ADD(&t->n[group], 1);
 	TALLY_ADD(&t->sum, took);
 	TALLY_ADD(&t->log_sum[group], log((double)(took > 0 ? took : 1)));
-	TALLY_ADD(&t->bucket[group][tally_bucket_of(took)], 1);
+	b = &t->bucket[group][tally_bucket_of(took)];
+	atomic_store_explicit(b, tally_sum(atomic_load_explicit(b,
+	    memory_order_relaxed), 1), memory_order_relaxed);
 }
 
 void
@@ -80,8 +91,9 @@ tally_merge(struct tally_view *into, const struct tally *t)
 		into->log_sum[g] += atomic_load_explicit(&t->log_sum[g],
 		    memory_order_relaxed);
 		for (b = 0; b < TALLY_BUCKETS; b++)
-			into->bucket[g][b] += atomic_load_explicit(
-			    &t->bucket[g][b], memory_order_relaxed);
+			into->bucket[g][b] = tally_sum(into->bucket[g][b],
+			    atomic_load_explicit(&t->bucket[g][b],
+			    memory_order_relaxed));
 	}
 }
 
@@ -96,7 +108,8 @@ tally_view_add(struct tally_view *into, const struct tally_view *v)
 		into->failed[g] += v->failed[g];
 		into->log_sum[g] += v->log_sum[g];
 		for (b = 0; b < TALLY_BUCKETS; b++)
-			into->bucket[g][b] += v->bucket[g][b];
+			into->bucket[g][b] = tally_sum(into->bucket[g][b],
+			    v->bucket[g][b]);
 	}
 }
 
@@ -120,4 +133,18 @@ tally_failures(const struct tally_view *v)
 	for (g = 0; g < GROUPS; g++)
 		n += v->failed[g];
 	return n;
+}
+
+void
+tally_groups(const struct tally_view *v, struct groups *logs,
+    struct groups *failures)
+{
+	unsigned g;
+
+	for (g = 0; g < GROUPS; g++) {
+		logs->n[g] = v->n[g];
+		logs->sum[g] = v->log_sum[g];
+		failures->n[g] = v->n[g] + v->failed[g];
+		failures->sum[g] = (double)v->failed[g];
+	}
 }

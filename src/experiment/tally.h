@@ -50,6 +50,9 @@ void tally_view_add(struct tally_view *into, const struct tally_view *v);
 /* Successes, failures. */
 uint64_t tally_count(const struct tally_view *v);
 uint64_t tally_failures(const struct tally_view *v);
+/* Logarithms of times (ns) of what succeeded; failures (1) among everything. */
+void tally_groups(const struct tally_view *v, struct groups *logs,
+    struct groups *failures);
 
 unsigned tally_bucket_of(nsec_t v);
 nsec_t tally_bucket_upper(unsigned b); /* inclusive, ns */

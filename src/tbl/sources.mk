@@ -16,6 +16,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/function_effects.h \
 	src/tbl/functions.h \
 	src/tbl/gather_modes.h \
+	src/tbl/guards.h \
 	src/tbl/harmless_settings.h \
 	src/tbl/key_types.h \
 	src/tbl/layout_facts.h \
@@ -29,6 +30,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/replica_reasons.h \
 	src/tbl/replica_states.h \
 	src/tbl/reported.h \
+	src/tbl/rulings.h \
 	src/tbl/server_states.h \
 	src/tbl/session_states.h \
 	src/tbl/settings.h \

@@ -13,6 +13,7 @@ TABLES = {
     "bypass_reasons": 'BYPASS_REASON(NO_RULE, "no_rule", "no rule, or none")',
     "cache_wishes": 'CACHE_WISH(CACHE, "pgsluice.cache", "on or off")',
     "feed_states": 'FEED_STATE(LIVE, "live", "seen")',
+    "guards": 'GUARD(P95, p95, "its p95")',
     "lease_outcomes": 'LEASE_OUTCOME(TAKEN, "taken", "ours")',
     "pin_reasons": 'PIN_REASON(ROLE, "role", "a | b")',
     "close_reasons": 'CLOSE_REASON(AUTH, client_refused, "28P01", "no")\n'
@@ -26,6 +27,7 @@ TABLES = {
     "output_settings": "OUTPUT_SETTING(DateStyle)\n"
                        "OUTPUT_SETTING(TimeZone)",
     "replica_reasons": 'REPLICA_REASON(OFF, "off", "it is off")',
+    "rulings": 'RULING(SAME, same, "no difference")',
     "replica_states": 'REPLICA_STATE(FIT, "fit", "takes reads")',
     "reported": "REPORTED(TimeZone)",
 }

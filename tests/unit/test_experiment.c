@@ -12,35 +12,10 @@
 #include <cmocka.h>
 #include "experiment/groups.h"
 #include "experiment/ratio.h"
+#include "experiment_util.h"
 
-static uint64_t seed;
-
-static double
-uniform(void)
-{
-	/* SplitMix64 (Steele, Lea, Flood, 2014). */
-	uint64_t z = (seed += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return ((double)((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
-}
-
-static double
-normal(void)
-{
-	return sqrt(-2 * log(uniform())) * cos(2 * M_PI * uniform());
-}
-
-static struct slice
-unit_name(char out[32], unsigned n)
-{
-	return slice_make(out, (size_t)sprintf(out, "tenant-%u", n));
-}
 
 /* ---- assignment ------------------------------------------------------------------ */
-
-#define UNITS 20000
 
 static void
 shares(const struct arms *a, uint64_t n[ARMS_MAX])
@@ -157,6 +132,18 @@ test_means(void **arg)
 	assert_true(fabs(e.value - 2) < 1e-12);
 	assert_true(fabs(e.variance - 2 * 68.0 / 3 / 16) < 1e-12);
 	assert_true(fabs(e.freedom - 30) < 1e-9);
+	/* Of pairs, all of which differ by 2, the spread says nothing; by more
+	 * in some groups, it is of these differences alone. */
+	assert_false(groups_paired(&other, &g, &e));
+	other.sum[0] += 16;
+	assert_true(groups_paired(&other, &g, &e));
+	assert_true(fabs(e.value - 3) < 1e-12);
+	assert_true(fabs(e.variance - 1) < 1e-12);
+	/* Sixteen groups of 1, 2, ... 16 values. */
+	assert_true(fabs(groups_thinness(&g) - 3.380728993228993 / 256) <
+	    1e-12);
+	assert_int_equal(groups_more(1000, 3, 2), 500);
+	assert_int_equal(groups_more(1000, 2, 3), 0);
 }
 
 /* One value in each group: no spread is not certainty. */
@@ -201,6 +188,10 @@ test_variance_needed(void **arg)
 	(void)arg;
 	assert_true(fabs(sequence_interval(&e, 0.1, 0.05).low) < 1e-6);
 	assert_true(sequence_variance_needed(0.1, 0.05, 0.8) < v);
+	v = sequence_variance_at(0.03, 0.1, 0.05);
+	assert_true(fabs(sequence_interval(&(struct estimate){ 0, v,
+	    INFINITY }, 0.1, 0.05).high - 0.03) < 1e-9);
+	v = sequence_variance_needed(0.1, 0.05, 0.5);
 	/* Four times the effect: a sixteenth of the data. */
 	assert_true(fabs(sequence_variance_needed(0.4, 0.05, 0.5) /
 	    v - 16) < 1e-6);
@@ -220,9 +211,6 @@ test_share_that_is_not_kept(void **arg)
 }
 
 /* ---- experiments whose truth is known -------------------------------------------- */
-
-/* Tenants that differ, some of them busy; statements with a long tail. */
-static double tenant[UNITS];
 
 struct trial {
 	struct groups arm[2];
@@ -252,15 +240,12 @@ trial_init(struct trial *t, unsigned number)
 static void
 trial_go_on(struct trial *t, unsigned n, double effect)
 {
-	double busy;
 	unsigned u;
 
 	for (t->n += n; n > 0; n--) {
-		busy = uniform();
-		u = (unsigned)(busy * busy * UNITS);
-		groups_add(&t->arm[t->arm_of[u]], t->group_of[u], tenant[u] +
-		    0.7 * normal() + (uniform() < 0.01 ? 3 : 0) +
-		    (t->arm_of[u] ? effect : 0));
+		u = tenant_next();
+		groups_add(&t->arm[t->arm_of[u]], t->group_of[u],
+		    tenant_time(u) + (t->arm_of[u] ? effect : 0));
 	}
 }
 
@@ -280,13 +265,6 @@ trial_leaves(struct trial *t, uint64_t until, double effect, double value)
 			return true;
 	}
 	return false;
-}
-
-/* At most so many of n at chance p, but for once in a thousand. */
-static unsigned
-binomial_bound(unsigned n, double p)
-{
-	return (unsigned)(n * p + 3.1 * sqrt(n * p * (1 - p)));
 }
 
 static void
@@ -314,13 +292,14 @@ test_an_effect_is_found_when_foretold(void **arg)
 	double effect = log(1.1);
 	unsigned i, found = 0, left = 0, runs = 200;
 	uint64_t more, foretold = 0;
+	struct estimate e;
 
 	(void)arg;
 	for (i = 0; i < runs; i++) {
 		trial_init(&t, 100000 + i);
 		trial_go_on(&t, 2000, effect);
-		assert_true(groups_missing(&t.arm[1], &t.arm[0], effect,
-		    ALPHA, &more));
+		assert_true(groups_difference(&t.arm[1], &t.arm[0], &e));
+		more = groups_missing(&e, t.n, effect, ALPHA);
 		assert_in_range(more, 1000, 100000);
 		u = t;
 		foretold += t.n + more;
@@ -338,12 +317,8 @@ test_an_effect_is_found_when_foretold(void **arg)
 static int
 setup(void **arg)
 {
-	unsigned i;
-
 	(void)arg;
-	seed = 1;
-	for (i = 0; i < UNITS; i++)
-		tenant[i] = 0.3 * normal();
+	tenants_make();
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 EXTRA_DIST += \
 	tests/unit/cache_util.h \
+	tests/unit/experiment_util.h \
 	tests/unit/l2_util.h \
 	tests/unit/route_util.h \
 	tests/unit/sql_util.h \
@@ -85,6 +86,7 @@ UNIT_TESTS = \
 	tests/unit/test_prepared \
 	tests/unit/test_prometheus \
 	tests/unit/test_promote \
+	tests/unit/test_quantile \
 	tests/unit/test_quota \
 	tests/unit/test_relations \
 	tests/unit/test_rewrite \
@@ -115,6 +117,7 @@ UNIT_TESTS = \
 	tests/unit/test_userdb \
 	tests/unit/test_variant \
 	tests/unit/test_vars \
+	tests/unit/test_verdict \
 	tests/unit/test_vouch \
 	tests/unit/test_wishes \
 	tests/unit/test_worker \
@@ -428,6 +431,10 @@ tests_unit_test_promote_SOURCES = tests/unit/test_promote.c
 tests_unit_test_promote_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_promote_LDADD = $(UNIT_LDADD)
 
+tests_unit_test_quantile_SOURCES = tests/unit/test_quantile.c
+tests_unit_test_quantile_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_quantile_LDADD = $(UNIT_LDADD)
+
 tests_unit_test_quota_SOURCES = tests/unit/test_quota.c
 tests_unit_test_quota_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_quota_LDADD = $(UNIT_LDADD)
@@ -547,6 +554,10 @@ tests_unit_test_variant_LDADD = $(UNIT_LDADD)
 tests_unit_test_vars_SOURCES = tests/unit/test_vars.c
 tests_unit_test_vars_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_vars_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c
+tests_unit_test_verdict_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_verdict_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_vouch_SOURCES = tests/unit/test_vouch.c
 tests_unit_test_vouch_CPPFLAGS = $(UNIT_CPPFLAGS)
