@@ -379,6 +379,7 @@ control_on_look(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
 	control_look(c, now);
 	control_tell_alive(c, now);
 	if (c->state == CONTROL_SERVING) {
+		experiments_tick(c, now);
 		layouts_tick(now);
 		watches_tick();
 	}

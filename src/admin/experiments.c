@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/judge.h"
 #include "admin/setup.h"
 #include "base/log.h"
-#include "experiment/board.h"
 
 static bool
 experiment_refuse(char *why, size_t size, const char *what)
@@ -190,6 +190,7 @@ experiments_change(struct control *c, enum experiment_change how,
 {
 	const struct conf_experiment *e = conf_find_experiment(c->setup.conf,
 	    name);
+	struct conf_run *old;
 	struct conf_trial t;
 	bool ok = false;
 
@@ -199,6 +200,8 @@ experiments_change(struct control *c, enum experiment_change how,
 		return false;
 	}
 	t = experiment_trial(c, e, reason);
+	/* Every change ends the run there was. */
+	old = e->state == EXPERIMENT_RUNNING ? conf_run_ref(e->run) : NULL;
 	switch (how) {
 	case EXPERIMENT_START:
 		ok = experiment_start(c, e, &t, why, size);
@@ -213,6 +216,9 @@ experiments_change(struct control *c, enum experiment_change how,
 		ok = experiment_reweigh(c, e, &t, value, why, size);
 		break;
 	}
+	if (ok && old != NULL)
+		atomic_store(&old->over, true);
+	conf_run_unref(&old);
 	free(t.about);
 	return ok;
 }
@@ -246,4 +252,48 @@ experiments_follow(struct control *c)
 			    log_escs(why));
 			return;
 		}
+}
+
+/* ---- guards ---- */
+
+/* The first arm that a guard speaks against; false: none. */
+static bool
+experiment_guarded(const struct conf_experiment *e, char *reason,
+    size_t size)
+{
+	struct verdict v;
+	unsigned i;
+
+	judge(e, e->run->board, BOARD_ALL, &v, NULL);
+	for (i = 1; i < e->n_arms; i++)
+		if (v.arms[i].guard != GUARD_NONE) {
+			snprintf(reason, size, "guard: %s of arm %s",
+			    guard_name(v.arms[i].guard),
+			    e->arms[i].variant->name);
+			return true;
+		}
+	return false;
+}
+
+void
+experiments_tick(struct control *c, nsec_t now)
+{
+	const struct conf *conf = c->setup.conf;
+	const struct conf_experiment *e;
+	char reason[EXPERIMENT_WHY_MAX], why[EXPERIMENT_WHY_MAX];
+	size_t i;
+
+	(void)now;
+	for (i = 0; i < conf->n_experiments; i++) {
+		e = &conf->experiments[i];
+		if (e->state != EXPERIMENT_RUNNING ||
+		    (e->error_ratio <= 0 && e->p95_ratio <= 0) ||
+		    !experiment_guarded(e, reason, sizeof(reason)))
+			continue;
+		if (!experiments_change(c, EXPERIMENT_STOP, e->name, "",
+			reason, why, sizeof(why)))
+			log_error("experiment", "msg=\"cannot be stopped\" "
+			    "error=%s", log_escs(why));
+		return; /* the configuration is another one now */
+	}
 }

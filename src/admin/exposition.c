@@ -436,6 +436,7 @@ exposition_write(struct control *c, struct buf *out, bool open)
 	exposition_layouts(&p);
 	exposition_feeds(&p);
 	exposition_watches(&p);
+	exposition_experiments(&p, c->setup.conf);
 	exposition_replicas(&p, c);
 	exposition_process(&p);
 	prom_end(&p);

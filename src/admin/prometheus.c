@@ -269,6 +269,16 @@ prom_seconds(struct prom *p, const char *name, const struct prom_label *labels,
 	    prom_print_seconds(text, sizeof(text), v));
 }
 
+void
+prom_real(struct prom *p, const char *name, const struct prom_label *labels,
+    unsigned n, double v)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.9g", v);
+	prom_sample(p, name, "", labels, n, text);
+}
+
 static void
 prom_exemplar(struct prom *p, const struct exemplar *e)
 {

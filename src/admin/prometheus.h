@@ -39,6 +39,9 @@ void prom_number(struct prom *p, const char *name,
 /* The same for a time, in seconds. */
 void prom_seconds(struct prom *p, const char *name,
     const struct prom_label *labels, unsigned n, nsec_t v);
+/* Any finite number. */
+void prom_real(struct prom *p, const char *name,
+    const struct prom_label *labels, unsigned n, double v);
 /* Buckets, sum and count. */
 void prom_histogram(struct prom *p, const char *name,
     const struct prom_label *labels, unsigned n, const struct hist_view *v);

@@ -12,8 +12,8 @@
 
 #include "admin/console.h"
 #include "admin/experiments.h"
+#include "admin/judge.h"
 #include "admin/tour.h"
-#include "experiment/board.h"
 
 /* ------------------------------------------------------------ changes */
 
@@ -159,5 +159,133 @@ console_show_experiments(struct console_call *call)
 	console_rows(call, &r);
 	for (i = 0; i < c->n_experiments; i++)
 		experiment_row(&r, c, &c->experiments[i]);
+	rows_reply(&r, call->w, call->session, "SHOW");
+}
+
+/* ------------------------------------------------------------ SHOW EXPERIMENT */
+
+static void
+row_real(struct row *row, double v, int decimals)
+{
+	char *text = row->text[row->n];
+
+	snprintf(text, sizeof(row->text[0]), "%.*f", decimals, v);
+	row_str(row, text);
+}
+
+static void
+row_figure_ms(struct row *row, const struct figure *f)
+{
+	if (f->known)
+		row_real(row, f->value / 1e6, 3);
+	else
+		row_str(row, NULL);
+}
+
+/* value, low, high */
+static void
+row_ratio(struct row *row, const struct figure *f)
+{
+	if (f->known)
+		row_real(row, f->value, 4);
+	else
+		row_str(row, NULL);
+	if (f->bounded) {
+		row_real(row, f->low, 4);
+		row_real(row, f->high, 4);
+	} else {
+		row_str(row, NULL);
+		row_str(row, NULL);
+	}
+}
+
+struct experiment_part {
+	const struct conf_experiment *e;
+	const struct board *b;
+	const struct verdict *v;
+	const char *statement; /* of a shape; NULL: all */
+};
+
+static void
+arm_counts(struct row *row, const struct experiment_part *x, unsigned arm)
+{
+	unsigned i;
+
+	for (i = 0; i < BOARD_COUNTS; i++)
+		if (x->statement == NULL)
+			row_u64(row, board_counted(x->b, arm,
+			    (enum board_count)i));
+		else
+			row_str(row, NULL);
+}
+
+static void
+arm_row(struct rows *r, const struct experiment_part *x, unsigned arm)
+{
+	const struct verdict_arm *a = &x->v->arms[arm];
+	struct row row = { .n = 0 };
+	char text[400];
+
+	verdict_say(x->v, arm, text, sizeof(text));
+	row_str(&row, x->e->arms[arm].variant->name);
+	row_u64(&row, x->e->weights[arm]);
+	row_u64(&row, a->units);
+	row_u64(&row, a->n + a->failed);
+	row_u64(&row, a->failed);
+	row_real(&row, a->cached_share * 100, 1);
+	row_figure_ms(&row, &a->all.q[VERDICT_P50]);
+	row_figure_ms(&row, &a->all.q[VERDICT_P95]);
+	row_figure_ms(&row, &a->all.q[VERDICT_P99]);
+	row_ratio(&row, &a->all.mean_ratio);
+	row_ratio(&row, &a->all.q_ratio[VERDICT_P95]);
+	if (a->missing_known)
+		row_u64(&row, a->missing);
+	else
+		row_str(&row, NULL);
+	row_str(&row, ruling_name(a->ruling));
+	row_str(&row, text);
+	arm_counts(&row, x, arm);
+	row_str(&row, x->statement);
+	rows_add(r, &row);
+}
+
+static void
+experiment_part(struct rows *r, const struct conf_experiment *e,
+    const struct board *b, unsigned shape)
+{
+	struct verdict v;
+	struct experiment_part x = { e, b, &v, NULL };
+	uint64_t hash;
+	unsigned i;
+
+	if (shape != BOARD_ALL)
+		x.statement = board_shape_text(b, shape, &hash);
+	judge(e, b, shape, &v, NULL);
+	for (i = 0; i < e->n_arms; i++)
+		arm_row(r, &x, i);
+}
+
+void
+console_show_experiment(struct console_call *call)
+{
+	const struct conf *c = session_conf(call->w);
+	const struct conf_experiment *e = conf_find_experiment(c,
+	    call->line->name);
+	const struct board *b;
+	struct rows r;
+	unsigned i;
+
+	if (e == NULL) {
+		rows_error(call->w, call->session, "42704",
+		    "there is no experiment of this name", NULL,
+		    "SHOW EXPERIMENTS lists them.");
+		return;
+	}
+	console_rows(call, &r);
+	b = judge_board(c, e);
+	if (b != NULL)
+		experiment_part(&r, e, b, BOARD_ALL);
+	for (i = 0; b != NULL && i < board_n_shapes(b); i++)
+		experiment_part(&r, e, b, i);
 	rows_reply(&r, call->w, call->session, "SHOW");
 }

@@ -21,6 +21,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/experiments.h \
 	src/admin/exposition.c \
 	src/admin/exposition.h \
+	src/admin/exposition_experiment.c \
 	src/admin/exposition_feed.c \
 	src/admin/exposition_layout.c \
 	src/admin/exposition_priv.h \
@@ -30,6 +31,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/http.c \
 	src/admin/http.h \
 	src/admin/invalidate.c \
+	src/admin/judge.c \
+	src/admin/judge.h \
 	src/admin/layouts.c \
 	src/admin/layouts.h \
 	src/admin/layouts_log.c \

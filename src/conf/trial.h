@@ -19,6 +19,9 @@
  * as long as a configuration or somebody else refers to it. */
 struct conf_run {
 	atomic_uint refs;
+	/* Stopped. For sessions that keep a server, and with it the configuration
+	 * in which it was running. */
+	atomic_bool over;
 	void *board;               /* for the layers above */
 	void (*free_board)(void *);
 };
@@ -27,6 +30,13 @@ struct conf_run *conf_run_new(void *board, void (*free_board)(void *))
     PG_MUST_CHECK;
 struct conf_run *conf_run_ref(struct conf_run *r);
 void conf_run_unref(struct conf_run **r); /* NULL is fine */
+/* The experiment runs, in this configuration and at all. */
+static inline bool
+conf_experiment_runs(const struct conf_experiment *e)
+{
+	return e->state == EXPERIMENT_RUNNING &&
+	    !atomic_load_explicit(&e->run->over, memory_order_relaxed);
+}
 
 struct conf_trial {
 	char *name;   /* of the experiment */

@@ -151,6 +151,7 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 	q->mark.at = 0;
 	q->experiment = q->plan->experiment;
 	q->trial_why = NULL;
+	q->trial_pass.is = false;
 	q->arm_open = q->trial_bypass = false;
 	memset(&q->values, 0, sizeof(q->values));
 	q->values.sql = sql;
@@ -212,4 +213,6 @@ query_account(struct session *s, const struct query *q,
 {
 	s->series = query_series(s, q, b, o);
 	s->mark = q->mark;
+	if (unlikely(q->trial_pass.is))
+		trial_sent(s, q);
 }

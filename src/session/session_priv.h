@@ -451,6 +451,10 @@ struct query {
 	struct trial_mark mark;
 	const struct conf_experiment *experiment; /* it takes part in; or NULL */
 	const char *trial_why; /* why it is not measured; or NULL */
+	struct trial_pass {    /* the same, to be counted */
+		bool is;
+		uint8_t arm, what; /* enum board_count */
+	} trial_pass;
 	bool arm_open;      /* values that are not there yet tell its arm */
 	bool trial_bypass;  /* its experiment keeps it from the cache */
 };

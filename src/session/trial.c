@@ -85,6 +85,7 @@ trial_begin(struct session *s)
 	const struct conf_database *db = s->db;
 	const struct conf_experiment *e;
 	unsigned slot = 0;
+	bool runs;
 	size_t i;
 
 	if (s->tx != 'I' || s->open_unit)
@@ -96,14 +97,13 @@ trial_begin(struct session *s)
 
 		e = db->experiments[i];
 		t->met = TRIAL_NONE;
-		if (e->state == EXPERIMENT_RUNNING &&
-		    (s->trial_generation != s->conf->generation ||
+		runs = conf_experiment_runs(e);
+		if (runs && (s->trial_generation != s->conf->generation ||
 		    e->unit == CONF_UNIT_STATEMENT))
 			trial_foresee(s, t, e);
 		/* Of one that is promoted nobody's arm is another. */
-		slot = slot * e->n_arms + (t->known && e->state ==
-		    EXPERIMENT_RUNNING && e->unit != CONF_UNIT_TENANT ?
-		    t->arm : 0);
+		slot = slot * e->n_arms + (t->known && runs &&
+		    e->unit != CONF_UNIT_TENANT ? t->arm : 0);
 	}
 	s->trial_generation = s->conf->generation;
 	s->slot = db->id + (uint32_t)s->conf->n_databases * slot;
@@ -182,18 +182,20 @@ trial_arm_there(struct session *s, struct query *q, unsigned at,
 	return arm;
 }
 
-/* It is not measured: why. */
+/* It is not measured: why. Counted when it is sent. */
 static void
-trial_pass(struct session *s, struct query *q, unsigned arm,
-    enum board_count what)
+trial_pass(struct query *q, unsigned arm, enum board_count what)
 {
-	const struct conf_experiment *e = q->experiment;
-
 	q->trial_why = board_count_doc(what);
-	/* A unit that waits is looked at again. */
-	if (s->unit_len == 0 && !s->granted &&
-	    !(q->shape->an->flags & AN_EXPLAIN_ROUTE))
-		board_count(e->run->board, s->sw->w->id, arm, what);
+	q->trial_pass = (struct trial_pass){ true, (uint8_t)arm,
+		(uint8_t)what };
+}
+
+void
+trial_sent(struct session *s, const struct query *q)
+{
+	board_count(q->experiment->run->board, s->sw->w->id,
+	    q->trial_pass.arm, (enum board_count)q->trial_pass.what);
 }
 
 /* ---- assignment --------------------------------------------------------------- */
@@ -228,7 +230,6 @@ static void
 trial_give(struct session *s, struct query *q, struct session_trial *t)
 {
 	struct route_plan *base = q->plan;
-	const struct conf_experiment *e = base->experiment;
 	unsigned at = base->experiment_at, arm = t->arm;
 
 	if (t->met != TRIAL_NONE)
@@ -237,13 +238,12 @@ trial_give(struct session *s, struct query *q, struct session_trial *t)
 	t->met = (uint8_t)arm;
 	q->plan = trial_plan(s, q, at, arm);
 	if (arm != t->arm) {
-		trial_pass(s, q, t->arm, BOARD_ASTRAY);
+		trial_pass(q, t->arm, BOARD_ASTRAY);
 		q->trial_bypass = true;
 		return;
 	}
-	if (e->state == EXPERIMENT_RUNNING)
-		q->mark = (struct trial_mark){ (uint8_t)(at + 1),
-			(uint8_t)arm, (uint8_t)base->board_shape, t->group };
+	q->mark = (struct trial_mark){ (uint8_t)(at + 1), (uint8_t)arm,
+		(uint8_t)base->board_shape, t->group };
 }
 
 void
@@ -258,8 +258,12 @@ trial_assign(struct session *s, struct query *q)
 		trial_promoted(s, q, e);
 		return;
 	}
+	if (!conf_experiment_runs(e)) {
+		q->trial_why = "it has been stopped";
+		return;
+	}
 	if (!trial_compares(s, q, q->plan)) {
-		trial_pass(s, q, t->known ? t->arm : 0, BOARD_UNSERVED);
+		trial_pass(q, t->known ? t->arm : 0, BOARD_UNSERVED);
 		return;
 	}
 	if (e->shadow)
@@ -272,12 +276,12 @@ trial_assign(struct session *s, struct query *q)
 			q->plan = trial_plan(s, q, q->plan->experiment_at,
 			    t->met);
 		else if (!q->arm_open)
-			trial_pass(s, q, 0, BOARD_UNITLESS);
+			trial_pass(q, 0, BOARD_UNITLESS);
 		q->trial_bypass |= t->met != TRIAL_NONE;
 		return;
 	}
 	if (!e->arm_writes && trial_writes(q)) {
-		trial_pass(s, q, t->arm, BOARD_WRITES);
+		trial_pass(q, t->arm, BOARD_WRITES);
 		return;
 	}
 	trial_give(s, q, t);

@@ -23,6 +23,8 @@ void trial_begin(struct session *s);
 void trial_yield(struct session *s);
 /* q's plan is of an experiment: let it be that of its arm's view. */
 void trial_assign(struct session *s, struct query *q);
+/* q is sent, and not measured, for the reason that q->trial_pass has. */
+void trial_sent(struct session *s, const struct query *q);
 /* q's experiment in words: which arm, and what it is measured as. false: it takes
  * part in none. */
 bool trial_explain(struct session *s, const struct query *q, char *out,

@@ -49,6 +49,7 @@ COMMAND("SHOW CACHE SHAPES", READ, console_show_cache_shapes, "worker:4 rule sta
 COMMAND("SHOW CACHE TABLES", READ, console_show_cache_tables, "backend schema table kind cached depends_on changed_by", "What the catalogs say of the tables of cache rules")
 COMMAND("SHOW WATCHES", READ, console_show_watches, "backend state vouched_ms:n looked_at digest_ms:n looks:8 moves:8 reads:8 relations:8 error auto_off", "Connections that look at the catalogs of backends with cached tables")
 COMMAND("SHOW EXPERIMENTS", READ, console_show_experiments, "name table state serves mode unit arms since reason", "Experiments: whether they run, since when and why")
+COMMAND("SHOW EXPERIMENT $", READ, console_show_experiment, "arm weight:8 units:8 statements:8 errors:8 cached_percent:n p50_ms:n p95_ms:n p99_ms:n ratio:n ratio_low:n ratio_high:n p95_ratio:n p95_ratio_low:n p95_ratio_high:n missing:8 ruling text unserved:8 astray:8 unitless:8 writes:8 compared:8 mismatches:8 inconclusive:8 dropped:8 statement", "What is measured of its arms: all statements, then each shape; ratios are to the control, and what is between low and high is so at all times")
 COMMAND("SHOW CONFIG", READ, console_show_config, "key value default changeable", "Settings in force")
 COMMAND("SHOW WORKERS", READ, console_show_workers, "worker:4 clients:4 servers:4 config_generation:8 shapes:8 shape_parses:8 shape_hits:8 shape_evictions:8", "Worker threads: clients, servers, statement shapes")
 COMMAND("SHOW LISTS", READ, console_show_lists, "list items:4", "How many of each there are")

@@ -3,6 +3,7 @@
 notices.  Each arm's rows say whose they are."""
 
 import collections
+import contextlib
 import subprocess
 
 import psycopg
@@ -352,6 +353,91 @@ def test_pipelines(make):
         with c.pipeline():
             curs = [c.execute(ARM, (t,)) for t in range(20)]
         assert {cur.fetchone()[0] for cur in curs} == {arm[0]}
+
+
+def test_a_stop_reaches_pinned_sessions(make):
+    """They keep their server, and with it the configuration."""
+    sluice = make('unit = "session"', arms='"one:0", "two:1"')
+    query = "SELECT arm FROM things WHERE id = 1"
+    with connect(sluice) as c:
+        c.execute("CREATE TEMP TABLE mine (x int)")
+        assert c.execute(query).fetchone() == ("two",)
+        sluice.console("STOP EXPERIMENT try")
+        assert c.execute(query).fetchone() == ("one",)
+
+
+def arm_rows(sluice, statement=None):
+    rows = sluice.console("SHOW EXPERIMENT try")
+    return {r["arm"]: r for r in rows if r["statement"] == statement}
+
+
+def test_what_is_measured(make):
+    """Each statement once, on the arm and for the shape that it ran on; what is
+    not comparable, nowhere."""
+    sluice = make('unit = "tenant"', arms='"one:50", "two:50", "three:50"')
+    with connect(sluice) as c:
+        for _ in range(3):
+            for t in range(50):
+                c.execute(ARM, (t,)).fetchone()
+        c.execute("SELECT count(*) FROM things")
+        for t in range(50):
+            c.execute("SELECT count(*) FROM things WHERE tenant = %s", (t,))
+            c.execute("UPDATE things SET n = n + 1 WHERE id = %s", (t,))
+        for i in range(7):
+            with pytest.raises(psycopg.Error):
+                c.execute("SELECT arm FROM things WHERE tenant = %s LIMIT %s",
+                          (3, -1))
+    rows = arm_rows(sluice)
+    until(lambda: sum(r["statements"] for r in arm_rows(sluice).values())
+          == 157)
+    rows = arm_rows(sluice)
+    assert sum(r["units"] for r in rows.values()) == 50
+    assert sum(r["errors"] for r in rows.values()) == 7
+    assert all(r["statements"] >= 3 * r["units"] > 0 for r in rows.values())
+    # No rewrite is for the counts; there is one for the update, which names no
+    # tenant.
+    assert sum(r["unserved"] for r in rows.values()) == 51
+    assert rows["one"]["unitless"] == 50
+    by_shape = [r for r in sluice.console("SHOW EXPERIMENT try")
+                if r["statement"]]
+    assert all("things" in r["statement"] for r in by_shape)
+    assert sum(r["statements"] for r in by_shape) == 157
+    series = sluice.metrics()
+    assert sum(v for k, v in series.items() if k.startswith(
+        "pgsluice_experiment_arm_statements_total")) == 157
+    assert sum(v for k, v in series.items() if k.startswith(
+        "pgsluice_experiment_arm_duration_seconds_count")) == 150
+    assert series['pgsluice_experiment_state{experiment="try",'
+                  'state="running"}'] == 1
+
+
+@pytest.mark.parametrize("option,prepare,query", ids=("errors", "p95"),
+                         argvalues=[
+    ("stop_if_error_ratio", "ALTER TABLE two DROP COLUMN n",
+     "SELECT sum(n) FROM things WHERE tenant = %s"),
+    ("stop_if_p95_ratio",
+     "ALTER TABLE two RENAME TO two_; CREATE VIEW two AS SELECT t.* "
+     "FROM two_ t, (SELECT pg_sleep(0.002)) s; GRANT SELECT ON two TO PUBLIC",
+     "SELECT count(*) FROM things WHERE tenant = %s")])
+def test_a_guard_stops_it(make, pg, db, option, prepare, query):
+    """Everybody is back with the control, and it says why, everywhere."""
+    pg.psql(f"SET ROLE app; {prepare}", db)
+    sluice = make(f'unit = "tenant" {option} = "2"')
+    with connect(sluice) as c:
+        def stopped():
+            for t in range(50):
+                with contextlib.suppress(psycopg.Error):
+                    c.execute(query, (t,))
+            return state(sluice) == "stopped"
+        until(stopped, timeout=60)
+        for t in range(50):
+            assert c.execute(ARM, (t,)).fetchone() == ("one",)
+    row = sluice.console("SHOW EXPERIMENTS")[0]
+    assert "guard" in row["reason"] and "two" in row["reason"]
+    assert arm_rows(sluice)["two"]["statements"] > 0
+    assert "guard" in sluice.tail(20)
+    assert sluice.metrics()['pgsluice_experiment_state{experiment="try",'
+                            'state="stopped"}'] == 1
 
 
 WRONG = [

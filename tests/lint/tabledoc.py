@@ -112,6 +112,7 @@ TABLES = {
     "console_roles": ("CONSOLE_ROLE", ["role", "users of", "may"],
                       console_role),
     "output_settings": ("OUTPUT_SETTING", None, name_only),
+    "board_counts": ("BOARD_COUNT", ["count", ""], reason),
     "rulings": ("RULING", ["ruling", ""], reason),
     "replica_reasons": ("REPLICA_REASON", ["reason", "the statement ..."],
                         reason),

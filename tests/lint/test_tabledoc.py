@@ -13,6 +13,7 @@ TABLES = {
     "bypass_reasons": 'BYPASS_REASON(NO_RULE, "no_rule", "no rule, or none")',
     "cache_wishes": 'CACHE_WISH(CACHE, "pgsluice.cache", "on or off")',
     "feed_states": 'FEED_STATE(LIVE, "live", "seen")',
+    "board_counts": 'BOARD_COUNT(WRITES, writes, "writes")',
     "guards": 'GUARD(P95, p95, "its p95")',
     "lease_outcomes": 'LEASE_OUTCOME(TAKEN, "taken", "ours")',
     "pin_reasons": 'PIN_REASON(ROLE, "role", "a | b")',
