@@ -189,7 +189,38 @@ board_count(struct board *b, unsigned worker, unsigned arm,
 	    memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
+void
+board_put(struct board *b, unsigned arm, unsigned shape, bool cached,
+    const struct tally_view *v)
+{
+	CHECK(arm < b->n_arms && shape <= BOARD_ALL);
+	tally_put(sheet_tally(&b->sheets[0], arm, shape, cached), v);
+}
+
+void
+board_put_unit(struct board *b, uint64_t unit)
+{
+	/* Spread, so that all sheets have as much room left. */
+	unitset_add(b->sheets[(unit >> 20) % b->n_workers].units, unit,
+	    unit & UNITSET_ARM);
+}
+
+void
+board_put_count(struct board *b, unsigned arm, enum board_count what,
+    uint64_t n)
+{
+	CHECK(arm < b->n_arms && what < BOARD_COUNTS);
+	atomic_store_explicit(&b->sheets[0].counts[arm][what], n,
+	    memory_order_relaxed);
+}
+
 /* ---- reading ---- */
+
+unsigned
+board_n_arms(const struct board *b)
+{
+	return b->n_arms;
+}
 
 void
 board_view(const struct board *b, unsigned arm, unsigned shape, bool cached,
@@ -219,15 +250,33 @@ board_counted(const struct board *b, unsigned arm, enum board_count what)
 	return n;
 }
 
-void
-board_units(const struct board *b, uint64_t n[], uint64_t *moved, bool *full)
+static struct unitset **
+board_sets(const struct board *b)
 {
 	struct unitset **sets = x_calloc(b->n_workers, sizeof(*sets));
-	uint64_t all[ARMS_MAX];
 	unsigned i;
 
 	for (i = 0; i < b->n_workers; i++)
 		sets[i] = b->sheets[i].units;
+	return sets;
+}
+
+size_t
+board_unit_list(const struct board *b, uint64_t **out)
+{
+	struct unitset **sets = board_sets(b);
+	size_t n = unitset_list(sets, b->n_workers, out);
+
+	free(sets);
+	return n;
+}
+
+void
+board_units(const struct board *b, uint64_t n[], uint64_t *moved, bool *full)
+{
+	struct unitset **sets = board_sets(b);
+	uint64_t all[ARMS_MAX];
+
 	*full = !unitset_count(sets, b->n_workers, all, moved);
 	memcpy(n, all, b->n_arms * sizeof(n[0]));
 	free(sets);

@@ -51,6 +51,13 @@ void board_unit(struct board *b, unsigned worker, uint64_t unit,
 void board_count(struct board *b, unsigned worker, unsigned arm,
     enum board_count what);
 
+/* What was kept of an earlier board, into one that nobody else knows yet. */
+void board_put(struct board *b, unsigned arm, unsigned shape, bool cached,
+    const struct tally_view *v);
+void board_put_unit(struct board *b, uint64_t unit); /* of a list */
+void board_put_count(struct board *b, unsigned arm, enum board_count what,
+    uint64_t n);
+
 /* Readers: sums over workers. */
 void board_view(const struct board *b, unsigned arm, unsigned shape,
     bool cached, struct tally_view *out);
@@ -60,6 +67,9 @@ uint64_t board_counted(const struct board *b, unsigned arm,
  * worker has stopped counting. */
 void board_units(const struct board *b, uint64_t n[], uint64_t *moved,
     bool *full);
+/* As of unitset_list(). */
+size_t board_unit_list(const struct board *b, uint64_t **out);
+unsigned board_n_arms(const struct board *b);
 unsigned board_n_shapes(const struct board *b);
 /* Of a shape below board_n_shapes(); lives as long as the board. */
 const char *board_shape_text(const struct board *b, unsigned shape,

@@ -56,7 +56,7 @@ curve_make(struct curve *c, const struct tally_view *v)
 	memset(c, 0, sizeof(*c));
 	c->first = TALLY_BUCKETS;
 	for (g = 0; g < GROUPS; g++) {
-		/* Not v->n, which may be a little behind. */
+		/* Not v->n: full buckets hold less than there was. */
 		n[g] = curve_range(c, v->bucket[g]);
 		total += n[g];
 		c->groups += n[g] > 0;

@@ -11,6 +11,9 @@ libpgsluice_a_SOURCES += \
 	src/experiment/figure.h \
 	src/experiment/groups.c \
 	src/experiment/groups.h \
+	src/experiment/keep.h \
+	src/experiment/keep_read.c \
+	src/experiment/keep_write.c \
 	src/experiment/quantile.c \
 	src/experiment/quantile.h \
 	src/experiment/ratio.c \

@@ -5,6 +5,7 @@
 #include "experiment/tally.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 
 struct tally *
@@ -45,10 +46,11 @@ tally_bucket_upper(unsigned b)
 	    (power - 5)) - 1;
 }
 
-/* Single writer: a plain load and store, no locked instruction. */
+/* Single writer: a plain load and store, no locked instruction.  Who sees what
+ * was stored sees the version that was stored before, too. */
 #define TALLY_ADD(at, more) \
 	atomic_store_explicit(at, atomic_load_explicit(at, \
-	    memory_order_relaxed) + (more), memory_order_relaxed)
+	    memory_order_relaxed) + (more), memory_order_release)
 
 /* A bucket that is full stays so. */
 static uint32_t
@@ -57,43 +59,104 @@ tally_sum(uint32_t a, uint32_t b)
 	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
+static void
+tally_bucket_add(_Atomic uint32_t *b, uint32_t n)
+{
+	atomic_store_explicit(b, tally_sum(atomic_load_explicit(b,
+	    memory_order_relaxed), n), memory_order_release);
+}
+
 void
 tally_add(struct tally *t, unsigned group, nsec_t took, bool failed)
 {
-	_Atomic uint32_t *b;
-
 	CHECK(group < GROUPS);
 	if (failed) {
 		TALLY_ADD(&t->failed[group], 1);
 		return;
 	}
-	TALLY_ADD(&t->n[group], 1);
 	TALLY_ADD(&t->sum, took);
+	TALLY_ADD(&t->version[group], 1);
+	TALLY_ADD(&t->n[group], 1);
 	TALLY_ADD(&t->log_sum[group], log((double)(took > 0 ? took : 1)));
-	b = &t->bucket[group][tally_bucket_of(took)];
-	atomic_store_explicit(b, tally_sum(atomic_load_explicit(b,
-	    memory_order_relaxed), 1), memory_order_relaxed);
+	tally_bucket_add(&t->bucket[group][tally_bucket_of(took)], 1);
+	TALLY_ADD(&t->version[group], 1);
+}
+
+static void
+tally_put_group(struct tally *t, unsigned g, const struct tally_view *v)
+{
+	unsigned b;
+
+	TALLY_ADD(&t->version[g], 1);
+	TALLY_ADD(&t->n[g], v->n[g]);
+	TALLY_ADD(&t->log_sum[g], v->log_sum[g]);
+	for (b = 0; b < TALLY_BUCKETS; b++)
+		if (v->bucket[g][b] > 0)
+			tally_bucket_add(&t->bucket[g][b], v->bucket[g][b]);
+	TALLY_ADD(&t->version[g], 1);
+}
+
+void
+tally_put(struct tally *t, const struct tally_view *v)
+{
+	unsigned g;
+
+	TALLY_ADD(&t->sum, v->sum);
+	for (g = 0; g < GROUPS; g++) {
+		TALLY_ADD(&t->failed[g], v->failed[g]);
+		if (v->n[g] > 0)
+			tally_put_group(t, g, v);
+	}
+}
+
+struct tally_group {
+	uint64_t n;
+	double log_sum;
+	uint32_t bucket[TALLY_BUCKETS];
+};
+
+static void
+tally_read_group(const struct tally *t, unsigned g, struct tally_group *out)
+{
+	uint32_t before, after;
+	unsigned b, tries = 0;
+
+	do {
+		/* The writer may have been put to sleep in the middle. */
+		if (++tries > 100)
+			sched_yield();
+		before = atomic_load_explicit(&t->version[g],
+		    memory_order_acquire);
+		out->n = atomic_load_explicit(&t->n[g], memory_order_acquire);
+		out->log_sum = atomic_load_explicit(&t->log_sum[g],
+		    memory_order_acquire);
+		for (b = 0; b < TALLY_BUCKETS; b++)
+			out->bucket[b] = atomic_load_explicit(
+			    &t->bucket[g][b], memory_order_acquire);
+		after = atomic_load_explicit(&t->version[g],
+		    memory_order_relaxed);
+	} while (before != after || before % 2 != 0);
 }
 
 void
 tally_merge(struct tally_view *into, const struct tally *t)
 {
+	struct tally_group one;
 	unsigned g, b;
 
 	into->sum += atomic_load_explicit(&t->sum, memory_order_relaxed);
 	for (g = 0; g < GROUPS; g++) {
 		into->failed[g] += atomic_load_explicit(&t->failed[g],
 		    memory_order_relaxed);
-		if (atomic_load_explicit(&t->n[g], memory_order_relaxed) == 0)
+		if (atomic_load_explicit(&t->version[g],
+		    memory_order_relaxed) == 0)
 			continue;
-		into->n[g] += atomic_load_explicit(&t->n[g],
-		    memory_order_relaxed);
-		into->log_sum[g] += atomic_load_explicit(&t->log_sum[g],
-		    memory_order_relaxed);
+		tally_read_group(t, g, &one);
+		into->n[g] += one.n;
+		into->log_sum[g] += one.log_sum;
 		for (b = 0; b < TALLY_BUCKETS; b++)
 			into->bucket[g][b] = tally_sum(into->bucket[g][b],
-			    atomic_load_explicit(&t->bucket[g][b],
-			    memory_order_relaxed));
+			    one.bucket[b]);
 	}
 }
 

@@ -6,8 +6,10 @@
  * their number, the sum of their logarithms, failures, and a log-linear
  * histogram with 32 buckets a power of two (at most 3.2 % wide), so that means
  * and quantiles have a variance between groups.  A statement that failed counts
- * as a failure and not by its time.  One writer, any number of readers (relaxed
- * atomics).  About 200 KB, of which only what is used is ever touched.
+ * as a failure and not by its time.  One writer, any number of readers, who see
+ * each group as it was at some moment (a version that is odd while the group is
+ * being written): a sum of logarithms with another number is a wrong mean.
+ * About 200 KB, of which only what is used is ever touched.
  */
 #ifndef PGSLUICE_EXPERIMENT_TALLY_H
 #define PGSLUICE_EXPERIMENT_TALLY_H
@@ -26,6 +28,7 @@
 #define TALLY_BUCKETS (1 + TALLY_SUB * TALLY_POWERS)
 
 struct tally {
+	_Atomic uint32_t version[GROUPS];
 	_Atomic uint64_t n[GROUPS], failed[GROUPS];
 	_Atomic double log_sum[GROUPS]; /* of ns, natural */
 	_Atomic uint64_t sum;           /* ns */
@@ -44,6 +47,8 @@ struct tally *tally_new(void) PG_MUST_CHECK;
 void tally_free(struct tally **t);
 /* Its writer: neither allocates nor locks. */
 void tally_add(struct tally *t, unsigned group, nsec_t took, bool failed);
+/* The same for all that is in a view. */
+void tally_put(struct tally *t, const struct tally_view *v);
 /* Readers. */
 void tally_merge(struct tally_view *into, const struct tally *t);
 void tally_view_add(struct tally_view *into, const struct tally_view *v);

@@ -9,9 +9,8 @@
 #include <stdlib.h>
 
 #define SLOTS 65536u
-#define ARM_BITS UINT64_C(7)
 #define TAKEN UINT64_C(8)
-#define UNIT_BITS (~(ARM_BITS | TAKEN))
+#define UNIT_BITS (~(UNITSET_ARM | TAKEN))
 
 struct unitset {
 	_Atomic unsigned n;
@@ -76,43 +75,50 @@ unitset_collect(const struct unitset *s, uint64_t *out, size_t room)
 	return n;
 }
 
-/* all[from ..) begins with entries of one unit: their number. */
-static size_t
-unitset_same(const uint64_t *all, size_t from, size_t n)
+size_t
+unitset_list(struct unitset *const *sets, unsigned n_sets, uint64_t **out)
 {
-	size_t end = from + 1;
+	uint64_t *all = x_calloc((size_t)n_sets * UNITSET_MAX + 1,
+	    sizeof(*all));
+	size_t total = 0, n = 0, i;
+	unsigned k;
 
-	while (end < n && (all[end] & UNIT_BITS) == (all[from] & UNIT_BITS))
-		end++;
-	return end - from;
+	for (k = 0; k < n_sets; k++)
+		total += unitset_collect(sets[k], all + total, UNITSET_MAX);
+	qsort(all, total, sizeof(*all), unitset_order);
+	for (i = 0; i < total; i++)
+		if (n == 0 || all[i] != all[n - 1])
+			all[n++] = all[i];
+	*out = all;
+	return n;
 }
 
 bool
 unitset_count(struct unitset *const *sets, unsigned n_sets,
     uint64_t n[ARMS_MAX], uint64_t *moved)
 {
-	uint64_t *all = x_calloc((size_t)n_sets * UNITSET_MAX + 1,
-	    sizeof(*all));
-	size_t total = 0, i, same;
-	bool all_room = true;
+	size_t total, i, end;
+	bool room = true;
+	uint64_t *all;
 	unsigned k;
 
 	*moved = 0;
 	for (k = 0; k < ARMS_MAX; k++)
 		n[k] = 0;
-	for (k = 0; k < n_sets; k++) {
-		total += unitset_collect(sets[k], all + total, UNITSET_MAX);
-		all_room = all_room && atomic_load_explicit(&sets[k]->n,
+	for (k = 0; k < n_sets; k++)
+		room = room && atomic_load_explicit(&sets[k]->n,
 		    memory_order_relaxed) < UNITSET_MAX;
-	}
-	qsort(all, total, sizeof(*all), unitset_order);
-	for (i = 0; i < total; i += same) {
-		same = unitset_same(all, i, total);
-		if (all[i] == all[i + same - 1])
-			n[all[i] & ARM_BITS]++;
+	total = unitset_list(sets, n_sets, &all);
+	for (i = 0; i < total; i = end) {
+		end = i + 1;
+		while (end < total && (all[end] & UNIT_BITS) ==
+		    (all[i] & UNIT_BITS))
+			end++;
+		if (end == i + 1)
+			n[all[i] & UNITSET_ARM]++;
 		else
 			++*moved;
 	}
 	free(all);
-	return all_room;
+	return room;
 }

@@ -12,6 +12,7 @@
 #define PGSLUICE_EXPERIMENT_UNITSET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/check.h"
@@ -30,5 +31,11 @@ void unitset_add(struct unitset *s, uint64_t unit, unsigned arm);
  * sets is full. */
 bool unitset_count(struct unitset *const *sets, unsigned n_sets,
     uint64_t n[ARMS_MAX], uint64_t *moved);
+/* The same units, as hashes that unitset_add() takes, with their arms in
+ * UNITSET_ARM; a unit met on several arms is there several times. Their number;
+ * *out is malloc'ed. */
+#define UNITSET_ARM UINT64_C(7)
+size_t unitset_list(struct unitset *const *sets, unsigned n_sets,
+    uint64_t **out);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Tallies, sets of units, and boards of them. */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,6 +56,63 @@ test_tally(void **arg)
 	assert_int_equal(v->sum, 14000000);
 	assert_true(fabs(v->log_sum[3] - 2 * log(4e12)) < 1e-9);
 	assert_int_equal(v->bucket[63][tally_bucket_of(2000000)], 2);
+	tally_free(&t);
+	free(v);
+}
+
+#define ADDED 300000
+
+static void *
+adds(void *arg)
+{
+	unsigned i;
+
+	for (i = 0; i < ADDED; i++)
+		tally_add(arg, i % 2, 1000000, false);
+	return NULL;
+}
+
+/* A group is read as it was at some moment. */
+static void
+test_readers(void **arg)
+{
+	struct tally_view *v = calloc(1, sizeof(*v));
+	struct tally *t = tally_new();
+	unsigned b = tally_bucket_of(1000000);
+	double each = log(1000000);
+	pthread_t writer;
+
+	(void)arg;
+	assert_non_null(v);
+	assert_int_equal(pthread_create(&writer, NULL, adds, t), 0);
+	do {
+		memset(v, 0, sizeof(*v));
+		tally_merge(v, t);
+		assert_int_equal(v->n[0], v->bucket[0][b]);
+		assert_int_equal(v->n[1], v->bucket[1][b]);
+		assert_true(fabs(v->log_sum[0] - each * (double)v->n[0]) < 1);
+	} while (tally_count(v) < ADDED);
+	assert_int_equal(pthread_join(writer, NULL), 0);
+	tally_free(&t);
+	free(v);
+}
+
+static void
+test_full_buckets(void **arg)
+{
+	struct tally_view *v = calloc(1, sizeof(*v));
+	struct tally *t = tally_new();
+
+	(void)arg;
+	assert_non_null(v);
+	v->n[1] = v->bucket[1][5] = UINT32_MAX - 1;
+	tally_put(t, v);
+	tally_put(t, v);
+	memset(v, 0, sizeof(*v));
+	tally_merge(v, t);
+	tally_merge(v, t);
+	assert_int_equal(v->bucket[1][5], UINT32_MAX);
+	assert_true(v->n[1] > UINT32_MAX);
 	tally_free(&t);
 	free(v);
 }
@@ -143,6 +201,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_tally),
+		cmocka_unit_test(test_readers),
+		cmocka_unit_test(test_full_buckets),
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_board),
 	};

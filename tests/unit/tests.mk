@@ -51,6 +51,7 @@ UNIT_TESTS = \
 	tests/unit/test_htab \
 	tests/unit/test_input \
 	tests/unit/test_kdf \
+	tests/unit/test_keep \
 	tests/unit/test_key \
 	tests/unit/test_kin \
 	tests/unit/test_l1 \
@@ -290,6 +291,10 @@ tests_unit_test_input_LDADD = $(UNIT_LDADD)
 tests_unit_test_kdf_SOURCES = tests/unit/test_kdf.c
 tests_unit_test_kdf_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_kdf_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_keep_SOURCES = tests/unit/test_keep.c
+tests_unit_test_keep_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_keep_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_key_SOURCES = tests/unit/test_key.c
 tests_unit_test_key_CPPFLAGS = $(UNIT_CPPFLAGS)
