@@ -23,7 +23,7 @@ struct cache_key {
 	struct hash128 hash;
 	uint64_t scope;      /* fingerprint id of pool and settings, conf generation mixed in */
 	enum key_form form;
-	struct slice sql;    /* client's statement text */
+	struct slice sql;    /* client's statement text, see trailer.h */
 	struct slice types;  /* parameter type OIDs, as in Parse */
 	struct slice bind;   /* formats, values, result formats, as in Bind */
 	struct slice name;   /* readable part of what Redis calls it, safe there;

@@ -79,6 +79,9 @@ fill_hit(struct session *s, const struct unit *u, struct statement *stmt,
 		object_unref(&o);
 		return false;
 	}
+	if (unlikely(s->trail.on))
+		s->trail.unread = stmt != NULL ? stmt->sql :
+		    slice_make(u->p + FRAME_HEADER, u->n - FRAME_HEADER - 1);
 	took = fill_deliver(s, u, o, false, o->series);
 	worth_hit(s->sw->worth, o->shape, &k->hash, took);
 	if (unlikely(o->verify != 0) && s->state != SESSION_CLOSED &&

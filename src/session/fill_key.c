@@ -16,6 +16,7 @@
 #include "feed/feed.h"
 #include "route/touch.h"
 #include "session/explain.h"
+#include "sql/trailer.h"
 
 /* ---- keys ------------------------------------------------------------------ */
 
@@ -77,7 +78,7 @@ fill_make_key(struct session *s, const struct unit *u, struct slice sql,
     const struct statement *stmt, struct cache_key *k)
 {
 	k->scope = fill_scope(s, settings_scope(s));
-	k->sql = sql;
+	k->sql = stmt != NULL ? stmt->bare : trailer_cut(sql);
 	k->name = slice_make(NULL, 0);
 	if (stmt == NULL) {
 		k->form = KEY_SIMPLE;
@@ -87,7 +88,7 @@ fill_make_key(struct session *s, const struct unit *u, struct slice sql,
 		k->form = u->described ? KEY_EXT_PORTAL : KEY_EXT_NODESC;
 		k->types = stmt->types;
 		k->bind = u->bind.rest;
-		cache_key_hash(k, &stmt->sql_hash);
+		cache_key_hash(k, &stmt->bare_hash);
 	}
 }
 

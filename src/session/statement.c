@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "sql/trailer.h"
 
 #define STATEMENT_OVERHEAD 256
 
@@ -76,6 +77,9 @@ statement_get(struct statement_table *t, struct slice sql,
 	st->epoch = epoch;
 	st->hash = h;
 	st->sql_hash = sh;
+	st->bare = trailer_cut(st->sql);
+	st->bare_hash = st->bare.n == sql.n ? sh :
+	    hash_bytes(st->bare.p, st->bare.n);
 	st->refs = 1;
 	htab_insert(&t->tab, &st->node, h.lo);
 	return st;

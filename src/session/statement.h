@@ -33,6 +33,8 @@ struct statement {
 	struct hash128 hash;     /* of text and types */
 	struct hash128 sql_hash; /* of the text alone */
 	struct slice sql, types; /* owned, behind the struct */
+	struct slice bare;       /* of sql: what the cache knows it by */
+	struct hash128 bare_hash;
 	bool declared;           /* by SQL's PREPARE: types is the text between
 	                            name and sql, not OIDs */
 	/* A name for it was made then, so that its result must keep its types

@@ -253,7 +253,7 @@ trail_hit(struct session *s, const struct object *o, unsigned series,
     nsec_t now)
 {
 	struct trail_over over = { .series = series, .now = now,
-		.sql = o->key.sql, .fingerprint = o->fingerprint,
+		.sql = s->trail.unread, .fingerprint = o->fingerprint,
 		.bytes = o->frames.n };
 	const char *end = o->frames.p + o->frames.n, *tag;
 

@@ -35,6 +35,8 @@ struct trail {
 	unsigned statements;
 	struct shape *shape; /* of the first, referenced; NULL: not known */
 	char *text;          /* of the first; NULL: not wanted */
+	struct slice unread; /* its text, borrowed, if it was not recognised
+	                        because it hit at once; or p is NULL */
 	struct trace trace;
 	nsec_t began;
 	nsec_t queued;       /* so long for a server */

@@ -50,4 +50,6 @@ libpgsluice_a_SOURCES += \
 	src/sql/tokens.c \
 	src/sql/tokens.h \
 	src/sql/trace.c \
-	src/sql/trace.h
+	src/sql/trace.h \
+	src/sql/trailer.c \
+	src/sql/trailer.h

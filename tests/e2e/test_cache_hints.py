@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 import rawpg
-from harness import until
+from harness import until, whole
 
 CONF = """
 auth = "trust"
@@ -273,3 +273,78 @@ def test_max_staleness(make, redis, pg, db, l2):
             assert conn.execute(SQL).fetchall() == [("new",)]
         with sluice.counting(**{kind: 1}):
             assert other.execute(SQL).fetchall() == [("new",)]
+
+
+# ---- comments that say nothing to the server ------------------------------------
+
+def remarked(n, sql=SQL):
+    return (f"{sql} /*route='%2Fitem',traceparent='00-{n:032x}-{n:016x}-01'"
+            "*/")
+
+
+def test_remarks_at_the_end_share_an_answer(sluice):
+    """As sqlcommenter writes them, another one each time; both protocols."""
+    with sluice.wire() as wire:
+        with sluice.counting(cache_hits_l1=3, cache_misses=1):
+            for n in range(1, 4):
+                assert wire.query(remarked(n)).rows == [(b"name 1",)]
+            assert wire.query(SQL + " /* again */;").rows == [(b"name 1",)]
+        with sluice.counting(cache_hits_l1=2, cache_misses=1):
+            for n in range(1, 4):
+                _, answer = wire.ask(whole(remarked(n)))
+                assert answer.rows == [(b"name 1",)]
+
+
+def test_prepared_with_remarks(sluice):
+    sql = "SELECT name FROM item WHERE id = $1"
+    with sluice.wire() as wire:
+        with sluice.counting(cache_hits_l1=3, cache_misses=2):
+            for n in range(1, 6):
+                _, answer = wire.ask(whole(remarked(n, sql),
+                                           [b"1" if n % 2 else b"2"]))
+                assert answer.rows == [
+                    (b"name 1" if n % 2 else b"name 2",)]
+
+
+def test_remarks_are_shared_through_redis(make, redis):
+    conf = CONF.replace("workers", 'redis_host = "127.0.0.1"\n'
+                        "redis_port = $REDIS\nworkers")
+    one = make(l2="true", conf=conf)
+    two = make(l2="true", conf=conf)
+    until(lambda: one.on_redis() and two.on_redis())
+    with one.connect() as conn:
+        conn.execute(remarked(1, "SELECT name FROM item WHERE id = 5"))
+    with two.counting(cache_hits_l2=1, cache_misses=0), two.connect() as conn:
+        assert conn.execute(remarked(
+            2, "SELECT name FROM item WHERE id = 5")).fetchall() == \
+            [("name 5",)]
+
+
+# Texts that end as if in a remark, and what PostgreSQL says to them.
+NO_REMARKS = (
+    ("SELECT name FROM item WHERE name <> '/*a='--b'*/", True),
+    ("SELECT name FROM item WHERE name < '/*a='--c'*/", True),
+    ("SELECT '/*' || name || '*/' FROM item WHERE id = 1", True),
+    ("SELECT name FROM item WHERE id = 1 /*it's*/", True),
+    ("SELECT name FROM item WHERE name = '/*a='b'*/", False),
+    ("SELECT name FROM item WHERE id = 1 /* /*a='b'*/", False),
+    ("SELECT name FROM item WHERE id = 1 /**/*1*/", False),
+    ("SELECT name FROM item WHERE id = 1 /**/*2*/", False),
+    ("SELECT name FROM item WHERE id = $$/*a='b'*/", False),
+)
+
+
+def test_what_is_no_remark(sluice, pg, db):
+    """Twice each, so that the second could hit: as PostgreSQL has it."""
+    def said(conn, sql):
+        try:
+            return conn.execute(sql).fetchall()
+        except psycopg.Error as e:
+            return e.sqlstate
+
+    with sluice.connect() as conn, pg.connect(db) as direct:
+        for sql, good in NO_REMARKS:
+            expected = said(direct, sql)
+            assert isinstance(expected, list) == good, (sql, expected)
+            for _ in range(2):
+                assert said(conn, sql) == expected, sql

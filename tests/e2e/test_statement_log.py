@@ -285,7 +285,7 @@ def test_exemplars(logging):
     assert not exemplars(text)
     with sluice.wire() as wire:
         for _ in range(2):
-            wire.query(traced("SELECT v FROM t WHERE id = 1"))
+            wire.query(traced("SELECT v FROM t WHERE id = 4"))
 
     def found():
         return exemplars(scrape(sluice, "application/openmetrics-text")[1])

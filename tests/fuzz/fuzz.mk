@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/scram \
 	tests/fuzz/corpus/startup \
 	tests/fuzz/corpus/trace \
+	tests/fuzz/corpus/trailer \
 	tests/fuzz/corpus/unit \
 	tests/fuzz/corpus/userdb \
 	tests/fuzz/corpus/value
@@ -38,6 +39,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_scram \
 	tests/fuzz/replay_startup \
 	tests/fuzz/replay_trace \
+	tests/fuzz/replay_trailer \
 	tests/fuzz/replay_unit \
 	tests/fuzz/replay_userdb \
 	tests/fuzz/replay_value
@@ -58,6 +60,7 @@ FUZZERS = \
 	tests/fuzz/fuzz_scram \
 	tests/fuzz/fuzz_startup \
 	tests/fuzz/fuzz_trace \
+	tests/fuzz/fuzz_trailer \
 	tests/fuzz/fuzz_unit \
 	tests/fuzz/fuzz_userdb \
 	tests/fuzz/fuzz_value
@@ -147,6 +150,11 @@ tests_fuzz_replay_trace_SOURCES = tests/fuzz/fuzz_trace.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_trace_SOURCES = tests/fuzz/fuzz_trace.c
 tests_fuzz_fuzz_trace_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_trailer_SOURCES = tests/fuzz/fuzz_trailer.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_trailer_SOURCES = tests/fuzz/fuzz_trailer.c
+tests_fuzz_fuzz_trailer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_unit_SOURCES = tests/fuzz/fuzz_unit.c \
 	tests/fuzz/replay_main.c

@@ -113,6 +113,7 @@ UNIT_TESTS = \
 	tests/unit/test_touch \
 	tests/unit/test_trace \
 	tests/unit/test_track \
+	tests/unit/test_trailer \
 	tests/unit/test_unit \
 	tests/unit/test_units \
 	tests/unit/test_userdb \
@@ -539,6 +540,10 @@ tests_unit_test_trace_LDADD = $(UNIT_LDADD)
 tests_unit_test_track_SOURCES = tests/unit/test_track.c
 tests_unit_test_track_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_track_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_trailer_SOURCES = tests/unit/test_trailer.c
+tests_unit_test_trailer_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_trailer_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_unit_SOURCES = tests/unit/test_unit.c
 tests_unit_test_unit_CPPFLAGS = $(UNIT_CPPFLAGS)
