@@ -69,7 +69,6 @@ conf_take_rewrites(struct conf_parse *p, const struct conf_sec *s,
 	const struct conf_sec *sub = conf_sec_next(s->subs, BLOCK_REWRITE);
 	const struct conf_opt *o = conf_sec_opt(s, "only_rewrites");
 
-	conf_take_bool(p, s, "only_rewrites", &v->only_rewrites);
 	if (v->only_rewrites && n == 0)
 		conf_complain(p, o->line, "only_rewrites: variant \"%s\" has "
 		    "no rewrite, expected at least one", s->title);

@@ -152,9 +152,15 @@ table_take_variant(struct conf_parse *p, const struct conf_sec *s,
 	conf_check_sec(p, s);
 	conf_take_word(p, s, "kind", &kind);
 	v->backend = conf_take_backend(p, s, "backend");
+	conf_take_bool(p, s, "only_rewrites", &v->only_rewrites);
 	conf_take_str(p, s, "relation", &relation);
+	if (relation == NULL && v->only_rewrites)
+		relation = x_strdup(s->parent->title); /* which nobody asks for */
 	if (relation != NULL)
 		(void)conf_variant_relation(v, relation);
+	else
+		conf_complain(p, s->line, "variant \"%s\" has no relation, "
+		    "expected one", s->title);
 	free(relation);
 	conf_take_str(p, s, "shard_relation", &v->shard_relation);
 	conf_take_bool(p, s, "target_leaf", &v->target_leaf);

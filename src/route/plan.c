@@ -508,6 +508,20 @@ plan_find_experiment(struct route_plan *p, const struct analysis *a)
 	}
 }
 
+/* A statement that the variant in use is asked in other words takes part, too. */
+static void
+plan_join_experiment(struct route_plan *p)
+{
+	const struct conf_database *db = p->db;
+
+	for (size_t k = 0; k < db->n_experiments; k++) {
+		if (db->experiments[k]->table != p->table)
+			continue;
+		p->experiment = db->experiments[k];
+		p->experiment_at = (unsigned)k;
+	}
+}
+
 static struct route_plan *
 plan_rewritten(struct route_plan *p, const struct conf *c,
     const struct conf_table *t, const struct conf_rewrite *r)
@@ -525,6 +539,7 @@ plan_rewritten(struct route_plan *p, const struct conf *c,
 	p->relaxed = false;
 	p->why = "the variant is asked in other words: rewrite";
 	route_plan_verdict(p, inner);
+	plan_join_experiment(p);
 	return p;
 }
 

@@ -308,7 +308,8 @@ route_touch_unit(const struct route_plan *p, const struct shape *s,
 	     i)) {
 		d = &s->an->preds[i];
 		if ((d->op == AN_EQ || d->op == AN_IN || d->op == AN_ROWS) &&
-		    p->tables[d->table] == p->table &&
+		    (p->tables != NULL ? p->tables[d->table] == p->table :
+		    s->an->n_tables == 1) &&
 		    strcmp(d->column, p->table->keys[0].column) == 0 &&
 		    touch_unit_of(p, d, v, tenant))
 			return true;

@@ -54,7 +54,7 @@ BLOCK_OPTION(TABLE, use, STR, MAY, "", "", "Variant that serves the table; defau
 BLOCK(VARIANT, "variant", TABLE, "One physical form of the table; at least one per table.")
 BLOCK_OPTION(VARIANT, kind, WORD, MUST, "", "plain|monthly|sharded", "plain: one table. monthly: RANGE partitions by month. sharded: HASH partitions by tenant.")
 BLOCK_OPTION(VARIANT, backend, STR, MUST, "", "", "Where it lives; monthly: the backend that sees all months; sharded: the coordinator.")
-BLOCK_OPTION(VARIANT, relation, STR, MUST, "", "", "Its name there, with or without schema.")
+BLOCK_OPTION(VARIANT, relation, STR, MAY, "", "", "Its name there, with or without schema; needed without only_rewrites.")
 BLOCK_OPTION(VARIANT, shard_relation, STR, MAY, "", "", "sharded, with shards: the name of the partition on every shard.")
 BLOCK_OPTION(VARIANT, shards, LIST, MAY, "", "", "sharded: backends of the shards. The place in the list is the remainder, their number the modulus. Default: foreign servers and remainders of the partitions, as the coordinator's catalogs have them.")
 BLOCK_OPTION(VARIANT, target_leaf, BOOL, MAY, "false", "", "monthly: statements whose rows all lie in one partition name that partition, which saves the server planning over all of them.")

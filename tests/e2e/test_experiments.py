@@ -40,7 +40,7 @@ table "things" {
     key_column = "tenant" key_type = "int4"
     variant "one" { kind = "plain" backend = "main" relation = "one" }
     variant "two" { kind = "plain" backend = "$SIDE" relation = "two" }
-    variant "three" { kind = "plain" backend = "$SIDE" relation = "core"
+    variant "three" { kind = "plain" backend = "$SIDE"
         only_rewrites = true
         rewrite "by id" {
             query = "SELECT id, arm, n FROM things WHERE id = :id"
@@ -241,6 +241,22 @@ def test_other_words(make, pg, db):
     assert pg.psql("SELECT id, tenant, n FROM core JOIN stats USING (id) "
                    "WHERE id >= 900 ORDER BY 1", db) == "900|7|-5\n901|8|6"
     assert pg.psql("SELECT count(*) FROM one WHERE id >= 900", db) == "0"
+
+
+def test_the_control_in_other_words(pgsluice, pg, db):
+    """A variant in use with rewrites takes part as any other."""
+    pg.psql(SCHEMA, db)
+    conf = CONF.replace('relation = "one" }', 'relation = "one" '
+                        'rewrite "r" { query = "SELECT arm FROM things WHERE '
+                        'tenant = :t LIMIT :n" text = "SELECT upper(arm) AS '
+                        'arm FROM one WHERE tenant = :t LIMIT :n" } }')
+    sluice = pgsluice(conf, OPTIONS='unit = "tenant"', SIDE="main",
+                      ARMS='"one:50", "two:50"', SETTINGS="")
+    until(lambda: state(sluice) == "running")
+    with connect(sluice) as c:
+        arms = {c.execute(ARM, (t,)).fetchone()[0] for t in range(50)}
+    assert arms == {"ONE", "two"}
+    assert sum(r["statements"] for r in arm_rows(sluice).values()) == 50
 
 
 def test_other_words_fail_as_one(make, pg, db):

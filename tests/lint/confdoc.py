@@ -110,7 +110,7 @@ partition `MODULUS` (number of shards), `REMAINDER` *r*.
 """,
     "rewrite": """\
 ```
-variant "split" { kind = "plain" backend = "main" relation = "clustercore" only_rewrites = true
+variant "split" { kind = "plain" backend = "main" only_rewrites = true
     rewrite "details" {
         query = "SELECT name, rules FROM clusters WHERE cid = :cid"
         text  = "SELECT name, rules FROM clustercore JOIN clusterinfo USING (cid) WHERE cid = :cid" }
