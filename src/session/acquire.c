@@ -164,6 +164,8 @@ session_no_server(struct session *s, const struct pool_error *why)
 		session_listen_drop(s);
 	s->unit_len = 0;
 	s->granted = s->no_cache = s->no_gather = s->no_replica = false;
+	if (unlikely(s->trail.on))
+		trail_gave_up(s);
 	session_enter(s, SESSION_IDLE);
 	if (!fill_stale(s, &u, why))
 		session_unit_error(s, &u, why->sqlstate, why->text, NULL,

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "cache/object.h"
+#include "session/explain.h"
 #include "session/session_priv.h"
 #include "sql/shape_text.h"
 #include "stats/exemplar.h"
@@ -59,7 +60,9 @@ trail_query(struct session *s, const struct query *q)
 	struct trail *t = &s->trail;
 
 	if (t->shape != NULL) {
-		t->mixed |= t->shape->fingerprint != q->shape->fingerprint;
+		/* What EXPLAIN (ROUTE, ANALYZE) runs is a part of it. */
+		t->mixed |= !explain_runs(s) &&
+		    t->shape->fingerprint != q->shape->fingerprint;
 		return;
 	}
 	t->shape = shape_ref(q->shape);
@@ -67,6 +70,17 @@ trail_query(struct session *s, const struct query *q)
 	if (c->log_statement_text == LOG_TEXT_FULL)
 		t->text = strndup(q->sql.p, q->sql.n < TEXT_KEPT ? q->sql.n :
 		    TEXT_KEPT);
+}
+
+void
+trail_gave_up(struct session *s)
+{
+	nsec_t now = clock_mono();
+
+	if (s->state != SESSION_SERVER_WAIT || now < s->waiter.since)
+		return;
+	s->trail.queued += now - s->waiter.since;
+	s->trail.backend = s->backend->name;
 }
 
 void
@@ -274,5 +288,6 @@ trail_closed(struct session *s, const char *sqlstate, const char *reason)
 
 	if (sqlstate != NULL)
 		trail_refused(s, sqlstate);
+	trail_gave_up(s);
 	trail_tell(s, &o);
 }

@@ -40,6 +40,7 @@ struct trail {
 	struct trace trace;
 	nsec_t began;
 	nsec_t queued;       /* so long for a server */
+	const char *backend; /* ... of this, of which it got none; or NULL */
 	nsec_t asked, first; /* sent; the server's first byte. 0: not (yet) */
 	uint64_t rows;
 	uint64_t sent;       /* session.sent when it began */
@@ -52,6 +53,8 @@ struct trail {
 void trail_begin(struct session *s, const struct unit *u);
 /* A statement of it has been recognised. */
 void trail_query(struct session *s, const struct query *q);
+/* It waits for a server, and will not get one. */
+void trail_gave_up(struct session *s);
 /* It is being sent. */
 void trail_asked(struct session *s);
 /* The server says something. */

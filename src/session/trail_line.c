@@ -68,6 +68,8 @@ line_where(struct line *l, const struct trail *t, unsigned series)
 		if (*name->variant != '\0')
 			line_add(l, " variant=%s", log_escs(name->variant));
 		line_add(l, " backend=%s", log_escs(name->backend));
+	} else if (t->backend != NULL) {
+		line_add(l, " backend=%s", log_escs(t->backend));
 	}
 	line_add(l, " cache=%s", cache);
 	if (t->bypass != BYPASS_NONE)

@@ -199,4 +199,5 @@ def main():
         part_followed(lab, a, pg)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -172,6 +172,28 @@ def test_waits_for_a_server(pg, db, logging):
     assert float(x["queue_ms"]) > float(x["server_ms"])
 
 
+def test_gives_up_waiting(logging):
+    """The time in the queue is told of who gets no server, too."""
+    sluice = logging(ALL + "\npool_size = 1\nquery_wait_timeout = 1s")
+    with sluice.connect() as one, sluice.connect() as two:
+        one.execute("BEGIN")
+        one.execute("SELECT 1 FROM t WHERE id = 1")
+        with pytest.raises(psycopg.errors.TooManyConnections):
+            two.execute("UPDATE t SET v = 'x' WHERE id = 2")
+    x = line_of(sluice, sqlstate="53300")
+    assert float(x["queue_ms"]) >= 1000 and x["backend"] == "main"
+    assert float(x["look_ms"]) < 1000 and x["cache"] == "local"
+    assert x["query"] == "UPDATE t SET v = ? WHERE id = ?"
+
+
+def test_explained_is_one_shape(logging):
+    sluice = logging(ALL + "\ntrack_shapes = true")
+    sluice.query("EXPLAIN (ROUTE, ANALYZE) SELECT v FROM t WHERE id = 1")
+    query = "EXPLAIN (ROUTE, ANALYZE) SELECT v FROM t WHERE id = ?"
+    line_of(sluice, query=query)
+    assert [r["query"] for r in sluice.console("SHOW SHAPES")] == [query]
+
+
 def test_joins_another_fill(pg, db, logging):
     """Who waits for another session's fill says so."""
     sluice = logging()
