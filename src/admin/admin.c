@@ -11,6 +11,7 @@
 #include "admin/averages.h"
 #include "admin/console.h"
 #include "admin/http.h"
+#include "admin/kept.h"
 #include "admin/layouts.h"
 #include "admin/tour.h"
 #include "admin/view.h"
@@ -45,6 +46,7 @@ admin_close(void)
 void
 admin_fini(void)
 {
+	kept_fini(admin_control);
 	tour_fini();
 	wait_fini();
 	averages_fini();

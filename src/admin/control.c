@@ -18,6 +18,7 @@
 
 #include "admin/experiments.h"
 #include "admin/feeds.h"
+#include "admin/kept.h"
 #include "admin/layouts.h"
 #include "admin/setup.h"
 #include "admin/standbys.h"
@@ -380,6 +381,7 @@ control_on_look(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
 	control_tell_alive(c, now);
 	if (c->state == CONTROL_SERVING) {
 		experiments_tick(c, now);
+		kept_tick(c, now);
 		layouts_tick(now);
 		watches_tick();
 	}
@@ -466,6 +468,7 @@ control_run(struct control *c, struct doors *doors)
 	event_add(c->on_look, &look);
 	control_mask(SIG_UNBLOCK);
 	c->hooks.serving();
+	kept_load(c);
 	experiments_follow(c);
 	standbys_use(&c->setup);
 	layouts_read();

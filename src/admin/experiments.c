@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "admin/judge.h"
+#include "admin/kept.h"
 #include "admin/setup.h"
 #include "base/log.h"
 
@@ -29,17 +30,14 @@ experiment_free_board(void *arg)
 
 /* ---- putting a trial in force ---- */
 
-static bool
-experiment_use(struct control *c, const struct conf_trial *t, char *why,
+bool
+experiments_use(struct control *c, struct conf_trials *set, char *why,
     size_t size)
 {
-	const struct conf *now = c->setup.conf;
-	struct conf_trials *set = conf_trials_with(now->trials, t);
 	struct conf_diag d = { .n = 0 };
 	struct session_setup fresh;
-	struct conf *conf = conf_with_trials(now, set, &d);
+	struct conf *conf = conf_with_trials(c->setup.conf, set, &d);
 
-	conf_trials_unref(&set);
 	if (conf == NULL)
 		snprintf(why, size, "the configuration cannot be read again: "
 		    "%s", d.n > 0 ? d.msg[0] : "");
@@ -48,10 +46,24 @@ experiment_use(struct control *c, const struct conf_trial *t, char *why,
 		return false;
 	setup_with(&c->setup, conf, &fresh);
 	control_use(c, &fresh);
+	return true;
+}
+
+static bool
+experiment_use(struct control *c, const struct conf_trial *t, char *why,
+    size_t size)
+{
+	struct conf_trials *set = conf_trials_with(c->setup.conf->trials, t);
+	bool ok = experiments_use(c, set, why, size);
+
+	conf_trials_unref(&set);
+	if (!ok)
+		return false;
 	log_info("experiment", "msg=\"experiment is now %s\" name=%s "
 	    "reason=%s generation=%llu", conf_experiment_state_name(t->state),
 	    log_escs(t->name), log_escs(t->reason),
-	    (unsigned long long)conf->generation);
+	    (unsigned long long)c->setup.conf->generation);
+	kept_save(c);
 	return true;
 }
 

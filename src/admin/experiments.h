@@ -28,6 +28,9 @@ enum experiment_change {
 bool experiments_change(struct control *c, enum experiment_change how,
     const char *name, const char *value, const char *reason, char *why,
     size_t size) PG_MUST_CHECK;
+/* Put another set in force; takes no reference over. */
+bool experiments_use(struct control *c, struct conf_trials *set, char *why,
+    size_t size) PG_MUST_CHECK;
 /* The loop begins, or the configuration has changed: those begin that start by
  * themselves. */
 void experiments_follow(struct control *c);

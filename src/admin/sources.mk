@@ -33,6 +33,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/invalidate.c \
 	src/admin/judge.c \
 	src/admin/judge.h \
+	src/admin/kept.c \
+	src/admin/kept.h \
 	src/admin/layouts.c \
 	src/admin/layouts.h \
 	src/admin/layouts_log.c \

@@ -160,6 +160,9 @@ SETTING_STR(feed_user, "", true, "Role that feeds log in as, on backends whose c
 SETTING_TIME(max_feed_lag, 5 * S_, 200 * NSEC_PER_MSEC, 3600 * S_, true, "What strong rules promise: when a feed has not proven for so long that it has seen everything, the cache is bypassed. Feeds beat, which is one small commit on the backend, five times in it, but at most every 40 ms and at least every second.")
 SETTING_SIZE(feed_max_backlog, GB_, MB_, 1024 * GB_, true, "When a feed is behind by so much of the server's log, it gives up its slot, which keeps that log, and begins anew.")
 
+/* experiments */
+SETTING_STR(experiment_file, "", false, "File in which experiments, and what was measured of them, survive a restart; empty: they do not. Its folder must be writable.")
+
 #undef S_
 #undef KB_
 #undef MB_

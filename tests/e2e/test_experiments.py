@@ -4,6 +4,7 @@ notices.  Each arm's rows say whose they are."""
 
 import collections
 import contextlib
+import os
 import subprocess
 
 import psycopg
@@ -454,6 +455,77 @@ def test_a_guard_stops_it(make, pg, db, option, prepare, query):
     assert "guard" in sluice.tail(20)
     assert sluice.metrics()['pgsluice_experiment_state{experiment="try",'
                             'state="stopped"}'] == 1
+
+
+def kept(lab, name):
+    return f'experiment_file = "{os.path.join(lab.work, name)}"'
+
+
+def test_a_restart_changes_nothing(make, lab):
+    """State, reason, weights, what was measured, and who is whose."""
+    sluice = make('unit = "tenant"', settings=kept(lab, "restart.exp"))
+    sluice.console("WEIGH EXPERIMENT try 'one:30, two:70'")
+    with connect(sluice) as c:
+        for _ in range(3):
+            before = [c.execute(ARM, (t,)).fetchone() for t in range(50)]
+    rows = arm_rows(sluice)
+    told = sluice.console("SHOW EXPERIMENTS")
+    sluice.stop()
+    sluice.start()
+    until(lambda: state(sluice) == "running")
+    assert sluice.console("SHOW EXPERIMENTS") == told
+    assert arm_rows(sluice) == rows
+    with connect(sluice) as c:
+        assert [c.execute(ARM, (t,)).fetchone() for t in range(50)] == before
+    until(lambda: sum(r["statements"] for r in arm_rows(sluice).values())
+          == 200)
+    # The same tenants as before.
+    assert sum(r["units"] for r in arm_rows(sluice).values()) == 50
+    sluice.console("PROMOTE EXPERIMENT try two")
+    sluice.stop()
+    sluice.start()
+    until(lambda: state(sluice) == "promoted")
+    with connect(sluice) as c:
+        assert {c.execute(ARM, (t,)).fetchone() for t in range(50)} == \
+            {("two",)}
+
+
+def test_a_killed_daemon_remembers(make, lab):
+    """What has become of an experiment is on the disk at once."""
+    sluice = make('unit = "tenant"', settings=kept(lab, "killed.exp"))
+    sluice.console("STOP EXPERIMENT try")
+    path = os.path.join(lab.work, "killed.exp")
+
+    def written():
+        with contextlib.suppress(FileNotFoundError), open(path) as f:
+            return "state stopped" in f.read()
+    until(written)
+    sluice.kill()
+    sluice.start()
+    assert state(sluice) == "stopped"
+
+
+def test_a_damaged_file_is_set_aside(make, lab):
+    path = os.path.join(lab.work, "damaged.exp")
+    sluice = make('unit = "tenant"', settings=kept(lab, "damaged.exp"))
+    sluice.console("STOP EXPERIMENT try")
+    sluice.stop()
+    with open(path) as f:
+        text = f.read()
+    with open(path, "w") as f:
+        f.write(text.replace("state stopped", "state running"))
+    sluice.start()
+    until(lambda: state(sluice) == "running")
+    assert "set aside" in sluice.tail(20)
+    assert os.path.exists(path + ".damaged")
+
+
+def test_a_file_that_cannot_be_written(make):
+    sluice = make('unit = "tenant"',
+                  settings='experiment_file = "/nowhere/at.all"')
+    until(lambda: "cannot be made" in sluice.tail(20))
+    with connect(sluice) as c:
+        assert c.execute(ARM, (1,)).fetchone() is not None
 
 
 WRONG = [
