@@ -18,6 +18,14 @@ libpgsluice_a_SOURCES += \
 	src/experiment/quantile.h \
 	src/experiment/ratio.c \
 	src/experiment/ratio.h \
+	src/experiment/report.c \
+	src/experiment/report.h \
+	src/experiment/report_chart.c \
+	src/experiment/report_chart.h \
+	src/experiment/report_page.c \
+	src/experiment/report_page.h \
+	src/experiment/report_text.c \
+	src/experiment/report_text.h \
 	src/experiment/sequence.c \
 	src/experiment/sequence.h \
 	src/experiment/tally.c \

@@ -90,6 +90,7 @@ UNIT_TESTS = \
 	tests/unit/test_quantile \
 	tests/unit/test_quota \
 	tests/unit/test_relations \
+	tests/unit/test_report \
 	tests/unit/test_rewrite \
 	tests/unit/test_route \
 	tests/unit/test_saslprep \
@@ -448,6 +449,10 @@ tests_unit_test_quota_LDADD = $(UNIT_LDADD)
 tests_unit_test_relations_SOURCES = tests/unit/test_relations.c
 tests_unit_test_relations_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_relations_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_report_SOURCES = tests/unit/test_report.c
+tests_unit_test_report_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_report_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_rewrite_SOURCES = tests/unit/test_rewrite.c
 tests_unit_test_rewrite_CPPFLAGS = $(UNIT_CPPFLAGS)
