@@ -54,17 +54,20 @@ experiment_use(struct control *c, const struct conf_trial *t, char *why,
     size_t size)
 {
 	struct conf_trials *set = conf_trials_with(c->setup.conf->trials, t);
+	char *name = x_strdup(t->name); /* the old configuration's */
 	bool ok = experiments_use(c, set, why, size);
 
 	conf_trials_unref(&set);
-	if (!ok)
-		return false;
-	log_info("experiment", "msg=\"experiment is now %s\" name=%s "
-	    "reason=%s generation=%llu", conf_experiment_state_name(t->state),
-	    log_escs(t->name), log_escs(t->reason),
-	    (unsigned long long)c->setup.conf->generation);
-	kept_save(c);
-	return true;
+	if (ok) {
+		log_info("experiment", "msg=\"experiment is now %s\" name=%s "
+		    "reason=%s generation=%llu",
+		    conf_experiment_state_name(t->state), log_escs(name),
+		    log_escs(t->reason),
+		    (unsigned long long)c->setup.conf->generation);
+		kept_save(c);
+	}
+	free(name);
+	return ok;
 }
 
 /* What it is about, and what holds now; to be changed. */
