@@ -3,7 +3,8 @@
 """What /metrics costs: series, bytes, time and CPU of a scrape, idle and under
 load, and what the log of statements and SHOW SHAPES cost a hit.
 
-    scrape.py --bin ./pgsluice [--routes 10] [--backends 3] [--seconds 3]
+    scrape.py --bin ./pgsluice [--routes 10] [--backends 3]
+              [--experiments 2] [--seconds 3]
 
 Starts PostgreSQL and pgsluice on loopback, gives every route hits, misses and
 statements that bypass the cache, then scrapes.  The load is pgbench -S on
@@ -54,6 +55,7 @@ def arguments():
     p.add_argument("--bin", required=True)
     p.add_argument("--routes", type=int, default=10)
     p.add_argument("--backends", type=int, default=3)
+    p.add_argument("--experiments", type=int, default=2)
     p.add_argument("--seconds", type=float, default=3)
     p.add_argument("--scrapes", type=int, default=200)
     p.add_argument("--repeats", type=int, default=3)
@@ -65,9 +67,15 @@ def blocks(a, pg):
             f'dbname=bench user=bench sslmode=disable" }}'
             for i in range(a.backends)]
     for i in range(a.routes):
-        text += [f'table "r{i}" {{ variant "plain" {{ kind = plain '
-                 f'backend = "b{i % a.backends}" relation = "r{i}" }} }}',
+        tried = a.routes - i <= a.experiments # not the one under load
+        variants = [f'variant "{name}" {{ kind = plain backend = '
+                    f'"b{i % a.backends}" relation = "r{i}" }}'
+                    for name in ("plain", "other")[:1 + tried]]
+        text += [f'table "r{i}" {{ {" ".join(variants)} }}',
                  f'cache "r{i}" {{ tables = {{"r{i}"}} ttl = 1h }}']
+        if tried:
+            text += [f'experiment "x{i}" {{ table = "r{i}" unit = "statement" '
+                     'arms = {"plain:50", "other:50"} }']
     return "\n".join(text)
 
 
@@ -151,11 +159,12 @@ def part_scrape(lab, a, pg):
     sluice = pgsluice(lab, a, pg, "scraped")
     with wire.Wire("127.0.0.1", sluice.port, "bench", "bench") as client:
         for i in range(a.routes):
-            for sql in (f"SELECT v FROM r{i} WHERE id = 1",) * 2 + (
-                    f"SELECT v, now() FROM r{i} WHERE id = 1",):
-                client.query(sql)
-    print(f"{a.routes} routes, {a.backends} backends, each route with hits, "
-          "misses and bypasses")
+            for n in range(50): # so that every arm has its share
+                for sql in (f"SELECT v FROM r{i} WHERE id = {n}",) * 2 + (
+                        f"SELECT v, now() FROM r{i} WHERE id = {n}",):
+                    client.query(sql)
+    print(f"{a.routes} routes, {a.backends} backends, {a.experiments} "
+          "experiments, each route with hits, misses and bypasses")
     count_series(scrapes(a, sluice, "text, idle", "text/plain"))
     scrapes(a, sluice, "OpenMetrics, idle", OPEN)
     alone = tps(load(lab, a, sluice, a.seconds))

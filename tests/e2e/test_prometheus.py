@@ -21,7 +21,8 @@ SAMPLE = os.path.join(TOP, "contrib", "prometheus", "prometheus.yml")
 DASHBOARD = os.path.join(TOP, "contrib", "grafana", "pgsluice.json")
 FAMILIES = os.path.join(TOP, "src", "tbl", "metric_families.h")
 
-# Every kind of thing that has numbers: feed, Redis, catalogs of partitions.
+# Every kind of thing that has numbers: feed, Redis, catalogs of partitions, an
+# experiment.
 CONF = """
 auth = "trust"
 admin_users = {"app"}
@@ -37,6 +38,11 @@ database "app" { backend = "main" }
 table "m" { variant "monthly" {
     kind = monthly backend = "main" relation = "m"
 } }
+table "e" {
+    variant "one" { kind = plain backend = "main" relation = "e1" }
+    variant "two" { kind = plain backend = "main" relation = "e2" }
+}
+experiment "try" { table = "e" arms = {"one:50", "two:50"} unit = "statement" }
 cache "t" { tables = {"t"} ttl = 60s consistency = "strong" }
 """
 
@@ -53,11 +59,12 @@ def fed(lab):
                  "INSERT INTO t SELECT g, 'v' || g "
                  "FROM generate_series(1, 100) g;"
                  "CREATE PUBLICATION pgsluice FOR TABLE t;"
+                 "CREATE TABLE e1 (id int); CREATE TABLE e2 (id int);"
                  "CREATE TABLE m (id int, at timestamptz NOT NULL) "
                  "PARTITION BY RANGE (at);"
                  "CREATE TABLE m_2099_01 PARTITION OF m FOR VALUES "
                  "FROM ('2099-01-01 00:00+00') TO ('2099-02-01 00:00+00');"
-                 "GRANT SELECT ON t TO app, feeder")
+                 "GRANT SELECT ON t, e1, e2 TO app, feeder")
     yield cluster
     cluster.stop()
 
@@ -78,6 +85,7 @@ def work(sluice):
             wire.query("SELECT v FROM t WHERE id = 1")
             wire.query(TRACED)
             wire.query("SELECT now()")
+            wire.query("SELECT id FROM e WHERE id = 1")
         wire.ask(wire.query_message("SELECT 1 / 0"))
 
 
@@ -269,7 +277,7 @@ def test_real_prometheus(sluice, prometheus):
     assert errors == 1 and labels["job"] == "pgsluice"
     hits = prometheus.query('sum(pgsluice_query_duration_seconds_count'
                             '{outcome="l1",route="t"})')
-    assert hits == [({}, 4.0)]
+    assert hits == [({}, sluice.count("cache_hits_l1"))]
     # Exemplars have come along.
     found = prometheus.api(
         "query_exemplars", query="pgsluice_query_duration_seconds_bucket",
@@ -300,19 +308,26 @@ def test_real_prometheus_sees_the_end(sluice, prometheus):
 # ---- how many series -------------------------------------------------------------
 
 ROUTES, BACKENDS = 10, 3
+ARMS = {"r0": ("plain", "copy"), "r1": ("plain", "copy", "more")}
 
 
 def many_routes(pg, db):
-    """A configuration of so many routed tables over so many backends."""
+    """A configuration of so many routed tables over so many backends, two of
+    them with experiments."""
     text = ['auth = "trust"', 'admin_users = {"app"}', "workers = 2",
             "revocation_bound = 0", "layout_interval = 0"]
     text += [f'backend "b{i}" {{ conninfo = "host=127.0.0.1 port={pg.port} '
              f'dbname={db}" }}' for i in range(BACKENDS)]
     text += ['database "app" { backend = "b0" }']
-    text += [f'table "r{i}" {{ variant "plain" {{ kind = plain backend = '
-             f'"b{i % BACKENDS}" relation = "r{i}" }} }}\n'
-             f'cache "r{i}" {{ tables = {{"r{i}"}} ttl = 60s }}'
-             for i in range(ROUTES)]
+    for i in range(ROUTES):
+        variants = " ".join(
+            f'variant "{arm}" {{ kind = plain backend = "b{i % BACKENDS}" '
+            f'relation = "r{i}" }}' for arm in ARMS.get(f"r{i}", ("plain",)))
+        text += [f'table "r{i}" {{ {variants} }}',
+                 f'cache "r{i}" {{ tables = {{"r{i}"}} ttl = 60s }}']
+    text += [f'experiment "x {table}" {{ table = "{table}" unit = "statement" '
+             "arms = {" + ", ".join(f'"{arm}:1"' for arm in arms) + "} }"
+             for table, arms in ARMS.items()]
     return "\n".join(text)
 
 
@@ -328,22 +343,30 @@ def test_series_are_bounded(pg, db, pgsluice):
         with sluice.wire() as wire:
             for i in range(ROUTES):
                 for k in range(n):
-                    wire.query(f"SELECT v AS c{k} FROM r{i} WHERE id = {k}")
-                    wire.query(f"SELECT v AS c{k} FROM r{i} WHERE id = {k}")
+                    for _ in range(5): # so that each arm has hits
+                        wire.query(f"SELECT v AS c{k} FROM r{i} "
+                                   f"WHERE id = {k}")
                     wire.query(f"SELECT v, now() AS c{k} FROM r{i}")
                     wire.query(f"SELECT 1 AS c{k}")
 
-    use(1)
-    until(lambda: sluice.count("queries") == ROUTES * 4)
+    use(60)
+    until(lambda: sluice.count("queries") == ROUTES * 60 * 7)
     first = set(sluice.metrics())
-    use(20)
+    use(90)
     for name in ("nobody", "nothing"):
         with contextlib.suppress(Exception):
             sluice.connect(dbname=name, application_name=name * 5)
-    assert set(sluice.metrics()) == first
-    # A route has a histogram for each outcome: 19 buckets, sum, count.
-    per_route = {len([k for k in first if f'route="r{i}"' in k])
-                 for i in range(ROUTES)}
-    assert per_route == {3 * 21}
-    families = len([k for k in first if "query_duration" not in k])
-    assert len(first) < 1500 and families < 700, (len(first), families)
+    # What is said of arms when enough is known of them may have come.
+    late = re.compile("pgsluice_experiment_arm_(ratio|missing_statements)")
+    assert {k for k in set(sluice.metrics()) - first
+            if not late.match(k)} == set()
+    # A route has a histogram for each outcome and variant: 19 buckets, sum,
+    # count.
+    for i in range(ROUTES):
+        assert len([k for k in first if f'route="r{i}"' in k]) == \
+            len(ARMS.get(f"r{i}", "1")) * 3 * 21
+    latency = len([k for k in first if "query_duration" in k])
+    trials = len([k for k in first if "_experiment_" in k])
+    others = len(first) - latency - trials
+    assert latency == (ROUTES + 3) * 3 * 21 + 21
+    assert trials < 5 * 50 and others < 300, (trials, others)
