@@ -124,20 +124,46 @@ curve_half(const struct curve *c, double variance, double q, double effect,
 	return sequence_interval(&e, effect, alpha).high;
 }
 
+/* The farthest that any of them reaches: it grows with variance. */
+static double
+curve_half_most(const struct curve *c, double q, double effect, double alpha)
+{
+	double most = 0;
+	unsigned b;
+
+	for (b = c->first; b < c->end; b++)
+		most = c->variance[b] > most ? c->variance[b] : most;
+	return curve_half(c, most, q, effect, alpha);
+}
+
+/* By how much the upper (way 1) or lower (-1) end of what the share up to the
+ * upper end of bucket b may be is over q. */
+static double
+curve_over(const struct curve *c, unsigned b, int way, double q, double effect,
+    double alpha)
+{
+	return c->share[b] - q + way * curve_half(c, c->variance[b], q,
+	    effect, alpha);
+}
+
 /* The lowest x for which q is not above what its share may be. */
 static bool
 curve_low(const struct curve *c, double q, double effect, double alpha,
-    double *x)
+    double most, double *x)
 {
 	double before, here = curve_half(c, 0, q, effect, alpha) - q;
 	unsigned b = c->first;
 
 	if (here >= 0)
 		return false; /* not even that below all values */
+	/* Those need no look of their own. */
+	while (b + 1 < c->end && c->share[b] + most < q)
+		b++;
+	if (b > c->first)
+		here = curve_over(c, b - 1, 1, q, effect, alpha);
 	do {
 		before = here;
-		here = c->share[b] - q + curve_half(c, c->variance[b], q,
-		    effect, alpha);
+		here = curve_over(c, b, 1, q, effect, alpha);
 	} while (here < 0 && ++b < c->end);
 	*x = curve_cross(b, before, here);
 	return here >= 0;
@@ -146,7 +172,7 @@ curve_low(const struct curve *c, double q, double effect, double alpha,
 /* The highest x for which q is not below what its share may be. */
 static bool
 curve_high(const struct curve *c, double q, double effect, double alpha,
-    double *x)
+    double most, double *x)
 {
 	double here = 1 - q - curve_half(c, 0, q, effect, alpha), after;
 	unsigned b = c->end - 1;
@@ -154,14 +180,18 @@ curve_high(const struct curve *c, double q, double effect, double alpha,
 	/* The last of all buckets has no upper end. */
 	if (here <= 0 || c->end == TALLY_BUCKETS)
 		return false;
+	while (b > c->first && c->share[b - 1] - most > q)
+		b--;
+	if (b + 1 < c->end)
+		here = curve_over(c, b, -1, q, effect, alpha);
+	/* b: a bucket whose upper end is above. */
 	for (;; b--) {
 		after = here;
 		if (b == c->first) {
 			here = -q - curve_half(c, 0, q, effect, alpha);
 			break;
 		}
-		here = c->share[b - 1] - q - curve_half(c, c->variance[b - 1],
-		    q, effect, alpha);
+		here = curve_over(c, b - 1, -1, q, effect, alpha);
 		if (here <= 0)
 			break;
 	}
@@ -184,16 +214,18 @@ curve_quantile(const struct curve *c, double q, double effect, double alpha,
     struct figure *out)
 {
 	double least = (double)c->n * (q < 0.5 ? q : 1 - q);
-	double e = curve_effect(effect, q);
+	double e = curve_effect(effect, q), most;
 
 	CHECK(q > 0 && q < 1);
 	*out = (struct figure){ .known = c->n > 0 };
 	if (c->n == 0)
 		return;
 	out->value = curve_value(c, q);
-	out->bounded = c->groups >= GROUPS_LEAST && least >= QUANTILE_LEAST &&
-	    curve_low(c, q, e, alpha, &out->low) &&
-	    curve_high(c, q, e, alpha, &out->high);
+	if (c->groups < GROUPS_LEAST || least < QUANTILE_LEAST)
+		return;
+	most = curve_half_most(c, q, e, alpha);
+	out->bounded = curve_low(c, q, e, alpha, most, &out->low) &&
+	    curve_high(c, q, e, alpha, most, &out->high);
 }
 
 void

@@ -59,10 +59,23 @@ tally_sum(uint32_t a, uint32_t b)
 	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
+/* Of bucket 0, and of each power of two. */
+#define TALLY_PARTS (TALLY_POWERS + 1)
+#define TALLY_PART(b) (((b) + TALLY_SUB - 1) / TALLY_SUB)
+#define TALLY_PART_FIRST(part) ((part) == 0 ? 0 : ((part) - 1) * TALLY_SUB + 1)
+#define TALLY_PART_END(part) ((part) * TALLY_SUB + 1)
+
 static void
-tally_bucket_add(_Atomic uint32_t *b, uint32_t n)
+tally_bucket_add(struct tally *t, unsigned g, unsigned b, uint32_t n)
 {
-	atomic_store_explicit(b, tally_sum(atomic_load_explicit(b,
+	_Atomic uint32_t *at = &t->bucket[g][b];
+	uint32_t used = atomic_load_explicit(&t->used[g],
+	    memory_order_relaxed), bit = UINT32_C(1) << TALLY_PART(b);
+
+	if (unlikely((used & bit) == 0))
+		atomic_store_explicit(&t->used[g], used | bit,
+		    memory_order_release);
+	atomic_store_explicit(at, tally_sum(atomic_load_explicit(at,
 	    memory_order_relaxed), n), memory_order_release);
 }
 
@@ -78,7 +91,7 @@ tally_add(struct tally *t, unsigned group, nsec_t took, bool failed)
 	TALLY_ADD(&t->version[group], 1);
 	TALLY_ADD(&t->n[group], 1);
 	TALLY_ADD(&t->log_sum[group], log((double)(took > 0 ? took : 1)));
-	tally_bucket_add(&t->bucket[group][tally_bucket_of(took)], 1);
+	tally_bucket_add(t, group, tally_bucket_of(took), 1);
 	TALLY_ADD(&t->version[group], 1);
 }
 
@@ -92,7 +105,7 @@ tally_put_group(struct tally *t, unsigned g, const struct tally_view *v)
 	TALLY_ADD(&t->log_sum[g], v->log_sum[g]);
 	for (b = 0; b < TALLY_BUCKETS; b++)
 		if (v->bucket[g][b] > 0)
-			tally_bucket_add(&t->bucket[g][b], v->bucket[g][b]);
+			tally_bucket_add(t, g, b, v->bucket[g][b]);
 	TALLY_ADD(&t->version[g], 1);
 }
 
@@ -112,14 +125,26 @@ tally_put(struct tally *t, const struct tally_view *v)
 struct tally_group {
 	uint64_t n;
 	double log_sum;
-	uint32_t bucket[TALLY_BUCKETS];
+	uint32_t used;
+	uint32_t bucket[TALLY_BUCKETS]; /* in parts that are used */
 };
+
+static void
+tally_read_part(const struct tally *t, unsigned g, unsigned part,
+    struct tally_group *out)
+{
+	unsigned b;
+
+	for (b = TALLY_PART_FIRST(part); b < TALLY_PART_END(part); b++)
+		out->bucket[b] = atomic_load_explicit(&t->bucket[g][b],
+		    memory_order_acquire);
+}
 
 static void
 tally_read_group(const struct tally *t, unsigned g, struct tally_group *out)
 {
 	uint32_t before, after;
-	unsigned b, tries = 0;
+	unsigned part, tries = 0;
 
 	do {
 		/* The writer may have been put to sleep in the middle. */
@@ -130,33 +155,45 @@ tally_read_group(const struct tally *t, unsigned g, struct tally_group *out)
 		out->n = atomic_load_explicit(&t->n[g], memory_order_acquire);
 		out->log_sum = atomic_load_explicit(&t->log_sum[g],
 		    memory_order_acquire);
-		for (b = 0; b < TALLY_BUCKETS; b++)
-			out->bucket[b] = atomic_load_explicit(
-			    &t->bucket[g][b], memory_order_acquire);
+		out->used = atomic_load_explicit(&t->used[g],
+		    memory_order_acquire);
+		for (part = 0; part < TALLY_PARTS; part++)
+			if (out->used & UINT32_C(1) << part)
+				tally_read_part(t, g, part, out);
 		after = atomic_load_explicit(&t->version[g],
 		    memory_order_relaxed);
 	} while (before != after || before % 2 != 0);
 }
 
+static void
+tally_merge_group(struct tally_view *into, const struct tally *t, unsigned g)
+{
+	struct tally_group one;
+	unsigned part, b;
+
+	tally_read_group(t, g, &one);
+	into->n[g] += one.n;
+	into->log_sum[g] += one.log_sum;
+	for (part = 0; part < TALLY_PARTS; part++)
+		if (one.used & UINT32_C(1) << part)
+			for (b = TALLY_PART_FIRST(part);
+			    b < TALLY_PART_END(part); b++)
+				into->bucket[g][b] = tally_sum(
+				    into->bucket[g][b], one.bucket[b]);
+}
+
 void
 tally_merge(struct tally_view *into, const struct tally *t)
 {
-	struct tally_group one;
-	unsigned g, b;
+	unsigned g;
 
 	into->sum += atomic_load_explicit(&t->sum, memory_order_relaxed);
 	for (g = 0; g < GROUPS; g++) {
 		into->failed[g] += atomic_load_explicit(&t->failed[g],
 		    memory_order_relaxed);
 		if (atomic_load_explicit(&t->version[g],
-		    memory_order_relaxed) == 0)
-			continue;
-		tally_read_group(t, g, &one);
-		into->n[g] += one.n;
-		into->log_sum[g] += one.log_sum;
-		for (b = 0; b < TALLY_BUCKETS; b++)
-			into->bucket[g][b] = tally_sum(into->bucket[g][b],
-			    one.bucket[b]);
+		    memory_order_relaxed) > 0)
+			tally_merge_group(into, t, g);
 	}
 }
 

@@ -29,6 +29,7 @@
 
 struct tally {
 	_Atomic uint32_t version[GROUPS];
+	_Atomic uint32_t used[GROUPS]; /* powers of two, a bit each */
 	_Atomic uint64_t n[GROUPS], failed[GROUPS];
 	_Atomic double log_sum[GROUPS]; /* of ns, natural */
 	_Atomic uint64_t sum;           /* ns */

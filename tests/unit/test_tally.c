@@ -117,6 +117,34 @@ test_full_buckets(void **arg)
 	free(v);
 }
 
+/* Every bucket there is comes through, alone and with its neighbours. */
+static void
+test_every_bucket(void **arg)
+{
+	struct tally_view *v = calloc(1, sizeof(*v));
+	struct tally *all = tally_new(), *one;
+	unsigned b, k;
+
+	(void)arg;
+	assert_non_null(v);
+	for (b = 0; b < TALLY_BUCKETS; b++) {
+		one = tally_new();
+		tally_add(one, 9, tally_bucket_upper(b), false);
+		tally_add(all, 9, tally_bucket_upper(b), false);
+		memset(v, 0, sizeof(*v));
+		tally_merge(v, one);
+		for (k = 0; k < TALLY_BUCKETS; k++)
+			assert_int_equal(v->bucket[9][k], k == b);
+		tally_free(&one);
+	}
+	memset(v, 0, sizeof(*v));
+	tally_merge(v, all);
+	for (k = 0; k < TALLY_BUCKETS; k++)
+		assert_int_equal(v->bucket[9][k], 1);
+	tally_free(&all);
+	free(v);
+}
+
 static void
 test_units(void **arg)
 {
@@ -203,6 +231,7 @@ main(void)
 		cmocka_unit_test(test_tally),
 		cmocka_unit_test(test_readers),
 		cmocka_unit_test(test_full_buckets),
+		cmocka_unit_test(test_every_bucket),
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_board),
 	};

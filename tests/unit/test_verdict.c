@@ -16,6 +16,13 @@
 #define EFFECT 0.1
 #define MS 1e6
 
+/* One thread: where threads are looked at, fewer will do. */
+#ifdef __SANITIZE_THREAD__
+#define RUNS(n) ((n) / 10)
+#else
+#define RUNS(n) (n)
+#endif
+
 /* What is true of the arm, and of all. */
 struct truth {
 	double factor;       /* of all times of the arm */
@@ -222,7 +229,7 @@ left_judge(const struct left *l, unsigned runs)
 static void
 test_nothing_is_found_where_nothing_is(void **arg)
 {
-	unsigned i, k, runs = 1000, found = 0, stopped = 0, same = 0;
+	unsigned i, k, runs = RUNS(1000), found = 0, stopped = 0, same = 0;
 	struct left all = { 0 }, run;
 	const struct verdict_arm *a;
 	bool finds, stops;
@@ -234,8 +241,8 @@ test_nothing_is_found_where_nothing_is(void **arg)
 		trial.p95_ratio = 1.5;
 		memset(&run, 0, sizeof(run));
 		finds = stops = false;
-		for (k = 0; k < 8; k++) {
-			a = trial_go_on(&trial, 750);
+		for (k = 0; k < 6; k++) {
+			a = trial_go_on(&trial, 1000);
 			finds |= a->ruling == RULING_FASTER ||
 			    a->ruling == RULING_SLOWER;
 			stops |= a->guard != GUARD_NONE;
@@ -259,7 +266,7 @@ static void
 test_an_effect_is_found_when_foretold(void **arg)
 {
 	const struct truth slower = { 1.1, { 0.01, 0.01 }, 0.2, 0, 0 };
-	unsigned i, runs = 200, found = 0, wrong = 0;
+	unsigned i, runs = RUNS(200), found = 0, wrong = 0;
 	struct left all = { 0 }, run;
 	uint64_t until, foretold = 0;
 	const struct verdict_arm *a;
@@ -305,7 +312,7 @@ static uint64_t
 until_guard(const struct truth *truth, enum guard expected, uint64_t most)
 {
 	const struct verdict_arm *a;
-	uint64_t after[40];
+	uint64_t after[RUNS(40)];
 	unsigned i;
 
 	for (i = 0; i < ARRAY_SIZE(after); i++) {
@@ -333,7 +340,7 @@ test_guards(void **arg)
 	uint64_t all = until_guard(&broken, GUARD_ERRORS, 1000);
 
 	(void)arg;
-	print_message("guards at a ratio of 1.5 fire after, median of 40: twice "
+	print_message("guards at a ratio of 1.5 fire after (median): twice "
 	    "the p95 %llu statements, three times 1 %% of failures %llu, "
 	    "nothing but failures %llu\n", (unsigned long long)p95,
 	    (unsigned long long)errors, (unsigned long long)all);
@@ -345,7 +352,7 @@ static void
 test_shares(void **arg)
 {
 	const struct truth biased = { 1, { 0, 0 }, 0, 0.2, 0 };
-	uint64_t units[2], needed[40];
+	uint64_t units[2], needed[RUNS(40)];
 	struct verdict_in in = { .arms = { 2, { 1, 1 } }, .alpha = ALPHA, .effect = EFFECT };
 	struct verdict v;
 	unsigned i, k, alarms = 0, false_alarms = 0;
@@ -405,7 +412,7 @@ test_a_busy_tenant(void **arg)
 {
 	const struct truth busy = { 1, { 0.01, 0.01 }, 0.2, 0, 50 };
 	const struct truth both = { 1.25, { 0.01, 0.01 }, 0.2, 0, 50 };
-	unsigned i, k, runs = 60, decides = 0, hides = 0;
+	unsigned i, k, runs = RUNS(60), decides = 0, hides = 0;
 	const struct verdict_arm *a;
 	bool finds;
 
@@ -466,6 +473,48 @@ test_shadow_pairs(void **arg)
 	assert_int_equal(alone.arms[1].ruling, RULING_UNDECIDED);
 	assert_int_equal(paired.arms[1].ruling, RULING_SLOWER);
 	assert_true(fabs(paired.arms[1].all.mean_ratio.value - 1.1) < 0.02);
+}
+
+/* Each has its own part of alpha. */
+static void
+test_several_arms(void **arg)
+{
+	static const double factor[] = { 1, 0.7, 1.4, 1, 1.05 };
+	static struct tally_view views[ARRAY_SIZE(factor)], none;
+	static const enum ruling expected[] = { RULING_CONTROL, RULING_FASTER,
+		RULING_SLOWER, RULING_SAME, RULING_SLOWER };
+	struct verdict_in in = { .arms = { ARRAY_SIZE(factor),
+		{ 1, 1, 1, 1, 1 } }, .alpha = ALPHA, .effect = EFFECT,
+		.p95_ratio = 1.2 };
+	struct verdict v;
+	unsigned i, k, g;
+
+	(void)arg;
+	seed = 11;
+	memset(views, 0, sizeof(views));
+	for (i = 0; i < ARRAY_SIZE(factor); i++) {
+		for (k = 0; k < 64000; k++) {
+			double t = MS * exp(0.5 * normal()) * factor[i];
+
+			g = k % GROUPS;
+			views[i].n[g]++;
+			views[i].log_sum[g] += log(t);
+			views[i].bucket[g][tally_bucket_of((nsec_t)t)]++;
+		}
+		in.served[i] = &views[i];
+		in.cached[i] = &none;
+	}
+	verdict_make(&in, &v);
+	assert_true(fabs(v.alpha - ALPHA / 4) < 1e-12);
+	for (i = 0; i < ARRAY_SIZE(factor); i++) {
+		assert_int_equal(v.arms[i].ruling, expected[i]);
+		assert_int_equal(v.arms[i].guard, factor[i] > 1.3 ?
+		    GUARD_P95 : GUARD_NONE);
+		assert_true(i == 0 || interval_holds((struct interval){
+		    v.arms[i].all.mean_ratio.low,
+		    v.arms[i].all.mean_ratio.high }, factor[i]));
+	}
+	assert_true(v.arms[4].small && !v.arms[1].small);
 }
 
 static void
@@ -532,6 +581,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_shadow_pairs),
+		cmocka_unit_test(test_several_arms),
 		cmocka_unit_test(test_guards),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_a_busy_tenant),
