@@ -147,7 +147,7 @@ session_unit_error(struct session *s, const struct unit *u,
 	session_send(s, buf_head(&b), buf_len(&b));
 	buf_reset(&b);
 	if (unlikely(s->trail.on))
-		trail_end(s, TRAIL_NO_SERIES, clock_mono());
+		trail_end(s, clock_mono());
 	if (s->state != SESSION_CLOSED)
 		session_settle(s);
 }

@@ -253,7 +253,7 @@ input_unit(struct session *s, const char *p, size_t n)
 		/* It has needed no server. */
 		if (unlikely(s->trail.on) && s->state == SESSION_IDLE &&
 		    !s->open_unit)
-			trail_end(s, TRAIL_NO_SERIES, clock_mono());
+			trail_end(s, clock_mono());
 	}
 	return r;
 }

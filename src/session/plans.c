@@ -211,7 +211,7 @@ void
 query_account(struct session *s, const struct query *q,
     const struct conf_backend *b, enum outcome o)
 {
-	s->series = query_series(s, q, b, o);
+	s->series = s->trail.series = query_series(s, q, b, o);
 	s->mark = q->mark;
 	if (unlikely(q->trial_pass.is))
 		trial_sent(s, q);

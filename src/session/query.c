@@ -227,7 +227,7 @@ session_unit_done(struct session *s, const struct unit *u,
 	lag_read_elsewhere(&s->reader, s->sw->w->now);
 	metrics_time(session_metrics(s), s->series, took);
 	if (unlikely(s->trail.on))
-		trail_end(s, s->series, s->sw->w->now);
+		trail_end(s, s->sw->w->now);
 	if (unlikely(s->mark.at != 0))
 		trial_record(s, &s->mark, took, false, false);
 	stat_add(&s->stats->query_time, took);

@@ -602,7 +602,7 @@ relay_ready(void *lessee, char status)
 	}
 	session_forget_unit(s);
 	if (unlikely(s->trail.on) && s->unit_len == 0)
-		trail_end(s, s->series, ended);
+		trail_end(s, ended);
 	if (s->fill != NULL)
 		fill_finish(s, status);
 	else if (s->candidate.shape != NULL)

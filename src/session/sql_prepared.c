@@ -346,6 +346,8 @@ execute_send(struct session *s, const struct unit *u, struct about *a)
 	if (!about_keep(s, u, a, about_chars(s, a->text.before)))
 		return UNIT_CLOSED;
 	session_enter(s, SESSION_RELAY);
+	if (unlikely(s->trail.on))
+		trail_asked(s);
 	iov.iov_base = buf_head(b);
 	iov.iov_len = buf_len(b);
 	(void)!server_send(srv, &iov, 1);

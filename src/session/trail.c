@@ -46,6 +46,7 @@ trail_begin(struct session *s, const struct unit *u)
 	trail_drop(s);
 	t->on = true;
 	t->statements = n;
+	t->series = TRAIL_NO_SERIES;
 	t->began = s->started;
 	t->sent = s->sent;
 	t->drawn = c->log_sample > 0 && session_draws(s->sw, c->log_sample);
@@ -250,9 +251,9 @@ trail_tell(struct session *s, struct trail_over *o)
 }
 
 void
-trail_end(struct session *s, unsigned series, nsec_t now)
+trail_end(struct session *s, nsec_t now)
 {
-	struct trail_over o = { .series = series, .now = now,
+	struct trail_over o = { .series = s->trail.series, .now = now,
 		.bytes = s->sent - s->trail.sent };
 
 	/* A short answer is handed on when all of it is there. */
@@ -283,7 +284,7 @@ void
 trail_closed(struct session *s, const char *sqlstate, const char *reason)
 {
 	struct trail_over o = { .now = clock_mono(), .closed = reason,
-		.series = s->trail.asked != 0 ? s->series : TRAIL_NO_SERIES,
+		.series = s->trail.series,
 		.bytes = s->sent - s->trail.sent };
 
 	if (sqlstate != NULL)

@@ -25,6 +25,8 @@ struct query;
 struct shape;
 struct object;
 
+#define TRAIL_NO_SERIES ((unsigned)-1)
+
 struct trail {
 	bool on;
 	bool drawn;          /* for the log, however short it is */
@@ -33,6 +35,7 @@ struct trail {
 	bool has_rows;
 	unsigned char bypass; /* enum bypass_reason, of the last statement */
 	unsigned statements;
+	unsigned series;     /* of the last that was sent; or TRAIL_NO_SERIES */
 	struct shape *shape; /* of the first, referenced; NULL: not known */
 	char *text;          /* of the first; NULL: not wanted */
 	struct slice unread; /* its text, borrowed, if it was not recognised
@@ -46,8 +49,6 @@ struct trail {
 	uint64_t sent;       /* session.sent when it began */
 	char sqlstate[6];    /* of the last error; empty: none */
 };
-
-#define TRAIL_NO_SERIES ((unsigned)-1)
 
 /* A unit has come. */
 void trail_begin(struct session *s, const struct unit *u);
@@ -64,8 +65,8 @@ void trail_completed(struct session *s, const char *tag);
 void trail_error(struct session *s, const char *body, size_t n);
 void trail_refused(struct session *s, const char *sqlstate);
 
-/* The end: of a statement that is timed under series, or TRAIL_NO_SERIES. */
-void trail_end(struct session *s, unsigned series, nsec_t now);
+/* The end. */
+void trail_end(struct session *s, nsec_t now);
 /* ... that o is the answer to, about to be sent. */
 void trail_hit(struct session *s, const struct object *o, unsigned series,
     nsec_t now);

@@ -154,6 +154,17 @@ def test_bypass_says_why(logging):
     assert line_of(sluice, cache="bypass")["bypass"] == "stable"
 
 
+def test_nothing_was_timed_yet(logging):
+    """A group that names no statement that is known, on a server that has
+    answered nobody: it has no route."""
+    sluice = logging(ALL + "\ntrack_shapes = true\ntrace_exemplars = true")
+    with sluice.wire() as wire:
+        wire.ask(bound("missing"))
+    x = line_of(sluice, sqlstate="26000")
+    assert "route" not in x and "query" not in x
+    assert sluice.console("SHOW SHAPES")[0]["query"] == "(unparsed)"
+
+
 def test_waits_for_a_server(pg, db, logging):
     """Queueing is a phase of its own."""
     sluice = logging(ALL + "\npool_size = 1")

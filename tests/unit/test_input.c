@@ -82,8 +82,7 @@ trail_begin(struct session *session PG_UNUSED,
 }
 
 void
-trail_end(struct session *session PG_UNUSED, unsigned series PG_UNUSED,
-    nsec_t now PG_UNUSED)
+trail_end(struct session *session PG_UNUSED, nsec_t now PG_UNUSED)
 {
 	fail();
 }
