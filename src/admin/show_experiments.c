@@ -265,27 +265,79 @@ experiment_part(struct rows *r, const struct conf_experiment *e,
 		arm_row(r, &x, i);
 }
 
+/* That the command names; NULL: there is none, and the client has been told. */
+static const struct conf_experiment *
+experiment_named(struct console_call *call)
+{
+	const struct conf_experiment *e = conf_find_experiment(
+	    session_conf(call->w), call->line->name);
+
+	if (e == NULL)
+		rows_error(call->w, call->session, "42704",
+		    "there is no experiment of this name", NULL,
+		    "SHOW EXPERIMENTS lists them.");
+	return e;
+}
+
 void
 console_show_experiment(struct console_call *call)
 {
 	const struct conf *c = session_conf(call->w);
-	const struct conf_experiment *e = conf_find_experiment(c,
-	    call->line->name);
+	const struct conf_experiment *e = experiment_named(call);
 	const struct board *b;
 	struct rows r;
 	unsigned i;
 
-	if (e == NULL) {
-		rows_error(call->w, call->session, "42704",
-		    "there is no experiment of this name", NULL,
-		    "SHOW EXPERIMENTS lists them.");
+	if (e == NULL)
 		return;
-	}
 	console_rows(call, &r);
 	b = judge_board(c, e);
 	if (b != NULL)
 		experiment_part(&r, e, b, BOARD_ALL);
 	for (i = 0; b != NULL && i < board_n_shapes(b); i++)
 		experiment_part(&r, e, b, i);
+	rows_reply(&r, call->w, call->session, "SHOW");
+}
+
+/* ------------------------------------------------------------ SHOW MISMATCHES */
+
+static void
+sample_row(struct rows *r, const struct conf_experiment *e,
+    const struct board *b, const struct board_sample *x)
+{
+	struct row row = { .n = 0 };
+	char digest[20];
+	uint64_t hash;
+
+	snprintf(digest, sizeof(digest), "%016llx",
+	    (unsigned long long)x->digest);
+	row_when(&row, clock_wall() - x->at);
+	row_str(&row, e->arms[x->arm].variant->name);
+	row_str(&row, x->what);
+	row_u64(&row, x->rows[0]);
+	row_u64(&row, x->rows[1]);
+	row_str(&row, digest);
+	row_str(&row, x->shape < board_n_shapes(b) ?
+	    board_shape_text(b, x->shape, &hash) : NULL);
+	rows_add(r, &row);
+}
+
+void
+console_show_mismatches(struct console_call *call)
+{
+	const struct conf_experiment *e = experiment_named(call);
+	struct board_sample samples[BOARD_SAMPLES];
+	struct board *b;
+	struct rows r;
+	unsigned i, n = 0;
+
+	if (e == NULL)
+		return;
+	console_rows(call, &r);
+	b = judge_board(session_conf(call->w), e);
+	if (b != NULL)
+		n = board_samples(b, samples);
+	for (i = 0; i < n; i++)
+		sample_row(&r, e, b, &samples[i]);
 	rows_reply(&r, call->w, call->session, "SHOW");
 }

@@ -27,7 +27,9 @@ struct board_shape {
 
 struct board {
 	unsigned n_workers, n_arms;
-	pthread_mutex_t lock; /* of shapes */
+	pthread_mutex_t lock; /* of shapes and samples */
+	struct board_sample samples[BOARD_SAMPLES];
+	uint64_t n_samples; /* that there were */
 	struct board_shape shapes[BOARD_SHAPES];
 	_Atomic unsigned n_shapes;
 	struct board_sheet sheets[];
@@ -138,6 +140,30 @@ board_shape_text(const struct board *b, unsigned shape, uint64_t *hash)
 	CHECK(shape < board_n_shapes(b));
 	*hash = b->shapes[shape].hash;
 	return b->shapes[shape].text;
+}
+
+/* ---- samples ---- */
+
+void
+board_keep_sample(struct board *b, const struct board_sample *s)
+{
+	pthread_mutex_lock(&b->lock);
+	b->samples[b->n_samples++ % BOARD_SAMPLES] = *s;
+	pthread_mutex_unlock(&b->lock);
+}
+
+unsigned
+board_samples(struct board *b, struct board_sample out[BOARD_SAMPLES])
+{
+	unsigned i, n;
+
+	pthread_mutex_lock(&b->lock);
+	n = b->n_samples < BOARD_SAMPLES ? (unsigned)b->n_samples :
+	    BOARD_SAMPLES;
+	for (i = 0; i < n; i++)
+		out[i] = b->samples[(b->n_samples - 1 - i) % BOARD_SAMPLES];
+	pthread_mutex_unlock(&b->lock);
+	return n;
 }
 
 /* ---- writing ---- */

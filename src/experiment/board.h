@@ -30,6 +30,16 @@ enum board_count {
 const char *board_count_name(enum board_count c);
 const char *board_count_doc(enum board_count c);
 
+/* A mismatch. Of values only a digest. */
+#define BOARD_SAMPLES 32 /* the last ones are kept */
+struct board_sample {
+	nsec_t at;        /* by the wall's clock */
+	unsigned arm, shape;
+	const char *what; /* static text: what differs */
+	uint64_t digest;  /* of statement and values, keyed per process */
+	uint64_t rows[2]; /* of the control, of the arm */
+};
+
 struct board;
 
 struct board *board_new(unsigned n_workers, unsigned n_arms) PG_MUST_CHECK;
@@ -57,6 +67,12 @@ void board_put(struct board *b, unsigned arm, unsigned shape, bool cached,
 void board_put_unit(struct board *b, uint64_t unit); /* of a list */
 void board_put_count(struct board *b, unsigned arm, enum board_count what,
     uint64_t n);
+
+/* Any thread; takes a lock. */
+void board_keep_sample(struct board *b, const struct board_sample *s);
+/* The last ones, the newest first; returns how many. */
+unsigned board_samples(struct board *b,
+    struct board_sample out[BOARD_SAMPLES]);
 
 /* Readers: sums over workers. */
 void board_view(const struct board *b, unsigned arm, unsigned shape,

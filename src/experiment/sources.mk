@@ -2,6 +2,8 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/experiment/answer.c \
+	src/experiment/answer.h \
 	src/experiment/assign.c \
 	src/experiment/assign.h \
 	src/experiment/board.c \

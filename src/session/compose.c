@@ -15,6 +15,7 @@
 #include "pgwire/msgwrite.h"
 #include "session/explain.h"
 #include "session/session_priv.h"
+#include "session/shadow.h"
 
 static const struct hash128 no_hash;
 /* Keeps unnamed statements apart from named ones of the same content. */
@@ -669,6 +670,8 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 		session_keep_unit(s, u);
 	if (unlikely(s->trail.on))
 		trail_asked(s);
+	if (unlikely(q != NULL && q->shadow.at != 0) && alone)
+		shadow_begin(s, u, q);
 	iov.iov_base = buf_head(b);
 	iov.iov_len = buf_len(b);
 	if (iov.iov_len > 0)

@@ -18,6 +18,7 @@
 #include "session/spread.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
+#include "session/shadow.h"
 #include "session/verify.h"
 
 #define SHAPES_PER_WORKER 10000
@@ -192,8 +193,8 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	htab_init(&sw->parts);
 	TAILQ_INIT(&sw->sessions);
 	TAILQ_INIT(&sw->farewells);
-	TAILQ_INIT(&sw->verify.waiting);
-	TAILQ_INIT(&sw->verify.open);
+	verify_init(sw);
+	shadow_init(sw);
 	hash_random(&sw->dice, sizeof(sw->dice));
 	if (session_l2_options(setup, &o))
 		sw->l2 = l2_new(w->base, &o);
@@ -430,6 +431,7 @@ session_layer_tick(struct worker *w, nsec_t now)
 		session_tick_one(s, now);
 	}
 	verify_tick(sw, now);
+	shadow_tick(sw, now);
 	if (now - sw->last_second < NSEC_PER_SEC)
 		return;
 	sw->last_second = now;
@@ -469,6 +471,7 @@ session_drain(struct worker *w, enum session_drain how)
 	if (how == DRAIN_NOW) {
 		hub_stop(w);
 		verify_stop(sw);
+		shadow_stop(sw);
 	}
 	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);

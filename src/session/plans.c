@@ -148,7 +148,7 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 	    (scope != NULL && scope->ascii_tails) || s->other_encoding ? 0 :
 	    (size_t)s->conf->max_statement_size);
 	q->plan = query_plan(s, q->shape);
-	q->mark.at = 0;
+	q->mark.at = q->shadow.at = 0;
 	q->experiment = q->plan->experiment;
 	q->trial_why = NULL;
 	q->trial_pass.is = false;

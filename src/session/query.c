@@ -19,6 +19,7 @@
 #include "session/explain.h"
 #include "session/fill.h"
 #include "session/gather.h"
+#include "session/shadow.h"
 #include "session/spread.h"
 #include "session/trial.h"
 
@@ -120,6 +121,9 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 		statements_drop_unnamed(&s->prepared, &s->sw->statements);
 	}
 	query_account(s, q, s->backend, o);
+	if (unlikely(q->shadow.at != 0) && s->state != SESSION_RELAY &&
+	    !s->open_unit)
+		shadow_begin(s, u, q);
 	if (buf_len(b) > 0) {
 		iov[n].iov_base = buf_head(b);
 		iov[n++].iov_len = buf_len(b);

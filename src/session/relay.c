@@ -20,6 +20,7 @@
 #include "pgwire/msgwrite.h"
 #include "session/explain.h"
 #include "session/fill.h"
+#include "session/shadow.h"
 #include "session/trial.h"
 
 /* ---- invalidation ------------------------------------------------------------- */
@@ -129,6 +130,8 @@ relay_forward(void *lessee, const char *p, size_t n)
 	if (s->fill != NULL)
 		fill_record(s, p, n);
 	s->candidate.bytes += n;
+	if (unlikely(s->shadow != NULL))
+		shadow_answer(s, p, n);
 	if (s->repeat != NULL)
 		session_said(s);
 	if (unlikely(explain_runs(s)))
@@ -529,8 +532,12 @@ relay_synced(void *lessee, char status)
 	s->tx = status;
 	s->since = now;
 	metrics_time(session_metrics(s), s->series, now - s->started);
-	if (unlikely(s->mark.at != 0))
+	if (unlikely(s->mark.at != 0) && !s->again)
 		relay_measured(s, now - s->started);
+	/* One that failed tells nothing of the arms, and of several answers it is
+	 * not known where they end. */
+	if (unlikely(s->shadow != NULL) && !s->again && (s->erred || !last))
+		shadow_drop(s);
 	s->erred = false;
 	if (s->timed != NULL)
 		session_timed(s, now - s->started);
@@ -603,6 +610,8 @@ relay_ready(void *lessee, char status)
 	session_forget_unit(s);
 	if (unlikely(s->trail.on) && s->unit_len == 0)
 		trail_end(s, ended);
+	if (unlikely(s->shadow != NULL))
+		shadow_answered(s, ended);
 	if (s->fill != NULL)
 		fill_finish(s, status);
 	else if (s->candidate.shape != NULL)

@@ -21,6 +21,7 @@
 #include "session/gather.h"
 #include "session/spread.h"
 #include "session/session_priv.h"
+#include "session/shadow.h"
 
 #define OVER_LIMIT_MAX 100u
 #define OVER_LIMIT_UNIX 200u /* the same for those of the unix socket */
@@ -245,6 +246,7 @@ session_reclaim(struct deferred *d)
 	settings_free(s);
 	free(s->rewritten);
 	free(s->trial);
+	shadow_drop(s);
 	buf_reset(&s->in);
 	conf_unref(&s->conf);
 	s->magic = 0;

@@ -18,6 +18,7 @@
 #include "pgwire/frame.h"
 #include "pgwire/msgread.h"
 #include "route/route.h"
+#include "session/aside.h"
 #include "session/dbstate.h"
 #include "session/layer.h"
 #include "session/quota.h"
@@ -68,6 +69,7 @@ struct repeat; /* repeat.c */
 struct reading; /* reading.c */
 struct gathering; /* gather_priv.h */
 struct spread; /* spread_priv.h */
+struct shadow; /* shadow.c */
 struct explaining; /* explain.c */
 struct listening; /* listen.c */
 struct msgwrite; /* pgwire/msgwrite.h */
@@ -231,6 +233,7 @@ struct session {
 	unsigned series;    /* metrics cell to time it under */
 	struct trail trail; /* ... and what else is noted of it */
 	struct trial_mark mark; /* what it is measured as besides */
+	struct shadow *shadow;  /* arms will be asked it, too; or NULL */
 	bool erred;         /* it has met an error */
 	uint32_t slot;      /* by what its cached answers are told apart: the
 	                       database, and arms that are known without it */
@@ -287,10 +290,11 @@ struct session_worker {
 	struct census *census;  /* what shapes cost, see trail.c */
 	struct ghost *ghost;    /* NULL: not needed yet */
 	struct {                /* of verify.c */
-		TAILQ_HEAD(, verify_job) waiting, open;
-		struct verify_job *asked; /* of a server, or NULL */
+		struct aside_queue asked;
+		TAILQ_HEAD(, verify_job) open; /* different, to be decided */
 		unsigned n;       /* all of them */
 	} verify;
+	struct aside_queue shadows;
 	uint64_t dice;          /* of session_draws() */
 	struct dbstate *self;   /* of the console */
 	struct listen_worker *listen;
@@ -449,6 +453,7 @@ struct query {
 	struct route_values values;
 	struct route_decision where;
 	struct trial_mark mark;
+	struct trial_mark shadow; /* as what arms are asked it on the side */
 	const struct conf_experiment *experiment; /* it takes part in; or NULL */
 	const char *trial_why; /* why it is not measured; or NULL */
 	struct trial_pass {    /* the same, to be counted */

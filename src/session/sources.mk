@@ -4,6 +4,8 @@
 libpgsluice_a_SOURCES += \
 	src/session/acquire.c \
 	src/session/app_name.c \
+	src/session/aside.c \
+	src/session/aside.h \
 	src/session/cancel.c \
 	src/session/candidate.c \
 	src/session/compose.c \
@@ -63,6 +65,8 @@ libpgsluice_a_SOURCES += \
 	src/session/session_priv.h \
 	src/session/settings.c \
 	src/session/settings.h \
+	src/session/shadow.c \
+	src/session/shadow.h \
 	src/session/spread.c \
 	src/session/spread.h \
 	src/session/spread_copy.c \

@@ -102,7 +102,7 @@ trial_begin(struct session *s)
 		    e->unit == CONF_UNIT_STATEMENT))
 			trial_foresee(s, t, e);
 		/* Of one that is promoted nobody's arm is another. */
-		slot = slot * e->n_arms + (t->known && runs &&
+		slot = slot * e->n_arms + (t->known && runs && !e->shadow &&
 		    e->unit != CONF_UNIT_TENANT ? t->arm : 0);
 	}
 	s->trial_generation = s->conf->generation;
@@ -246,6 +246,20 @@ trial_give(struct session *s, struct query *q, struct session_trial *t)
 		(uint8_t)base->board_shape, t->group };
 }
 
+/* The control has it; others are asked the same, unless it writes. */
+static void
+trial_shade(struct query *q, const struct session_trial *t)
+{
+	if (trial_writes(q))
+		trial_pass(q, 0, BOARD_WRITES);
+	else if (t->known)
+		q->shadow = (struct trial_mark){
+			(uint8_t)(q->plan->experiment_at + 1), 0,
+			(uint8_t)q->plan->board_shape, t->group };
+	else if (q->bind != NULL || q->stmt == NULL)
+		trial_pass(q, 0, BOARD_UNITLESS);
+}
+
 void
 trial_assign(struct session *s, struct query *q)
 {
@@ -266,10 +280,12 @@ trial_assign(struct session *s, struct query *q)
 		trial_pass(q, t->known ? t->arm : 0, BOARD_UNSERVED);
 		return;
 	}
-	if (e->shadow)
-		return;
 	if (e->unit == CONF_UNIT_TENANT)
 		trial_find_tenant(t, e, q);
+	if (e->shadow) {
+		trial_shade(q, t);
+		return;
+	}
 	if (!t->known) {
 		q->arm_open = q->bind == NULL && q->stmt != NULL;
 		if (t->met != TRIAL_NONE)

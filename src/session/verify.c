@@ -3,50 +3,37 @@
  * Samples of hits: what is asked, of whom, and what the answers mean.
  *
  * Runs on the session's worker.  Invariants: at most VERIFY_MAX samples a
- * worker; at most one of them, sw->verify.asked, has a server.
+ * worker; at most one of them has a server.
  */
 #include "session/verify.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/lessee.h"
 #include "base/log.h"
 #include "cache/compare.h"
-#include "pgwire/msgwrite.h"
 
 #define VERIFY_MAX 16
-#define VERIFY_TEXT_MAX (64 * 1024)  /* statement and values */
 #define VERIFY_OVER 4096             /* of a reply over what is compared */
-#define VERIFY_WAIT (2 * NSEC_PER_SEC) /* for a server */
-#define VERIFY_TIMEOUT (60 * NSEC_PER_SEC)
 /* A commit that its server has shown is seen here before that, unless a
  * worker hangs. */
 #define VERIFY_SETTLE NSEC_PER_SEC
 
-static const struct hash128 no_hash;
-static const struct server_ops verify_server_ops;
+static const struct aside_ops verify_aside_ops;
 
 struct verify_job {
-	TAILQ_ENTRY(verify_job) link;
+	TAILQ_ENTRY(verify_job) link; /* while it is open */
 	struct session_worker *sw;
 	struct object *object;
-	struct pool *pool;
-	const atomic_bool *hold;
-	struct hash128 settings; /* of servers whose answers are alike */
-	struct vars *vars;
+	struct aside *aside;     /* until it is submitted */
 	bool strong;
 	nsec_t lag;              /* of what vouches for it, then */
 	char *rule;
 	uint64_t shape;          /* for the log */
-	struct server *server;   /* or NULL */
 	nsec_t age;              /* of the object when it was the answer */
-	nsec_t asked;            /* or, while it waits, drawn */
 	nsec_t due;              /* when to decide */
 	struct buf reply;
-	bool failed;
-	struct slice sql, types, bind; /* behind the struct */
-	enum key_form form;
+	bool failed, unwanted;
 };
 
 #define VERIFY_COUNT(j, what) \
@@ -63,8 +50,7 @@ verify_free(struct verify_job **jp)
 	if (j == NULL)
 		return;
 	object_unref(&j->object);
-	pool_unref(&j->pool);
-	vars_unref(&j->vars);
+	aside_free(&j->aside);
 	buf_reset(&j->reply);
 	free(j->rule);
 	free(j);
@@ -78,52 +64,19 @@ verify_end(struct verify_job *j)
 	verify_free(&j);
 }
 
-static struct slice
-verify_copy(char **at, struct slice s)
-{
-	struct slice copy = slice_make(*at, s.n);
-
-	*at = s.n > 0 ? mempcpy(*at, s.p, s.n) : *at;
-	return copy;
-}
-
-static struct verify_job *
-verify_new(struct session *s, const struct query *q,
-    const struct cache_key *k, struct slice sql, struct pool *pool)
-{
-	const struct conf_rule *rule = q->plan->rule;
-	struct verify_job *j = x_calloc(1, sizeof(*j) + sql.n + k->types.n +
-	    k->bind.n);
-	char *at = (char *)(j + 1);
-
-	j->sw = s->sw;
-	j->pool = pool_ref(pool);
-	j->hold = s->waiter.hold;
-	j->settings = pool_scope(s->home)->settings;
-	j->vars = vars_ref(s->set.vars);
-	j->strong = rule->strong;
-	j->lag = s->conf->max_feed_lag;
-	j->rule = x_strdup(rule->name);
-	j->shape = q->shape->hash.lo;
-	j->form = k->form;
-	j->sql = verify_copy(&at, sql);
-	j->types = verify_copy(&at, k->types);
-	j->bind = verify_copy(&at, k->bind);
-	return j;
-}
-
 struct verify_job *
 verify_prepare(struct session *s, const struct query *q,
     const struct cache_key *k)
 {
 	struct buf *t = &s->sw->text;
 	struct slice sql = q->sql;
+	const struct conf_rule *rule = q->plan->rule;
+	struct verify_job *j;
+	struct aside *a;
 	struct pool *pool;
 
 	if (s->sw->draining || s->sw->verify.n >= VERIFY_MAX ||
-	    k->sql.n + k->bind.n > VERIFY_TEXT_MAX || q->plan->rule == NULL ||
-	    q->plan->err_sqlstate != NULL || q->where.gathers ||
-	    pool_scope(s->home) == NULL)
+	    rule == NULL || q->plan->err_sqlstate != NULL || q->where.gathers)
 		return NULL;
 	if (q->where.form != FORM_ASIS) {
 		buf_consume(t, buf_len(t));
@@ -133,7 +86,18 @@ verify_prepare(struct session *s, const struct query *q,
 		sql = slice_make(buf_head(t), buf_len(t));
 	}
 	pool = session_pool(s, q->where.backend);
-	return pool == NULL ? NULL : verify_new(s, q, k, sql, pool);
+	a = pool == NULL ? NULL : aside_new(s, pool, k->form, sql, k->types,
+	    k->bind);
+	if (a == NULL)
+		return NULL;
+	j = x_calloc(1, sizeof(*j));
+	j->sw = s->sw;
+	j->aside = a;
+	j->strong = rule->strong;
+	j->lag = s->conf->max_feed_lag;
+	j->rule = x_strdup(rule->name);
+	j->shape = q->shape->hash.lo;
+	return j;
 }
 
 /* ---- what the answer means ---- */
@@ -192,118 +156,6 @@ verify_judge(struct verify_job *j)
 
 /* ---- asking ---- */
 
-static bool
-verify_write_extended(const struct verify_job *j, struct msgwrite *w)
-{
-	static const char describe[] = "D\0\0\0\006P\0";
-	static const char rest[] = "E\0\0\0\011\0\0\0\0\0S\0\0\0\004";
-	struct server *srv = j->server;
-	bool tell = j->form == KEY_EXT_PORTAL;
-
-	msgwrite_begin(w, 'P');
-	msgwrite_str(w, "");
-	msgwrite_slice(w, j->sql);
-	msgwrite_u16(w, (uint16_t)(j->types.n / 4));
-	msgwrite_bytes(w, j->types.p, j->types.n);
-	msgwrite_end(w);
-	msgwrite_begin(w, 'B');
-	msgwrite_str(w, "");
-	msgwrite_str(w, "");
-	msgwrite_bytes(w, j->bind.p, j->bind.n);
-	msgwrite_end(w);
-	if (tell)
-		msgwrite_raw(w, describe, sizeof(describe) - 1);
-	msgwrite_raw(w, rest, sizeof(rest) - 1);
-	return server_owe(srv, OWED_PARSE, LEDGER_UNNAMED, no_hash) &&
-	    server_owe(srv, OWED_BIND, 0, no_hash) &&
-	    (!tell || server_owe(srv, OWED_DESCRIBE_P, 0, no_hash)) &&
-	    server_owe(srv, OWED_EXECUTE, 0, no_hash) &&
-	    server_owe(srv, OWED_SYNC, 0, no_hash);
-}
-
-static bool
-verify_write(const struct verify_job *j, struct buf *b)
-{
-	struct server *srv = j->server;
-	struct msgwrite w;
-
-	buf_consume(b, buf_len(b));
-	msgwrite_init(&w, b);
-	if (srv->vars != j->vars && !settings_bring(srv, j->vars, &w))
-		return false;
-	srv->has_unnamed = false;
-	if (j->form != KEY_SIMPLE)
-		return verify_write_extended(j, &w) && !w.failed;
-	msgwrite_query(&w, j->sql);
-	return server_owe(srv, OWED_QUERY, 0, no_hash) && !w.failed;
-}
-
-static bool
-verify_ask(struct verify_job *j, struct server *srv, nsec_t now)
-{
-	struct buf *b = &j->sw->compose;
-	struct iovec iov;
-
-	if (srv->scope == NULL || srv->settings_changed ||
-	    !hash_eq(srv->scope->settings, j->settings)) {
-		pool_put(j->pool, srv);
-		return false;
-	}
-	j->server = srv;
-	j->asked = now;
-	buf_init(&j->reply, j->object->frames.n + VERIFY_OVER);
-	server_lease(srv, &verify_server_ops, j);
-	if (!verify_write(j, b)) {
-		j->server = NULL;
-		server_close(srv, "out of memory");
-		return false;
-	}
-	iov = (struct iovec){ buf_head(b), buf_len(b) };
-	j->sw->verify.asked = j;
-	(void)!server_send(srv, &iov, 1);
-	return true;
-}
-
-enum verify_step { VERIFY_ASKED, VERIFY_LATER, VERIFY_OVER_NOW };
-
-/* For the one that has waited longest. */
-static enum verify_step
-verify_try(struct verify_job *j, nsec_t now)
-{
-	struct pool_waiter wt = { .w = j->sw->w, .hold = j->hold };
-	struct server *srv;
-
-	if (!object_current(j->object)) {
-		VERIFY_COUNT(j, inconclusive);
-		return VERIFY_OVER_NOW;
-	}
-	srv = pool_try(j->pool, &wt, now);
-	if (srv != NULL && verify_ask(j, srv, now))
-		return VERIFY_ASKED;
-	if (srv == NULL && now < j->asked + VERIFY_WAIT)
-		return VERIFY_LATER;
-	VERIFY_COUNT(j, dropped);
-	return VERIFY_OVER_NOW;
-}
-
-/* Ask for the next one, if none is under way. */
-static void
-verify_next(struct session_worker *sw, nsec_t now)
-{
-	enum verify_step step = VERIFY_OVER_NOW;
-	struct verify_job *j;
-
-	while (step == VERIFY_OVER_NOW && sw->verify.asked == NULL &&
-	    (j = TAILQ_FIRST(&sw->verify.waiting)) != NULL) {
-		TAILQ_REMOVE(&sw->verify.waiting, j, link);
-		step = verify_try(j, now);
-		if (step == VERIFY_LATER)
-			TAILQ_INSERT_HEAD(&sw->verify.waiting, j, link);
-		else if (step == VERIFY_OVER_NOW)
-			verify_end(j);
-	}
-}
-
 /* An entry that was waited for is younger than the fill it is dated by. */
 static nsec_t
 verify_age(const struct object *o, nsec_t now)
@@ -322,6 +174,7 @@ verify_submit(struct session_worker *sw, struct verify_job *j,
     struct object *o)
 {
 	nsec_t now = clock_mono();
+	struct aside *a;
 
 	stat_add(&sw->w->metrics->c.verify_samples, 1);
 	if (j == NULL || sw->verify.n >= VERIFY_MAX) {
@@ -331,10 +184,11 @@ verify_submit(struct session_worker *sw, struct verify_job *j,
 	}
 	sw->verify.n++;
 	j->object = object_ref(o);
-	j->asked = now;
 	j->age = verify_age(o, now);
-	TAILQ_INSERT_TAIL(&sw->verify.waiting, j, link);
-	verify_next(sw, now);
+	buf_init(&j->reply, o->frames.n + VERIFY_OVER);
+	a = j->aside;
+	j->aside = NULL;
+	aside_submit(&sw->verify.asked, a, &verify_aside_ops, j);
 }
 
 void
@@ -350,117 +204,86 @@ verify_hit(struct session *s, const struct unit *u, struct statement *stmt,
 /* ---- time ---- */
 
 void
+verify_init(struct session_worker *sw)
+{
+	aside_queue_init(&sw->verify.asked, sw, VERIFY_MAX, 1);
+	TAILQ_INIT(&sw->verify.open);
+}
+
+void
 verify_tick(struct session_worker *sw, nsec_t now)
 {
-	struct verify_job *j = sw->verify.asked;
+	struct verify_job *j;
 
 	if (sw->verify.n == 0)
 		return;
-	if (j != NULL && now > j->asked + VERIFY_TIMEOUT) {
-		sw->verify.asked = NULL;
-		server_abandon(j->server, NULL, false);
-		VERIFY_COUNT(j, failed);
-		verify_end(j);
-	}
+	aside_tick(&sw->verify.asked, now);
 	while ((j = TAILQ_FIRST(&sw->verify.open)) != NULL && now >= j->due) {
 		TAILQ_REMOVE(&sw->verify.open, j, link);
 		verify_decide(j, now);
 	}
-	verify_next(sw, now);
 }
 
 void
 verify_stop(struct session_worker *sw)
 {
-	struct verify_job *j = sw->verify.asked;
+	struct verify_job *j;
 
-	sw->verify.asked = NULL;
-	if (j != NULL) {
-		server_close(j->server, NULL);
-		verify_end(j);
-	}
-	while ((j = TAILQ_FIRST(&sw->verify.waiting)) != NULL) {
-		TAILQ_REMOVE(&sw->verify.waiting, j, link);
-		verify_end(j);
-	}
+	aside_stop(&sw->verify.asked);
 	while ((j = TAILQ_FIRST(&sw->verify.open)) != NULL) {
 		TAILQ_REMOVE(&sw->verify.open, j, link);
 		verify_end(j);
 	}
 }
 
-/* ---- server_ops ---- */
+/* ---- aside_ops ---- */
+
+static bool
+verify_wanted(void *owner)
+{
+	struct verify_job *j = owner;
+
+	j->unwanted = !object_current(j->object);
+	return !j->unwanted;
+}
 
 static void
-verify_forward(void *lessee, const char *p, size_t n)
+verify_answer(void *owner, const char *p, size_t n)
 {
-	struct verify_job *j = lessee;
+	struct verify_job *j = owner;
 
 	j->failed |= !buf_append(&j->reply, p, n);
 }
 
-static bool
-verify_failed(void *lessee, const char *body PG_UNUSED, size_t n PG_UNUSED,
-    bool own PG_UNUSED)
+static void
+verify_error(void *owner, const char *body PG_UNUSED, size_t n PG_UNUSED)
 {
-	struct verify_job *j = lessee;
+	struct verify_job *j = owner;
 
 	j->failed = true;
-	return true;
-}
-
-/* Not by a SET: the server's configuration has changed. */
-static bool
-verify_parameter(void *lessee, const char *name PG_UNUSED,
-    const char *value PG_UNUSED)
-{
-	struct verify_job *j = lessee;
-
-	j->server->settings_changed = true;
-	j->failed = true;
-	return false;
 }
 
 static void
-verify_ready(void *lessee, char status PG_UNUSED)
+verify_asked(void *owner, enum aside_end how, nsec_t took PG_UNUSED)
 {
-	struct verify_job *j = lessee;
-	struct session_worker *sw = j->sw;
-	struct server *srv = j->server;
+	struct verify_job *j = owner;
 
-	j->server = NULL;
-	sw->verify.asked = NULL;
-	server_give_back(srv, false);
-	verify_judge(j);
-	verify_next(sw, clock_mono());
-}
-
-static void
-verify_lost(void *lessee, const char *why PG_UNUSED)
-{
-	struct verify_job *j = lessee;
-
-	j->server = NULL;
-	j->sw->verify.asked = NULL;
-	VERIFY_COUNT(j, failed);
+	if (how == ASIDE_ANSWERED) {
+		verify_judge(j);
+		return;
+	}
+	if (j->unwanted)
+		VERIFY_COUNT(j, inconclusive);
+	else if (how == ASIDE_DROPPED)
+		VERIFY_COUNT(j, dropped);
+	else if (how == ASIDE_LOST)
+		VERIFY_COUNT(j, failed);
 	verify_end(j);
 }
 
-static const struct server_ops verify_server_ops = {
-	.forward = verify_forward,
-	.completed = lessee_skip_completed,
-	.failed = verify_failed,
-	.mend = lessee_skip_mend,
-	.named = lessee_skip_named,
-	.row = lessee_skip_row,
-	.copy_in = lessee_skip,
-	.notification = lessee_skip_notification,
-	.parameter = verify_parameter,
-	.parameter_own = lessee_skip,
-	.synced = lessee_skip_synced,
-	.ready = verify_ready,
-	.quiet = lessee_skip,
-	.cancelled = lessee_skip,
-	.lost = verify_lost,
-	.drained = lessee_skip,
+static const struct aside_ops verify_aside_ops = {
+	.wanted = verify_wanted,
+	.answer = verify_answer,
+	.error = verify_error,
+	.end = verify_asked,
 };

@@ -33,6 +33,7 @@ void verify_submit(struct session_worker *sw, struct verify_job *j,
     struct object *o);
 void verify_free(struct verify_job **j);
 
+void verify_init(struct session_worker *sw);
 /* Often: time limits, those that wait. */
 void verify_tick(struct session_worker *sw, nsec_t now);
 /* Drop all. */

@@ -12,6 +12,7 @@ EXTRA_DIST += \
 UNIT_TESTS = \
 	tests/unit/test_addr \
 	tests/unit/test_agree \
+	tests/unit/test_answer \
 	tests/unit/test_apart \
 	tests/unit/test_averages \
 	tests/unit/test_base64 \
@@ -137,6 +138,10 @@ tests_unit_test_addr_LDADD = $(UNIT_LDADD)
 tests_unit_test_agree_SOURCES = tests/unit/test_agree.c
 tests_unit_test_agree_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_agree_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_answer_SOURCES = tests/unit/test_answer.c
+tests_unit_test_answer_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_answer_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_apart_SOURCES = tests/unit/test_apart.c
 tests_unit_test_apart_CPPFLAGS = $(UNIT_CPPFLAGS)
