@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "feed/feed.h"
 #include "layout/job.h"
+#include "layout/checks.h"
 #include "layout/standby.h"
 #include "layout/watch.h"
 #include "session/layer.h"
@@ -109,6 +110,7 @@ ending_run(struct worker *const *workers, unsigned n)
 	feed_stop();
 	watch_stop();
 	standby_stop();
+	checks_stop();
 	ending_tell(workers, n, ending_stop_worker);
 	for (i = 0; i < n; i++)
 		worker_join(workers[i]);

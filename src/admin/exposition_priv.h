@@ -29,6 +29,7 @@ void exposition_feeds(struct prom *p);
 void exposition_watches(struct prom *p); /* exposition_watch.c */
 /* exposition_experiment.c: of those that have run. */
 void exposition_experiments(struct prom *p, const struct conf *c);
+void exposition_checks(struct prom *p); /* show_checks.c */
 /* show_replica.c: replicas, and what did not go to them. */
 void exposition_replicas(struct prom *p, const struct control *c);
 

@@ -56,6 +56,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/show_cache_keys.c \
 	src/admin/show_cache_shapes.c \
 	src/admin/show_candidates.c \
+	src/admin/show_checks.c \
 	src/admin/show_conf.c \
 	src/admin/show_experiments.c \
 	src/admin/show_feed.c \

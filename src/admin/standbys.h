@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Who asks replicas and their primaries how far they have come.
+ * Who asks replicas and their primaries how far they have come, and who asks what
+ * checks ask.
  */
 #ifndef PGSLUICE_ADMIN_STANDBYS_H
 #define PGSLUICE_ADMIN_STANDBYS_H

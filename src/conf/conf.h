@@ -342,6 +342,15 @@ struct conf_experiment {
 	struct conf_run *run;         /* while it is running; borrowed */
 };
 
+/* A question that a backend answers with one number. */
+#define CONF_CHECKS_MAX 32
+struct conf_check {
+	char *name;
+	const struct conf_backend *backend;
+	char *query;
+	nsec_t interval, timeout;
+};
+
 struct deps;
 struct vouch;
 
@@ -452,6 +461,8 @@ struct conf {
 	size_t n_writes;
 	struct conf_experiment *experiments;
 	size_t n_experiments;
+	struct conf_check *checks;
+	size_t n_checks;
 	struct conf_database *views; /* of databases, as arms see them */
 	size_t n_views;
 	struct conf_table *arm_tables; /* theirs: copies that own nothing */

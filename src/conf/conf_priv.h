@@ -178,6 +178,9 @@ void conf_check_rewrites(struct conf_parse *p, const struct conf_sec *s,
 void conf_rewrite_fini(struct conf_rewrite *r);
 void conf_take_experiments(struct conf_parse *p);
 void conf_free_experiments(struct conf *c);
+/* validate_check.c */
+void conf_take_checks(struct conf_parse *p);
+void conf_free_checks(struct conf *c);
 void conf_take_users(struct conf_parse *p);
 void conf_take_user_map(struct conf_parse *p);
 /* When all that may name a backend has been taken. */

@@ -458,6 +458,16 @@ rows_experiment(struct rows *r, const struct conf_experiment *e)
 }
 
 static void
+rows_check(struct rows *r, const struct conf_check *k)
+{
+	rows_block(r, BLOCK_CHECK, "", k->name, 0);
+	rows_option(r, "backend", k->backend->name);
+	rows_option(r, "query", k->query);
+	rows_option_time(r, "interval", k->interval);
+	rows_option_time(r, "timeout", k->timeout);
+}
+
+static void
 rows_user(struct rows *r, const struct conf_user *u)
 {
 	rows_block(r, BLOCK_USER, "", u->name, 0);
@@ -491,6 +501,8 @@ conf_each_value(const struct conf *c, conf_value_cb *fn, void *arg)
 		rows_writes(&r, &c->writes[i]);
 	for (i = 0; i < c->n_experiments; i++)
 		rows_experiment(&r, &c->experiments[i]);
+	for (i = 0; i < c->n_checks; i++)
+		rows_check(&r, &c->checks[i]);
 	for (i = 0; i < c->n_users; i++)
 		rows_user(&r, &c->users[i]);
 	for (i = 0; i < c->n_user_map; i++) {

@@ -32,6 +32,7 @@ libpgsluice_a_SOURCES += \
 	src/conf/units.h \
 	src/conf/validate_backend.c \
 	src/conf/validate_cache.c \
+	src/conf/validate_check.c \
 	src/conf/validate_experiment.c \
 	src/conf/validate_log.c \
 	src/conf/validate_replicas.c \

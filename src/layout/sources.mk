@@ -8,6 +8,8 @@ libpgsluice_a_SOURCES += \
 	src/layout/bound.h \
 	src/layout/call.c \
 	src/layout/call.h \
+	src/layout/checks.c \
+	src/layout/checks.h \
 	src/layout/facts.c \
 	src/layout/facts.h \
 	src/layout/gid.c \

@@ -22,7 +22,7 @@ struct standby_login {
 	bool (*args)(struct standby_login *l, const char *conninfo,
 	    char ***keywords, char ***values);
 	void (*free)(struct standby_login *l); /* after the last use */
-	atomic_uint refs; /* the maker sets 1, which standby_configure() takes */
+	atomic_uint refs; /* the maker sets 1, which the receiver takes */
 };
 
 /* Control thread: watch the backends of c that list replicas, and these. */

@@ -87,6 +87,12 @@ BLOCK_OPTION(EXPERIMENT, shadow_share, INT, MAY, "100", "1..100", "Percent of th
 BLOCK_OPTION(EXPERIMENT, shadow_queue, INT, MAY, "64", "1..10000", "So many statements wait to be asked on the side by a worker; more are dropped.")
 BLOCK_OPTION(EXPERIMENT, shadow_running, INT, MAY, "4", "1..100", "So many are asked at once by a worker.")
 
+BLOCK(CHECK, "check", ROOT, "A question that a server answers with one number, asked over and over and told as a metric, for alerts on what pgsluice itself cannot know: how old a read model is, how long a queue.")
+BLOCK_OPTION(CHECK, backend, STR, MUST, "", "", "Who is asked, as layout_user where its conninfo names no user, over a connection of its own, in read-only transactions.")
+BLOCK_OPTION(CHECK, query, STR, MUST, "", "", "A statement that gives one row with one number.")
+BLOCK_OPTION(CHECK, interval, TIME, MAY, "10s", "100ms..1d", "From an answer to the next question.")
+BLOCK_OPTION(CHECK, timeout, TIME, MAY, "5s", "1ms..1h", "A question that is not answered in this time has failed.")
+
 BLOCK(CACHE, "cache", ROOT, "A cache rule. A SELECT is cached by the first rule whose tables contain every table it reads, and whose query it is where the rule has one.")
 BLOCK_OPTION(CACHE, databases, LIST, MAY, "", "", "Databases it applies to; default: all. A title may occur again as long as no database is named by two of its blocks.")
 BLOCK_OPTION(CACHE, tables, LIST, MAY, "", "", "The tables a statement may read to be cached by this rule; default: those of query. Needed without one. \"*\" alone: any, as far as the catalogs prove that it may be; rules that name their tables come first.")

@@ -38,6 +38,7 @@ COMMAND("SHOW USERS", READ, console_show_users, "name pool_mode role", "Users of
 COMMAND("SHOW PREPARED_STATEMENTS", OPERATE, console_show_prepared, "worker:4 hash references:4 bytes:8 query", "Texts that clients have prepared")
 COMMAND("SHOW ROUTES", READ, console_show_routes, "table databases key_column key_type time_column variant in_use kind backend relation shard_relation parts", "Routed tables and their variants")
 COMMAND("SHOW REPLICAS", READ, console_show_replicas, "backend replica state replayed lag_bytes:8 age_ms:n timeline:8 reason error", "Replicas of backends: whether they take reads, how far behind they are, and why not")
+COMMAND("SHOW CHECKS", READ, console_show_checks, "check backend state value took_ms:n age_ms:n interval_ms:n runs:8 failures:8 error query", "Checks: the number that was answered last, and why there is none")
 COMMAND("SHOW LAYOUTS", READ, console_show_layouts, "table variant backend state read_at kind text", "What the catalogs say of sharded and monthly variants: whether it is in force, errors, notes")
 COMMAND("SHOW SHARDS", READ, console_show_shards, "table variant remainder:4 modulus:4 backend relation rows:8 bytes:8 skew:n direct difference prepared:8", "Hash partitions: where they are, how large, and whether they are asked directly")
 COMMAND("SHOW PARTITIONS", READ, console_show_partitions, "table variant backend schema partition bound lower upper is_default rows:8 bytes:8 months_left:8", "All tables that hold rows, with months until the partitions of their backend run out")

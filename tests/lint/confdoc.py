@@ -148,6 +148,21 @@ experiment "events layout" {
 
 See [experiments](experiments.md).
 """,
+    "check": """\
+```
+check "posts behind" {
+    backend  = "main"
+    query    = "SELECT count(*) FROM tb_post p LEFT JOIN tv_post v USING (id) WHERE v.synced_at IS NULL OR v.synced_at < p.updated_at"
+    interval = 5s
+}
+```
+
+At most 32 of them. The last answer is `pgsluice_check_value{check="posts behind"}` and in
+`SHOW CHECKS`; see [alerts](operations.md#alerts). It is none while the question fails:
+an error, NULL, more than one value, no number, or no answer in time. Tables that may be in
+other schemas than the user's own are named with theirs. Neither `/healthz` nor `/readyz`
+looks at it: the load balancer is not to take a proxy out because data are old.
+""",
     "cache": """\
 ```
 cache "recent events" {

@@ -722,6 +722,35 @@ test_keys(void **state)
 	conf_diag_fini(&d);
 }
 
+static void
+test_checks(void **state PG_UNUSED)
+{
+	struct conf *c = load(REST
+	    "check \"old\" { backend = \"a\" query = \"SELECT 1\" }\n"
+	    "check \"new\" { backend = \"a\" query = \"SELECT 2\" "
+	    "interval = \"250ms\" timeout = \"1s\" }\n");
+
+	assert_int_equal(c->n_checks, 2);
+	assert_string_equal(c->checks[0].name, "old");
+	assert_string_equal(c->checks[0].query, "SELECT 1");
+	assert_string_equal(c->checks[0].backend->name, "a");
+	assert_int_equal(c->checks[0].interval, 10 * NSEC_PER_SEC);
+	assert_int_equal(c->checks[0].timeout, 5 * NSEC_PER_SEC);
+	assert_int_equal(c->checks[1].interval, 250 * NSEC_PER_MSEC);
+	assert_int_equal(c->checks[1].timeout, NSEC_PER_SEC);
+	conf_unref(&c);
+}
+
+static void
+test_checks_refused(void **state PG_UNUSED)
+{
+	refuse(REST "check \"k\" {\nbackend = \"b\"\nquery = \"\"\n"
+	    "interval = \"1ms\"\n}\n",
+	    "f:4: backend: unknown backend 'b', expected one of a\n"
+	    "f:5: query: is empty, expected text\n"
+	    "f:6: interval: '1ms' is out of range, expected 100ms to 1d\n");
+}
+
 /* As many as a set of shards has room for. */
 static void
 test_replicas(void **state PG_UNUSED)
@@ -1336,6 +1365,8 @@ main(void)
 		cmocka_unit_test(test_backends),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_checks_refused),
 		cmocka_unit_test(test_replicas),
 		cmocka_unit_test(test_replicas_refused),
 		cmocka_unit_test(test_many_shards),

@@ -21,6 +21,7 @@ UNIT_TESTS = \
 	tests/unit/test_buf \
 	tests/unit/test_census \
 	tests/unit/test_change \
+	tests/unit/test_checks \
 	tests/unit/test_command \
 	tests/unit/test_compare \
 	tests/unit/test_conf \
@@ -174,6 +175,10 @@ tests_unit_test_census_LDADD = $(UNIT_LDADD)
 tests_unit_test_change_SOURCES = tests/unit/test_change.c
 tests_unit_test_change_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_change_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_checks_SOURCES = tests/unit/test_checks.c
+tests_unit_test_checks_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_checks_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_command_SOURCES = tests/unit/test_command.c
 tests_unit_test_command_CPPFLAGS = $(UNIT_CPPFLAGS)
