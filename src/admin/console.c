@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/asker.h"
 #include "admin/tour.h"
 #include "base/log.h"
 
@@ -42,7 +43,7 @@ console_empty(struct worker *w, uint64_t session)
 	rows_init(&r);
 	msgwrite_begin(&r.w, 'I');
 	msgwrite_end(&r.w);
-	session_console_reply(w, session, &r.b);
+	asker_reply(w, session, &r.b);
 	rows_fini(&r);
 }
 

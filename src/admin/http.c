@@ -2,8 +2,10 @@
  *
  * The HTTP server, by libevent's evhttp on the control thread's loop.
  *
- * Answers GET and HEAD from what is known at the moment; waits for nobody.
- * Says nothing secret: no connection strings, no error texts of servers.
+ * Pages of its own are answered from what is known at the moment, and say
+ * nothing secret: no connection strings, no error texts of servers.  The
+ * dashboard's files are the same for all; what they show comes from the JSON API
+ * (api.h), which has its own gate.
  * Headers, bodies, idle time, age and number of connections are limited.
  * evhttp does not count connections, so we hold a reference to the bufferevent
  * of each: one whose error callback is gone has been closed by evhttp.
@@ -13,14 +15,16 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "admin/api.h"
 #include "admin/exposition.h"
+#include "admin/http_reply.h"
 #include "admin/prometheus.h"
+#include "admin/web.h"
 #include "backend/pool.h"
 #include "base/log.h"
 
@@ -42,6 +46,7 @@ struct http {
 	uint32_t magic;
 #define HTTP_MAGIC 0x4774b0a1u
 	struct control *control;
+	struct api *api;
 	struct evhttp *server;
 	struct event *sweep;
 	TAILQ_HEAD(http_conns, http_conn) conns; /* oldest first */
@@ -133,34 +138,6 @@ http_on_accept(struct event_base *base, void *arg)
 
 /* ------------------------------------------------------------ answers */
 
-/* A reply to HEAD says how long the body would be, and has none. */
-static void
-http_reply(struct evhttp_request *req, int code, const char *reason,
-    const char *type, struct evbuffer *body)
-{
-	struct evkeyvalq *out = evhttp_request_get_output_headers(req);
-	char length[32];
-
-	snprintf(length, sizeof(length), "%zu", evbuffer_get_length(body));
-	evhttp_add_header(out, "Content-Type", type);
-	evhttp_add_header(out, "Content-Length", length);
-	evhttp_add_header(out, "Cache-Control", "no-store");
-	evhttp_add_header(out, "X-Content-Type-Options", "nosniff");
-	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD)
-		evbuffer_drain(body, evbuffer_get_length(body));
-	evhttp_send_reply(req, code, reason, body);
-	evbuffer_free(body);
-}
-
-static struct evbuffer *
-http_body(void)
-{
-	struct evbuffer *b = evbuffer_new();
-
-	CHECK(b != NULL);
-	return b;
-}
-
 static void
 http_metrics(struct http *h, struct evhttp_request *req)
 {
@@ -193,7 +170,7 @@ http_verdict(struct evhttp_request *req, struct evbuffer *body)
 	if (ok)
 		evbuffer_add_printf(body, "ok\n");
 	http_reply(req, ok ? 200 : 503, ok ? "OK" : "Service Unavailable",
-	    "text/plain; charset=utf-8", body);
+	    HTTP_TEXT, body);
 }
 
 static void
@@ -233,8 +210,9 @@ http_readyz(struct http *h, struct evhttp_request *req)
 	http_verdict(req, body);
 }
 
+/* For who may not see the dashboard. */
 static void
-http_index(struct http *h PG_UNUSED, struct evhttp_request *req)
+http_plain_index(struct evhttp_request *req)
 {
 	struct evbuffer *body = http_body();
 
@@ -242,11 +220,46 @@ http_index(struct http *h PG_UNUSED, struct evhttp_request *req)
 	    "<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	    "<title>pgsluice</title></head><body>\n"
 	    "<h1>pgsluice " PACKAGE_VERSION "</h1>\n<ul>\n"
-	    "<li><a href=\"/metrics\">/metrics</a> numbers for Prometheus\n"
-	    "<li><a href=\"/healthz\">/healthz</a> is the process alive\n"
-	    "<li><a href=\"/readyz\">/readyz</a> can clients be served\n"
-	    "</ul>\n</body></html>\n");
-	http_reply(req, 200, "OK", "text/html; charset=utf-8", body);
+	    "<li><a href=\"metrics\">metrics</a> numbers for Prometheus\n"
+	    "<li><a href=\"healthz\">healthz</a> is the process alive\n"
+	    "<li><a href=\"readyz\">readyz</a> can clients be served\n"
+	    "</ul>\n<p>The dashboard is not served to this address under this "
+	    "name: see http_dashboard and http_hosts.\n"
+	    "</body></html>\n");
+	http_reply(req, 200, "OK", HTTP_HTML, body);
+}
+
+static void
+http_file(struct evhttp_request *req, const struct web_file *f)
+{
+	struct evbuffer *body = http_body();
+
+	CHECK(evbuffer_add_reference(body, f->data, f->size, NULL, NULL) ==
+	    0);
+	http_reply(req, 200, "OK", f->type, body);
+}
+
+static const struct web_file *
+http_find_file(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < n_web_files; i++)
+		if (strcmp(path, web_files[i].path) == 0)
+			return &web_files[i];
+	return NULL;
+}
+
+static void
+http_index(struct http *h, struct evhttp_request *req)
+{
+	const struct web_file *f = http_find_file("/index.html");
+
+	CHECK(f != NULL);
+	if (api_may_look(h->api, req))
+		http_file(req, f);
+	else
+		http_plain_index(req);
 }
 
 static const struct http_page http_pages[] = {
@@ -257,23 +270,54 @@ static const struct http_page http_pages[] = {
 };
 
 static void
-http_on_request(struct evhttp_request *req, void *arg)
+http_text(struct evhttp_request *req, int code, const char *reason,
+    const char *text)
 {
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
-	struct evbuffer *body;
-	struct http *h = arg;
+	struct evbuffer *body = http_body();
+
+	evbuffer_add_printf(body, "%s\n", text);
+	http_reply(req, code, reason, HTTP_TEXT, body);
+}
+
+static void
+http_get(struct http *h, struct evhttp_request *req, const char *path)
+{
+	const struct web_file *f;
 	size_t i;
 
-	CHECK_MAGIC(h, HTTP_MAGIC);
-	for (i = 0; path != NULL && i < ARRAY_SIZE(http_pages); i++)
+	for (i = 0; i < ARRAY_SIZE(http_pages); i++)
 		if (strcmp(path, http_pages[i].path) == 0) {
 			http_pages[i].answer(h, req);
 			return;
 		}
-	body = http_body();
-	evbuffer_add_printf(body, "no such page\n");
-	http_reply(req, 404, "Not Found", "text/plain; charset=utf-8", body);
+	f = http_find_file(path);
+	if (f != NULL && api_may_look(h->api, req))
+		http_file(req, f);
+	else
+		http_text(req, 404, "Not Found", "no such page");
+}
+
+static void
+http_on_request(struct evhttp_request *req, void *arg)
+{
+	enum evhttp_cmd_type how = evhttp_request_get_command(req);
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	struct http *h = arg;
+
+	CHECK_MAGIC(h, HTTP_MAGIC);
+	if (path == NULL) {
+		http_text(req, 400, "Bad Request", "this is no path");
+	} else if (strncmp(path, "/api/", 5) == 0) {
+		api_request(h->api, req, path);
+	} else if (how == EVHTTP_REQ_GET || how == EVHTTP_REQ_HEAD) {
+		http_get(h, req, path);
+	} else {
+		evhttp_add_header(evhttp_request_get_output_headers(req),
+		    "Allow", "GET, HEAD");
+		http_text(req, 405, "Method Not Allowed", "pages are only "
+		    "read");
+	}
 }
 
 /* ------------------------------------------------------------ life */
@@ -312,14 +356,17 @@ http_new(struct control *c, int fd)
 
 	h->magic = HTTP_MAGIC;
 	h->control = c;
+	h->api = api_new(c);
 	TAILQ_INIT(&h->conns);
 	h->server = evhttp_new(c->base);
 	CHECK(h->server != NULL);
 	evhttp_set_max_headers_size(h->server, HTTP_HEADERS_MAX);
 	evhttp_set_max_body_size(h->server, 0);
 	evhttp_set_timeout(h->server, HTTP_IDLE_SECONDS);
-	evhttp_set_allowed_methods(h->server,
-	    EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	/* Those that are not for us are told so, in http_on_request(). */
+	evhttp_set_allowed_methods(h->server, EVHTTP_REQ_GET |
+	    EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+	    EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
 	evhttp_set_gencb(h->server, http_on_request, h);
 	evhttp_set_bevcb(h->server, http_on_accept, h);
 	CHECK(evhttp_accept_socket_with_handle(h->server, fd) != NULL);
@@ -340,6 +387,7 @@ http_free(struct http **hp)
 		return;
 	CHECK_MAGIC(h, HTTP_MAGIC);
 	event_free(h->sweep);
+	api_free(&h->api); /* answers all whose requests are the server's */
 	evhttp_free(h->server);
 	while ((k = TAILQ_FIRST(&h->conns)) != NULL)
 		http_conn_forget(h, k);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * HTTP for machines: /metrics, /healthz, /readyz.
+ * HTTP: /metrics, /healthz, /readyz, the dashboard and its JSON API.
  */
 #ifndef PGSLUICE_ADMIN_HTTP_H
 #define PGSLUICE_ADMIN_HTTP_H

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "session/layer.h"
+#include "admin/asker.h"
 
 #define ROWS_BYTES_MAX (64u * 1024 * 1024)
 
@@ -38,7 +38,7 @@ rows_column(struct rows *r, const char *spec, size_t n)
 		uint32_t oid;
 		int16_t size;
 	} types[] = { { '4', 23, 4 }, { '8', 20, 8 }, { 'n', 1700, -1 },
-		{ 't', 25, -1 } };
+		{ 't', ROWS_TEXT_OID, -1 } };
 	size_t name = n > 2 && spec[n - 2] == ':' ? n - 2 : n, i = 0;
 	char letter = name < n ? spec[n - 1] : 't';
 
@@ -155,7 +155,7 @@ rows_reply(struct rows *r, struct worker *w, uint64_t session,
 		rows_error(w, session, "54000", "the answer is too large",
 		    NULL, NULL);
 	else
-		session_console_reply(w, session, &r->b);
+		asker_reply(w, session, &r->b);
 	rows_fini(r);
 }
 
@@ -167,6 +167,6 @@ rows_error(struct worker *w, uint64_t session, const char *sqlstate,
 
 	rows_init(&r);
 	msgwrite_error(&r.w, "ERROR", sqlstate, message, detail, hint);
-	session_console_reply(w, session, &r.b);
+	asker_reply(w, session, &r.b);
 	rows_fini(&r);
 }

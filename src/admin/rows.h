@@ -10,6 +10,7 @@
 #include "run/worker.h"
 
 #define ROWS_COLUMNS_MAX 40
+#define ROWS_TEXT_OID 25
 
 /* Stays where it was initialised: the writer points into it. */
 struct rows {
@@ -41,7 +42,7 @@ void row_when(struct row *row, nsec_t ago);
 /* Take the cells over into the answer and empty the row. */
 void rows_add(struct rows *r, struct row *row);
 
-/* Send, on the session's worker, and free. */
+/* Send to who asked (asker.h), on its worker, and free. */
 void rows_reply(struct rows *r, struct worker *w, uint64_t session,
     const char *tag);
 /* Send an error alone. detail and hint may be NULL. */

@@ -17,6 +17,7 @@
 #include "net/tls.h"
 
 #define SECRET_MAX 1024
+#define TOKEN_MIN 16
 
 static void
 setup_complain(struct conf_diag *d, const char *path, const char *setting,
@@ -119,6 +120,24 @@ setup_load_redis(struct session_setup *s, struct conf_diag *d)
 }
 
 static void
+setup_load_token(struct session_setup *s, struct conf_diag *d)
+{
+	const struct conf *c = s->conf;
+	char why[512];
+
+	if (c->http_token_file[0] == '\0')
+		return;
+	s->http_token = setup_read_secret(c->http_token_file, why,
+	    sizeof(why));
+	if (s->http_token == NULL)
+		setup_complain(d, c->path, "http_token_file", why);
+	else if (strlen(s->http_token) < TOKEN_MIN)
+		setup_complain(d, c->path, "http_token_file", "the first line "
+		    "is too easily guessed, expected at least 16 bytes, such as "
+		    "of openssl rand -hex 32");
+}
+
+static void
 setup_load_files(struct session_setup *s, const struct session_setup *old,
     struct conf_diag *d)
 {
@@ -143,6 +162,7 @@ setup_load_files(struct session_setup *s, const struct session_setup *old,
 			setup_complain(d, c->path, "tls_mode", why);
 	}
 	setup_load_redis(s, d);
+	setup_load_token(s, d);
 }
 
 /* conf: taken over; NULL: there are messages in *d. */
@@ -189,6 +209,8 @@ setup_copy(struct session_setup *to, const struct session_setup *from)
 		SSL_CTX_up_ref(to->tls);
 	if (to->redis_password != NULL)
 		to->redis_password = x_strdup(from->redis_password);
+	if (to->http_token != NULL)
+		to->http_token = x_strdup(from->http_token);
 	if (to->redis_tls != NULL)
 		SSL_CTX_up_ref(to->redis_tls);
 	l2_keys_ref(to->redis_keys);
@@ -203,6 +225,15 @@ setup_with(const struct session_setup *old, struct conf *conf,
 	out->conf = conf;
 }
 
+static void
+setup_forget(char **secret)
+{
+	if (*secret != NULL)
+		OPENSSL_cleanse(*secret, strlen(*secret));
+	free(*secret);
+	*secret = NULL;
+}
+
 void
 setup_release(struct session_setup *s)
 {
@@ -212,10 +243,8 @@ setup_release(struct session_setup *s)
 	userdb_unref(&s->users);
 	SSL_CTX_free(s->tls);
 	s->tls = NULL;
-	if (s->redis_password != NULL)
-		OPENSSL_cleanse(s->redis_password, strlen(s->redis_password));
-	free(s->redis_password);
-	s->redis_password = NULL;
+	setup_forget(&s->redis_password);
+	setup_forget(&s->http_token);
 	SSL_CTX_free(s->redis_tls);
 	s->redis_tls = NULL;
 	l2_keys_unref(&s->redis_keys);

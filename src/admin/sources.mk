@@ -5,6 +5,16 @@ libpgsluice_a_SOURCES += \
 	src/admin/act.c \
 	src/admin/admin.c \
 	src/admin/admin.h \
+	src/admin/api.c \
+	src/admin/api.h \
+	src/admin/api_gate.c \
+	src/admin/api_gate.h \
+	src/admin/api_names.c \
+	src/admin/api_names.h \
+	src/admin/api_own.c \
+	src/admin/api_own.h \
+	src/admin/asker.c \
+	src/admin/asker.h \
 	src/admin/averages.c \
 	src/admin/averages.h \
 	src/admin/command.c \
@@ -30,6 +40,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/feeds.h \
 	src/admin/http.c \
 	src/admin/http.h \
+	src/admin/http_reply.c \
+	src/admin/http_reply.h \
 	src/admin/invalidate.c \
 	src/admin/judge.c \
 	src/admin/judge.h \
@@ -50,6 +62,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/prometheus.h \
 	src/admin/rows.c \
 	src/admin/rows.h \
+	src/admin/rows_json.c \
+	src/admin/rows_json.h \
 	src/admin/setup.c \
 	src/admin/setup.h \
 	src/admin/show.c \
@@ -76,4 +90,5 @@ libpgsluice_a_SOURCES += \
 	src/admin/wait.c \
 	src/admin/wait.h \
 	src/admin/watches.c \
-	src/admin/watches.h
+	src/admin/watches.h \
+	src/admin/web.h

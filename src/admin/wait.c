@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * Waiting on behalf of console sessions.
+ * Waiting on behalf of who asked the console.
  *
  * Knows how to ask all workers again and again, and what to do when the client
  * has gone or cancels; not what is waited for.  A wait belongs to the worker
@@ -11,6 +11,8 @@
 #include "admin/wait.h"
 
 #include <stdlib.h>
+
+#include "admin/asker.h"
 
 TAILQ_HEAD(wait_list, wait);
 static struct wait_list *waits_of; /* per worker */
@@ -66,7 +68,7 @@ wait_asked(struct tour *t)
 	const struct wait_kind *kind = wait->kind;
 
 	wait->asking = false;
-	switch (session_console_wait(wait->origin, wait->session)) {
+	switch (asker_wait(wait->origin, wait->session)) {
 	case CONSOLE_WAIT_ON:
 		break;
 	case CONSOLE_WAIT_CANCELLED:

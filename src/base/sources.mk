@@ -11,6 +11,8 @@ libpgsluice_a_SOURCES += \
 	src/base/hash.h \
 	src/base/htab.c \
 	src/base/htab.h \
+	src/base/json.c \
+	src/base/json.h \
 	src/base/log.c \
 	src/base/log.h \
 	src/base/logesc.c \

@@ -301,6 +301,12 @@ settings_check(struct conf_parse *p)
 		settings_check_address(p, "listen", c->listen.v[i]);
 	if (c->http_listen[0] != '\0')
 		settings_check_address(p, "http_listen", c->http_listen);
+	settings_check_file(p, "http_token_file", c->http_token_file, true);
+	if (c->http_dashboard == HTTP_DASHBOARD_TOKEN &&
+	    c->http_token_file[0] == '\0')
+		conf_complain(p, settings_line(p, "http_dashboard"),
+		    "http_dashboard: there is no token, expected "
+		    "http_token_file");
 	settings_check_dir(p, "unix_socket_dir", c->unix_socket_dir);
 	settings_check_auth(p);
 	settings_check_tls(p);

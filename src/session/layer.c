@@ -54,6 +54,7 @@ setup_ref(const struct session_setup *from)
 	if (to.redis_tls != NULL)
 		SSL_CTX_up_ref(to.redis_tls);
 	l2_keys_ref(to.redis_keys);
+	to.http_token = NULL;
 	return to;
 }
 
@@ -68,6 +69,9 @@ setup_fini(struct session_setup *st)
 		OPENSSL_cleanse(st->redis_password,
 		    strlen(st->redis_password));
 	free(st->redis_password);
+	if (st->http_token != NULL)
+		OPENSSL_cleanse(st->http_token, strlen(st->http_token));
+	free(st->http_token);
 	SSL_CTX_free(st->redis_tls);
 	l2_keys_unref(&st->redis_keys);
 	memset(st, 0, sizeof(*st));

@@ -36,6 +36,7 @@ struct session_setup {
 	char *redis_password; /* or NULL */
 	SSL_CTX *redis_tls;   /* NULL: no TLS to Redis */
 	struct l2_keys *redis_keys; /* NULL: entries are not sealed */
+	char *http_token;     /* or NULL; not for workers */
 };
 
 /* What a user may do on the console; later ones may what earlier ones may. */

@@ -2,6 +2,8 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/tbl/api_actions.h \
+	src/tbl/api_pages.h \
 	src/tbl/auth_methods.h \
 	src/tbl/blocks.h \
 	src/tbl/board_counts.h \

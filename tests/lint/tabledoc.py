@@ -67,6 +67,21 @@ def owed(args):
     return [code(args[0]), cell(args[1])]
 
 
+def api_page(args):
+    """API_PAGE(page, doc), API_SHOW(key, command, doc) or
+    API_OWN(key, writer, doc)"""
+    if len(args) == 2:
+        return [code(f"/api/{args[0]}.json"), "", cell(args[1])]
+    of = f", as `{args[1]}`" if args[1].startswith("SHOW") and \
+        args[1] not in args[2] else ""
+    return ["", code(args[0]), cell(args[2]) + of]
+
+
+def api_action(args):
+    """API_ACTION(name, command, doc)"""
+    return [code(args[0]), code(args[1]), cell(args[2])]
+
+
 # What stands in the page for a sign of the pattern of a command.
 SIGNS = {"#": "id", "$": "db", "%": "setting", "=": "=", "+": "value",
          "&": "...", "*": "..."}
@@ -118,6 +133,9 @@ TABLES = {
                         reason),
     "replica_states": ("REPLICA_STATE", ["state", "the replica ..."], reason),
     "reported": ("REPORTED", None, name_only),
+    "api_pages": ("API_(?:PAGE|SHOW|OWN)", ["page", "member", "holds"],
+                  api_page),
+    "api_actions": ("API_ACTION", ["action", "command", "does"], api_action),
 }
 
 

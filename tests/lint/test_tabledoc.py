@@ -31,6 +31,9 @@ TABLES = {
     "rulings": 'RULING(SAME, same, "no difference")',
     "replica_states": 'REPLICA_STATE(FIT, "fit", "takes reads")',
     "reported": "REPORTED(TimeZone)",
+    "api_pages": 'API_PAGE(one, "all")\nAPI_SHOW(a, "PAUSE", "rows")\n'
+                 'API_OWN(b, write_b, "numbers")',
+    "api_actions": 'API_ACTION("stop", "STOP $", "stop it")',
 }
 
 

@@ -14,6 +14,7 @@ UNIT_TESTS = \
 	tests/unit/test_agree \
 	tests/unit/test_answer \
 	tests/unit/test_apart \
+	tests/unit/test_api \
 	tests/unit/test_averages \
 	tests/unit/test_base64 \
 	tests/unit/test_binary \
@@ -52,6 +53,7 @@ UNIT_TESTS = \
 	tests/unit/test_hist \
 	tests/unit/test_htab \
 	tests/unit/test_input \
+	tests/unit/test_json \
 	tests/unit/test_kdf \
 	tests/unit/test_keep \
 	tests/unit/test_key \
@@ -95,6 +97,7 @@ UNIT_TESTS = \
 	tests/unit/test_report \
 	tests/unit/test_rewrite \
 	tests/unit/test_route \
+	tests/unit/test_rows_json \
 	tests/unit/test_saslprep \
 	tests/unit/test_scope \
 	tests/unit/test_scram \
@@ -147,6 +150,10 @@ tests_unit_test_answer_LDADD = $(UNIT_LDADD)
 tests_unit_test_apart_SOURCES = tests/unit/test_apart.c
 tests_unit_test_apart_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_apart_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_api_SOURCES = tests/unit/test_api.c
+tests_unit_test_api_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_api_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_averages_SOURCES = tests/unit/test_averages.c
 tests_unit_test_averages_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -299,6 +306,10 @@ tests_unit_test_htab_LDADD = $(UNIT_LDADD)
 tests_unit_test_input_SOURCES = tests/unit/test_input.c
 tests_unit_test_input_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_input_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_json_SOURCES = tests/unit/test_json.c
+tests_unit_test_json_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_json_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_kdf_SOURCES = tests/unit/test_kdf.c
 tests_unit_test_kdf_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -471,6 +482,10 @@ tests_unit_test_rewrite_LDADD = $(UNIT_LDADD)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c
 tests_unit_test_route_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_route_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_rows_json_SOURCES = tests/unit/test_rows_json.c
+tests_unit_test_rows_json_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_rows_json_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_saslprep_SOURCES = tests/unit/test_saslprep.c
 tests_unit_test_saslprep_CPPFLAGS = $(UNIT_CPPFLAGS)
