@@ -151,12 +151,13 @@ trial_compares(struct session *s, struct query *q, struct route_plan *base)
 	return base->compares == COMPARES;
 }
 
+/* ... or takes locks, or moves a sequence, which others may have to see. */
 static bool
 trial_writes(const struct query *q)
 {
 	return q->plan->n_writes > 0 || q->plan->writes_all ||
-	    (q->shape->an->flags & (AN_WRITES | AN_WRITES_ALL |
-	    AN_LOCKING)) != 0;
+	    (q->shape->an->flags & (AN_WRITES | AN_WRITES_ALL | AN_LOCKING |
+	    AN_VOLATILE)) != 0;
 }
 
 /* The arm, or another one that can be had: a session that must keep its server
@@ -172,8 +173,9 @@ trial_arm_there(struct session *s, struct query *q, unsigned at,
 
 	if (s->tx != 'I' && s->server == NULL)
 		return there == q->plan->backend ? arm : 0;
-	if (s->server == NULL || (s->tx == 'I' && !s->open_unit &&
-	    !session_is_pinned(s)) || there == s->backend)
+	if (s->server == NULL || there == s->backend || (s->tx == 'I' &&
+	    !s->open_unit && !session_is_pinned(s) &&
+	    s->db->pool_mode == POOL_MODE_TRANSACTION))
 		return arm;
 	for (k = 0; k < e->n_arms; k++)
 		if ((k == 0 || s->db->views[at * CONF_ARMS_MAX + k] !=
@@ -278,6 +280,9 @@ trial_assign(struct session *s, struct query *q)
 	}
 	if (!trial_compares(s, q, q->plan)) {
 		trial_pass(q, t->known ? t->arm : 0, BOARD_UNSERVED);
+		/* What its transaction reads later is with what it wrote. */
+		if (trial_writes(q))
+			t->met = 0;
 		return;
 	}
 	if (e->unit == CONF_UNIT_TENANT)
@@ -294,10 +299,15 @@ trial_assign(struct session *s, struct query *q)
 		else if (!q->arm_open)
 			trial_pass(q, 0, BOARD_UNITLESS);
 		q->trial_bypass |= t->met != TRIAL_NONE;
+		if (!e->arm_writes && trial_writes(q)) {
+			q->plan = query_plan(s, q->shape);
+			t->met = 0;
+		}
 		return;
 	}
 	if (!e->arm_writes && trial_writes(q)) {
 		trial_pass(q, t->arm, BOARD_WRITES);
+		t->met = 0;
 		return;
 	}
 	trial_give(s, q, t);

@@ -202,6 +202,43 @@ def test_writes_are_the_control_s(make, pg, db):
     assert pg.psql("SELECT sum(n), count(*) FROM two", db) == "0|200"
 
 
+def test_a_transaction_sees_what_it_wrote(make):
+    """Which the control has: so it has what is read behind it, too."""
+    sluice = make('unit = "tenant"', arms='"one:0", "two:1"')
+    read = "SELECT n FROM things WHERE tenant = 7 AND id = 7"
+    with connect(sluice) as c:
+        for write in ("UPDATE things SET n = 5 WHERE tenant = 7",
+                      "UPDATE things SET n = 5",
+                      "UPDATE things SET n = 5 WHERE id = 7 RETURNING n"):
+            for prepare in (False, True):
+                with c.transaction(force_rollback=True):
+                    assert c.execute(read, prepare=prepare).fetchone() == (0,)
+                    c.execute(write, prepare=prepare)
+                    assert c.execute(read, prepare=prepare).fetchone() == (5,)
+        assert c.execute("SELECT arm FROM things WHERE tenant = 7 LIMIT 1"
+                         ).fetchone() == ("two",)
+        assert c.execute("SELECT arm, random() < 2 FROM things WHERE tenant "
+                         "= 7 LIMIT 1").fetchone() == ("one", True)
+
+
+def test_session_pooling(pgsluice, pg, db):
+    """A session keeps its server, and stays where that is."""
+    pg.psql(SCHEMA, db)
+    for side in ("main", "side"):
+        sluice = pgsluice(CONF.replace("transaction", "session"), SIDE=side,
+                          OPTIONS='unit = "tenant"', SETTINGS="",
+                          ARMS='"one:50", "two:50"')
+        until(lambda: state(sluice) == "running")
+        for _ in range(2):
+            with connect(sluice) as c:
+                arms = {c.execute(ARM, (t,)).fetchone()[0] for t in range(50)}
+                c.execute("SELECT * FROM other")
+                with c.transaction():
+                    c.execute(ARM, (1,))
+                    c.execute("SELECT * FROM other")
+            assert arms == ({"one", "two"} if side == "main" else {"one"})
+
+
 def test_writes_of_arms(make, pg, db):
     """With writes = arm a tenant's rows are read where they are written."""
     sluice = make('unit = "tenant" writes = "arm"')
@@ -434,7 +471,7 @@ def test_what_is_measured(make):
      "SELECT sum(n) FROM things WHERE tenant = %s"),
     ("stop_if_p95_ratio",
      "ALTER TABLE two RENAME TO two_; CREATE VIEW two AS SELECT t.* "
-     "FROM two_ t, (SELECT pg_sleep(0.002)) s; GRANT SELECT ON two TO PUBLIC",
+     "FROM two_ t, (SELECT pg_sleep(0.02)) s; GRANT SELECT ON two TO PUBLIC",
      "SELECT count(*) FROM things WHERE tenant = %s")])
 def test_a_guard_stops_it(make, pg, db, option, prepare, query):
     """Everybody is back with the control, and it says why, everywhere."""
