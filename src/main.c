@@ -20,6 +20,7 @@
 #include "admin/feeds.h"
 #include "admin/http.h"
 #include "admin/options.h"
+#include "admin/report.h"
 #include "admin/setup.h"
 #include "auth/lookup.h"
 #include "auth/work.h"
@@ -88,6 +89,30 @@ main_check(const char *path)
 	setup_release(&setup);
 	printf("%s: ok\n", path);
 	return 0;
+}
+
+static int
+main_report(const char *path, enum report_format format)
+{
+	struct session_setup setup;
+	char why[600];
+	struct buf b;
+	bool ok;
+
+	if (!main_load(path, &setup))
+		return 1;
+	buf_init(&b, REPORT_MAX);
+	ok = report_kept(setup.conf, format, &b, why, sizeof(why));
+	if (!ok)
+		fprintf(stderr, "pgsluice: %s\n", why);
+	else if (fwrite(buf_head(&b), 1, buf_len(&b), stdout) != buf_len(&b) ||
+	    fflush(stdout) != 0) {
+		perror("pgsluice: the report cannot be written");
+		ok = false;
+	}
+	buf_reset(&b);
+	setup_release(&setup);
+	return ok ? 0 : 1;
 }
 
 /* ------------------------------------------------------------ start */
@@ -307,6 +332,10 @@ main(int argc, char **argv)
 		return 0;
 	case OPTIONS_CHECK:
 		return main_check(o.path);
+	case OPTIONS_REPORT:
+		return main_report(o.path, REPORT_HTML);
+	case OPTIONS_REPORT_MARKDOWN:
+		return main_report(o.path, REPORT_MARKDOWN);
 	case OPTIONS_WRONG:
 		fprintf(stderr, "pgsluice: %s; see pgsluice --help\n",
 		    o.wrong);

@@ -241,7 +241,7 @@ kept_state(const char *word, enum conf_experiment_state *out)
 
 /* One that is running without a board has measured nothing yet. */
 static void
-kept_add(struct control *c, struct keep_trial *k, struct conf_trials **set)
+kept_add(unsigned n_workers, struct keep_trial *k, struct conf_trials **set)
 {
 	struct conf_trial t = { .name = k->name, .about = k->about,
 		.promoted = k->promoted, .reason = k->reason,
@@ -252,7 +252,7 @@ kept_add(struct control *c, struct keep_trial *k, struct conf_trials **set)
 		return;
 	memcpy(t.weights, k->weights, sizeof(t.weights));
 	if (k->board == NULL && t.state == EXPERIMENT_RUNNING)
-		k->board = board_new(c->n_workers, k->n_arms);
+		k->board = board_new(n_workers, k->n_arms);
 	if (k->board != NULL)
 		t.run = conf_run_new(k->board, kept_free_board);
 	k->board = NULL;
@@ -270,7 +270,7 @@ kept_use(struct control *c, struct keep *k)
 	size_t i;
 
 	for (i = 0; i < k->n; i++)
-		kept_add(c, &k->v[i], &set);
+		kept_add(c->n_workers, &k->v[i], &set);
 	if (set != NULL && !experiments_use(c, set, why, sizeof(why)))
 		log_error("experiment", "msg=\"kept experiments cannot be put "
 		    "in force\" error=%s", log_escs(why));
@@ -338,4 +338,27 @@ kept_load(struct control *c)
 	}
 	free(k);
 	buf_reset(&text);
+}
+
+bool
+kept_peek(const char *path, struct conf_trials **out, char *why, size_t size)
+{
+	struct keep *k = x_calloc(1, sizeof(*k));
+	struct buf text;
+	bool ok = false;
+	size_t i;
+
+	*out = NULL;
+	buf_init(&text, KEEP_MAX);
+	if (!kept_read(path, &text))
+		snprintf(why, size, "%s", strerror(errno));
+	else
+		ok = keep_read(slice_make(buf_head(&text), buf_len(&text)), 1,
+		    k, why, size);
+	for (i = 0; i < k->n; i++)
+		kept_add(1, &k->v[i], out);
+	keep_fini(k);
+	free(k);
+	buf_reset(&text);
+	return ok;
 }

@@ -24,4 +24,9 @@ void kept_tick(struct control *c, nsec_t now);
 /* Workers have ended: write for the last time, and wait for it. */
 void kept_fini(struct control *c);
 
+/* What a file says, for a program that is not the daemon: one reference, or NULL
+ * if there is no experiment in it. false: why says what is wrong. */
+bool kept_peek(const char *path, struct conf_trials **out, char *why,
+    size_t size) PG_MUST_CHECK;
+
 #endif

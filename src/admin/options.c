@@ -16,9 +16,12 @@ const char options_help[] =
     "\n"
     "usage: pgsluice [FILE]           run in the foreground\n"
     "       pgsluice --check [FILE]   check the configuration and exit\n"
+    "       pgsluice --report [FILE]  write a page on experiments and exit\n"
     "       pgsluice --version\n"
     "       pgsluice --help\n"
     "\n"
+    "A page is HTML, or Markdown with --report-markdown; it is made of what\n"
+    "experiment_file holds.\n"
     "FILE is the configuration, by default " PGSLUICE_CONF_FILE ".\n"
     "\n"
     "signals: SIGHUP   read the configuration again\n"
@@ -30,6 +33,8 @@ static const struct {
 	enum options_mode mode;
 } options_names[] = {
 	{ "--check", OPTIONS_CHECK },
+	{ "--report", OPTIONS_REPORT },
+	{ "--report-markdown", OPTIONS_REPORT_MARKDOWN },
 	{ "--version", OPTIONS_VERSION },
 	{ "-V", OPTIONS_VERSION },
 	{ "--help", OPTIONS_HELP },

@@ -60,6 +60,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/pools.h \
 	src/admin/prometheus.c \
 	src/admin/prometheus.h \
+	src/admin/report.c \
+	src/admin/report.h \
 	src/admin/rows.c \
 	src/admin/rows.h \
 	src/admin/rows_json.c \

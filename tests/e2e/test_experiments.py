@@ -4,6 +4,7 @@ notices.  Each arm's rows say whose they are."""
 
 import collections
 import contextlib
+import html.parser
 import os
 import subprocess
 
@@ -525,6 +526,75 @@ def test_a_restart_changes_nothing(make, lab):
     with connect(sluice) as c:
         assert {c.execute(ARM, (t,)).fetchone() for t in range(50)} == \
             {("two",)}
+
+
+class Page(html.parser.HTMLParser):
+    """Well formed, or it fails; what stands in elements of each kind."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.texts = [], {}
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open:
+            self.texts.setdefault(self.open[-1], []).append(data)
+
+
+def report(sluice, how="--report"):
+    return subprocess.run([binary(), how, sluice.conf], capture_output=True,
+                          text=True, timeout=60, check=False)
+
+
+def test_a_report(make, lab):
+    """It says what the console says, by the file alone."""
+    sluice = make('unit = "tenant"', settings=kept(lab, "report.exp"))
+    with connect(sluice) as c:
+        for t in range(60):
+            c.execute(ARM + " -- <b>", (t,)).fetchone()
+    until(lambda: sum(r["statements"] for r in arm_rows(sluice).values())
+          == 60)
+    rows = arm_rows(sluice)
+    sluice.stop()
+    done = report(sluice)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = Page(done.stdout)
+    assert page.texts["h1"] == ["Experiment try"]
+    assert page.texts["td"].count("plain on main") == 2
+    for row in rows.values():
+        assert str(row["statements"]) in page.texts["td"]
+        assert str(row["units"]) in page.texts["td"]
+    assert any("from things" in t.lower() for t in page.texts["th"])
+    text = report(sluice, "--report-markdown").stdout
+    assert text.startswith("# Experiment try\n")
+    assert "| two | plain on main | 50 |" in text
+
+
+def test_a_report_of_nothing(make, lab):
+    sluice = make('unit = "tenant"')
+    done = report(sluice)
+    assert done.returncode == 1 and done.stdout == ""
+    assert "experiment_file is not set" in done.stderr
+    sluice = make('unit = "tenant"', settings=kept(lab, "nothing.exp"))
+    sluice.stop()
+    with open(os.path.join(lab.work, "nothing.exp"), "w") as f:
+        f.write("nonsense\n")
+    done = report(sluice)
+    assert done.returncode == 1
+    assert 'nothing.exp: line 1: expected "pgsluice-experiments 1"' in \
+        done.stderr
 
 
 def test_a_killed_daemon_remembers(make, lab):

@@ -33,6 +33,10 @@ test_modes(void **state PG_UNUSED)
 	assert_string_equal(o.path, "b.conf");
 	PARSE(&o, ARG("b.conf"), ARG("--check"));
 	assert_int_equal(o.mode, OPTIONS_CHECK);
+	PARSE(&o, ARG("--report"), ARG("b.conf"));
+	assert_int_equal(o.mode, OPTIONS_REPORT);
+	PARSE(&o, ARG("--report-markdown"));
+	assert_int_equal(o.mode, OPTIONS_REPORT_MARKDOWN);
 	PARSE(&o, ARG("--version"));
 	assert_int_equal(o.mode, OPTIONS_VERSION);
 	PARSE(&o, ARG("-h"));
