@@ -11,6 +11,7 @@
 
 void api_process(const struct control *c, struct json *j);
 void api_counters(const struct control *c, struct json *j);
+void api_experiments(const struct control *c, struct json *j);
 void api_histograms(const struct control *c, struct json *j);
 
 #endif

@@ -7,6 +7,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/admin.h \
 	src/admin/api.c \
 	src/admin/api.h \
+	src/admin/api_experiments.c \
 	src/admin/api_gate.c \
 	src/admin/api_gate.h \
 	src/admin/api_names.c \

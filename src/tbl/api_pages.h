@@ -53,6 +53,10 @@ API_SHOW(layouts, "SHOW LAYOUTS", "What catalogs say of variants")
 API_SHOW(shards, "SHOW SHARDS", "Hash partitions")
 API_SHOW(partitions, "SHOW PARTITIONS", "Tables that hold rows, by time")
 
+API_PAGE(experiments, "Experiments, their arms, and what may be said of them")
+API_OWN(process, api_process, "As above")
+API_OWN(experiments, api_experiments, "Each with state and reason; by arm, for all statements and for each shape: counts, quantiles, the ratio of times to the control's with its interval, statements still missing, ruling, buckets that are not empty")
+
 API_PAGE(sessions, "Clients and servers")
 API_OWN(process, api_process, "As above")
 API_SHOW(clients, "SHOW CLIENTS", "Client connections")

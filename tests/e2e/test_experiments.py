@@ -5,6 +5,7 @@ notices.  Each arm's rows say whose they are."""
 import collections
 import contextlib
 import html.parser
+import json
 import os
 import subprocess
 
@@ -493,6 +494,33 @@ def test_a_guard_stops_it(make, pg, db, option, prepare, query):
     assert "guard" in sluice.tail(20)
     assert sluice.metrics()['pgsluice_experiment_state{experiment="try",'
                             'state="stopped"}'] == 1
+
+
+def test_the_api_says_the_same(make):
+    sluice = make('unit = "tenant"')
+    with connect(sluice) as c:
+        for _ in range(40):
+            for t in range(50):
+                c.execute(ARM, (t,)).fetchone()
+    until(lambda: sum(r["statements"] for r in arm_rows(sluice).values())
+          == 2000)
+    status, text = sluice.http("/api/experiments.json")
+    assert status == 200
+    (told,) = json.loads(text)["experiments"]
+    assert told["name"] == "try" and told["state"] == "running"
+    rows = arm_rows(sluice)
+    for arm in told["arms"]:
+        r = rows[arm["name"]]
+        assert [arm[k] for k in ("statements", "units", "errors", "astray")] \
+            == [r[k] for k in ("statements", "units", "errors", "astray")]
+        assert f"{arm['p95_seconds'] * 1000:.3f}" == str(r["p95_ms"])
+        assert sum(b["count"] for b in arm["histogram"]) == r["statements"]
+    ratio = next(a for a in told["arms"] if a["name"] == "two")[
+        "ratio_to_control"]
+    assert [f"{ratio[k]:.4f}" for k in ("value", "low", "high")] == [
+        str(rows["two"][k]) for k in ("ratio", "ratio_low", "ratio_high")]
+    (shape,) = told["shapes"]
+    assert "things" in shape["statement"] and len(shape["arms"]) == 2
 
 
 def kept(lab, name):
