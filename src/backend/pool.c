@@ -291,8 +291,23 @@ pool_grow_idle(struct pool *p, struct worker *w, nsec_t now)
 	pool_connect(p, w);
 }
 
+/* Under the lock: nobody would miss one server more: neither who waits, nor who
+ * comes next. */
+static bool
+pool_can_spare(const struct pool *p)
+{
+	int64_t room = p->limit - (int64_t)p->total;
+	int64_t left = p->limit / 4 > 1 ? p->limit / 4 : 1;
+
+	if (room < 0 || limits_full(&p->limits))
+		room = 0;
+	return p->waiting == 0 &&
+	    (int64_t)p->idle_count + (int64_t)p->connecting + room > left;
+}
+
 struct server *
-pool_try(struct pool *p, const struct pool_waiter *wt, nsec_t now)
+pool_try(struct pool *p, const struct pool_waiter *wt, bool spare,
+    nsec_t now)
 {
 	unsigned i, from = pool_table.n_workers;
 	struct server *s;
@@ -304,6 +319,10 @@ pool_try(struct pool *p, const struct pool_waiter *wt, nsec_t now)
 	for (;;) {
 		pthread_mutex_lock(&p->lock);
 		epoch = p->epoch;
+		if (spare && !pool_can_spare(p)) {
+			pthread_mutex_unlock(&p->lock);
+			return NULL;
+		}
 		p->last_used = now;
 		s = pool_pop_idle(p, wt->w->id);
 		if (s != NULL)

@@ -82,9 +82,10 @@ enum lease_result pool_lease(struct pool *p, struct pool_waiter *wt,
     PG_MUST_CHECK;
 /* The same without waiting: an IDLE server, ours, or NULL, and then one is
  * fetched from another worker or connected for the next try, where there may be
- * one more. */
+ * one more. spare: only if a quarter of the pool, and at least one server, is
+ * left to others; of a pool of one there is never any. */
 struct server *pool_try(struct pool *p, const struct pool_waiter *wt,
-    nsec_t now) PG_MUST_CHECK;
+    bool spare, nsec_t now) PG_MUST_CHECK;
 /* Leave the queue. false: already granted or failed; the callback is on its
  * way and must find that the session no longer waits. */
 bool pool_leave(struct pool *p, struct pool_waiter *wt);

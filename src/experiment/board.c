@@ -30,6 +30,7 @@ struct board {
 	pthread_mutex_t lock; /* of shapes and samples */
 	struct board_sample samples[BOARD_SAMPLES];
 	uint64_t n_samples; /* that there were */
+	nsec_t told[ARMS_MAX][BOARD_SHAPES + 1]; /* the last time; 0: never */
 	struct board_shape shapes[BOARD_SHAPES];
 	_Atomic unsigned n_shapes;
 	struct board_sheet sheets[];
@@ -144,12 +145,21 @@ board_shape_text(const struct board *b, unsigned shape, uint64_t *hash)
 
 /* ---- samples ---- */
 
-void
+bool
 board_keep_sample(struct board *b, const struct board_sample *s)
 {
+	nsec_t *told = &b->told[s->arm][s->shape];
+	bool tell;
+
+	CHECK(s->arm < b->n_arms && s->shape <= BOARD_ALL);
 	pthread_mutex_lock(&b->lock);
 	b->samples[b->n_samples++ % BOARD_SAMPLES] = *s;
+	/* The wall's clock may have been set back. */
+	tell = *told == 0 || s->at < *told || s->at - *told >= BOARD_QUIET;
+	if (tell)
+		*told = s->at;
 	pthread_mutex_unlock(&b->lock);
+	return tell;
 }
 
 unsigned

@@ -32,6 +32,7 @@ const char *board_count_doc(enum board_count c);
 
 /* A mismatch. Of values only a digest. */
 #define BOARD_SAMPLES 32 /* the last ones are kept */
+#define BOARD_QUIET (60 * NSEC_PER_SEC) /* of a shape, once it was told of */
 struct board_sample {
 	nsec_t at;        /* by the wall's clock */
 	unsigned arm, shape;
@@ -68,8 +69,10 @@ void board_put_unit(struct board *b, uint64_t unit); /* of a list */
 void board_put_count(struct board *b, unsigned arm, enum board_count what,
     uint64_t n);
 
-/* Any thread; takes a lock. */
-void board_keep_sample(struct board *b, const struct board_sample *s);
+/* Any thread; takes a lock. true: of its shape and arm, nothing has been told for
+ * a while. */
+bool board_keep_sample(struct board *b, const struct board_sample *s)
+    PG_MUST_CHECK;
 /* The last ones, the newest first; returns how many. */
 unsigned board_samples(struct board *b,
     struct board_sample out[BOARD_SAMPLES]);

@@ -203,7 +203,7 @@ aside_try(struct aside *a, nsec_t now)
 
 	if (a->ops->wanted != NULL && !a->ops->wanted(a->owner))
 		return ASIDE_OVER;
-	srv = pool_try(a->pool, &wt, now);
+	srv = pool_try(a->pool, &wt, a->queue->spares, now);
 	if (srv != NULL && aside_ask(a, srv, now))
 		return ASIDE_ASKED;
 	return srv == NULL && now < a->since + ASIDE_WAIT ? ASIDE_LATER :

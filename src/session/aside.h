@@ -8,7 +8,8 @@
  *
  * A server is used that rests in the session's pool, or is connected for it where
  * there is room; a waiting session goes first.  A queue has room for so many, of which
- * so many are asked at once.  Runs on the session's worker; outlives the session.
+ * so many are asked at once; one that spares leaves part of the pool to clients.
+ * Runs on the session's worker; outlives the session.
  */
 #ifndef PGSLUICE_SESSION_ASIDE_H
 #define PGSLUICE_SESSION_ASIDE_H
@@ -50,6 +51,7 @@ struct aside_queue {
 	TAILQ_HEAD(asides, aside) waiting, asked;
 	unsigned n, n_asked;        /* all of them; those that are asked */
 	unsigned max, max_asked;
+	bool spares;                /* see pool_try() */
 };
 
 void aside_queue_init(struct aside_queue *q, struct session_worker *sw,

@@ -284,6 +284,7 @@ session_layer_fini(void)
 		buf_reset(&sw->compose);
 		buf_reset(&sw->text);
 		session_repeats_free(sw);
+		shadow_fini(sw);
 		htab_fini(&sw->by_id);
 		htab_fini(&sw->parts);
 		setup_fini(&sw->setup);

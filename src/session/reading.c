@@ -116,7 +116,7 @@ reading_server(struct session *s, const struct query *q,
 	for (i = 0; i < n; i++) {
 		*chosen = &all[i];
 		pool = session_pool(s, all[i].backend);
-		srv = pool != NULL ? pool_try(pool, &s->waiter,
+		srv = pool != NULL ? pool_try(pool, &s->waiter, false,
 		    s->sw->w->now) : NULL;
 		if (srv != NULL && reading_fits(srv, &all[i], primary))
 			return srv;

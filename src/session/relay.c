@@ -534,9 +534,9 @@ relay_synced(void *lessee, char status)
 	metrics_time(session_metrics(s), s->series, now - s->started);
 	if (unlikely(s->mark.at != 0) && !s->again)
 		relay_measured(s, now - s->started);
-	/* One that failed tells nothing of the arms, and of several answers it is
-	 * not known where they end. */
-	if (unlikely(s->shadow != NULL) && !s->again && (s->erred || !last))
+	/* One that failed tells nothing of the arms, nor does the time of one that
+	 * is sent again, and of several answers it is not known where they end. */
+	if (unlikely(s->shadow != NULL) && (s->again || s->erred || !last))
 		shadow_drop(s);
 	s->erred = false;
 	if (s->timed != NULL)

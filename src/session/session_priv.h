@@ -294,7 +294,7 @@ struct session_worker {
 		TAILQ_HEAD(, verify_job) open; /* different, to be decided */
 		unsigned n;       /* all of them */
 	} verify;
-	struct aside_queue shadows;
+	struct aside_queue *shadows; /* of shadow.c */
 	uint64_t dice;          /* of session_draws() */
 	struct dbstate *self;   /* of the console */
 	struct listen_worker *listen;

@@ -17,12 +17,15 @@
 #include "experiment/board.h"
 #include "session/explain.h"
 
+#define SHADOW_QUEUES ((size_t)CONF_EXPERIMENTS_MAX * CONF_ARMS_MAX)
+
 static const struct aside_ops shadow_aside_ops;
 
 enum shadow_step { SHADOW_FIRST, SHADOW_CONTROL, SHADOW_AGAIN, SHADOW_LAST };
 
 struct shadow_check {
 	struct session_worker *sw;
+	struct aside_queue *queue;
 	struct conf_run *run;
 	unsigned arm, shape, group;
 	char *experiment;      /* for the log */
@@ -31,7 +34,8 @@ struct shadow_check {
 	struct answer_sum control, said;
 	nsec_t control_took;
 	uint64_t digest;
-	struct answer *now;    /* of the question under way */
+	struct answer *now;    /* of the question under way, once it is answered;
+	                          or NULL */
 };
 
 /* Of a session's statement under way. */
@@ -41,6 +45,13 @@ struct shadow {
 	unsigned n;
 	struct shadow_check *checks[CONF_ARMS_MAX];
 };
+
+static struct aside_queue *
+shadow_queue(struct session_worker *sw, const struct conf_experiment *e,
+    unsigned arm)
+{
+	return &sw->shadows[e->id * CONF_ARMS_MAX + arm];
+}
 
 static void
 shadow_count(const struct shadow_check *c, enum board_count what)
@@ -124,6 +135,7 @@ shadow_check(struct session *s, const struct unit *u, const struct query *q,
 	struct hash128 h;
 
 	c->sw = s->sw;
+	c->queue = shadow_queue(s->sw, e, arm);
 	c->run = conf_run_ref(e->run);
 	c->arm = arm;
 	c->shape = q->shadow.shape;
@@ -156,39 +168,50 @@ shadow_can_repeat(const struct session *s, const struct unit *u,
 	    AN_CATALOG | AN_EXPLAIN_ROUTE)) && s->tx == 'I' &&
 	    s->held_begin == NULL && !session_is_pinned(s) &&
 	    !settings_are_unsure(s) && s->reading == NULL && u->rest == 0 &&
-	    !explain_runs(s) && !s->repeating;
+	    !explain_runs(s) && !s->repeating &&
+	    !analysis_has_special_literals(an, q->sql, q->values.lx);
+}
+
+/* NULL: too many wait for the arm, or it cannot be asked. */
+static struct shadow_check *
+shadow_arm(struct session *s, const struct unit *u, const struct query *q,
+    unsigned arm)
+{
+	const struct conf_experiment *e = q->experiment;
+	struct aside_queue *queue = shadow_queue(s->sw, e, arm);
+
+	queue->max = (unsigned)e->shadow_queue;
+	queue->max_asked = (unsigned)e->shadow_running;
+	if (queue->n < queue->max)
+		return shadow_check(s, u, q, arm);
+	board_count(e->run->board, s->sw->w->id, arm, BOARD_DROPPED);
+	return NULL;
 }
 
 void
 shadow_begin(struct session *s, const struct unit *u, const struct query *q)
 {
 	const struct conf_experiment *e = q->experiment;
-	struct aside_queue *queue = &s->sw->shadows;
+	struct shadow_check *checks[CONF_ARMS_MAX];
 	struct shadow *x;
-	unsigned i;
+	unsigned i, n = 0;
 
 	if (s->shadow != NULL || s->sw->draining ||
 	    !shadow_can_repeat(s, u, q) ||
 	    !session_draws(s->sw, (uint32_t)e->shadow_share * 10000))
 		return;
-	queue->max = (unsigned)e->shadow_queue;
-	queue->max_asked = (unsigned)e->shadow_running;
-	if (queue->n >= queue->max) {
-		for (i = 1; i < e->n_arms; i++)
-			board_count(e->run->board, s->sw->w->id, i,
-			    BOARD_DROPPED);
-		return;
-	}
-	x = x_calloc(1, sizeof(*x));
-	answer_init(&x->control);
-	x->asked = clock_mono();
 	for (i = 1; i < e->n_arms; i++) {
-		x->checks[x->n] = shadow_check(s, u, q, i);
-		x->n += x->checks[x->n] != NULL;
+		checks[n] = shadow_arm(s, u, q, i);
+		n += checks[n] != NULL;
 	}
+	if (n == 0)
+		return;
+	x = x_malloc(sizeof(*x));
+	answer_init(&x->control);
+	x->n = n;
+	memcpy(x->checks, checks, n * sizeof(checks[0]));
+	x->asked = clock_mono();
 	s->shadow = x;
-	if (x->n == 0)
-		shadow_drop(s);
 }
 
 void
@@ -200,10 +223,9 @@ shadow_answer(struct session *s, const char *p, size_t n)
 static void
 check_ask(struct shadow_check *c, unsigned whom)
 {
-	if (c->now == NULL)
-		c->now = x_malloc(sizeof(*c->now));
-	answer_init(c->now);
-	aside_submit(&c->sw->shadows, aside_dup(c->ask[whom]),
+	free(c->now);
+	c->now = NULL;
+	aside_submit(c->queue, aside_dup(c->ask[whom]),
 	    &shadow_aside_ops, c);
 }
 
@@ -256,7 +278,8 @@ check_mismatch(const struct shadow_check *c)
 		.rows = { c->control.rows, c->said.rows } };
 
 	shadow_count(c, BOARD_MISMATCHES);
-	board_keep_sample(c->run->board, &sample);
+	if (!board_keep_sample(c->run->board, &sample))
+		return;
 	log_warn("experiment", "msg=\"arm answers otherwise than the control\" "
 	    "name=%s arm=%u what=\"%s\" rows=%llu control_rows=%llu "
 	    "digest=%016llx", log_escs(c->experiment), c->arm, sample.what,
@@ -307,12 +330,23 @@ check_step(struct shadow_check *c, nsec_t took)
 
 /* ---- aside_ops ---- */
 
+/* Those that only wait have none: it is large. */
+static struct answer *
+check_now(struct shadow_check *c)
+{
+	if (c->now == NULL) {
+		c->now = x_malloc(sizeof(*c->now));
+		answer_init(c->now);
+	}
+	return c->now;
+}
+
 static void
 shadow_said(void *owner, const char *p, size_t n)
 {
 	struct shadow_check *c = owner;
 
-	answer_feed(c->now, p, n);
+	answer_feed(check_now(c), p, n);
 }
 
 static void
@@ -320,7 +354,7 @@ shadow_error(void *owner, const char *body, size_t n)
 {
 	struct shadow_check *c = owner;
 
-	answer_fail(c->now, body, n);
+	answer_fail(check_now(c), body, n);
 }
 
 static void
@@ -347,17 +381,36 @@ static const struct aside_ops shadow_aside_ops = {
 void
 shadow_init(struct session_worker *sw)
 {
-	aside_queue_init(&sw->shadows, sw, 1, 1);
+	size_t i;
+
+	sw->shadows = x_calloc(SHADOW_QUEUES, sizeof(*sw->shadows));
+	for (i = 0; i < SHADOW_QUEUES; i++) {
+		aside_queue_init(&sw->shadows[i], sw, 1, 1);
+		sw->shadows[i].spares = true;
+	}
+}
+
+void
+shadow_fini(struct session_worker *sw)
+{
+	free(sw->shadows);
+	sw->shadows = NULL;
 }
 
 void
 shadow_tick(struct session_worker *sw, nsec_t now)
 {
-	aside_tick(&sw->shadows, now);
+	size_t i;
+
+	for (i = 0; i < SHADOW_QUEUES; i++)
+		aside_tick(&sw->shadows[i], now);
 }
 
 void
 shadow_stop(struct session_worker *sw)
 {
-	aside_stop(&sw->shadows);
+	size_t i;
+
+	for (i = 0; i < SHADOW_QUEUES; i++)
+		aside_stop(&sw->shadows[i]);
 }

@@ -23,7 +23,10 @@
 
 #include "session/session_priv.h"
 
+/* Each arm of each experiment has a queue of its own, so that one that is down or
+ * slow holds up no other. */
 void shadow_init(struct session_worker *sw);
+void shadow_fini(struct session_worker *sw);
 /* q is about to be sent to s->server, alone, in this unit: follow it, if it is
  * one that can be asked again and is drawn. */
 void shadow_begin(struct session *s, const struct unit *u,

@@ -84,8 +84,8 @@ BLOCK_OPTION(EXPERIMENT, effect, INT, MAY, "10", "1..200", "Percent: the smalles
 BLOCK_OPTION(EXPERIMENT, stop_if_error_ratio, STR, MAY, "", "", "Stop it when an arm's share of errors is surely over so many times the control's, 1 to 1000.")
 BLOCK_OPTION(EXPERIMENT, stop_if_p95_ratio, STR, MAY, "", "", "Stop it when an arm's p95 is surely over so many times the control's, 1 to 1000.")
 BLOCK_OPTION(EXPERIMENT, shadow_share, INT, MAY, "100", "1..100", "Percent of the statements that others are asked, too.")
-BLOCK_OPTION(EXPERIMENT, shadow_queue, INT, MAY, "64", "1..10000", "So many statements wait to be asked on the side by a worker; more are dropped.")
-BLOCK_OPTION(EXPERIMENT, shadow_running, INT, MAY, "4", "1..100", "So many are asked at once by a worker.")
+BLOCK_OPTION(EXPERIMENT, shadow_queue, INT, MAY, "64", "1..10000", "So many statements wait to be asked of an arm on the side by a worker; more are dropped.")
+BLOCK_OPTION(EXPERIMENT, shadow_running, INT, MAY, "4", "1..100", "So many are asked of an arm at once by a worker.")
 
 BLOCK(CHECK, "check", ROOT, "A question that a server answers with one number, asked over and over and told as a metric, for alerts on what pgsluice itself cannot know: how old a read model is, how long a queue.")
 BLOCK_OPTION(CHECK, backend, STR, MUST, "", "", "Who is asked, as layout_user where its conninfo names no user, over a connection of its own, in read-only transactions.")

@@ -22,17 +22,20 @@ CONF = """
 auth = "trust"
 admin_users = {"app"}
 workers = 2
-pool_size = 4
+pool_size = $SIZE
+query_wait_timeout = "3s"
 backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
 backend "side" { conninfo = "host=127.0.0.1 port=$SIDE dbname=$DB" }
-database "app" { backend = "main" }
+backend "third" { conninfo = "host=127.0.0.1 port=$THIRD dbname=$DB" }
+database "app" { backend = "main" pool_mode = "transaction" }
 table "things" {
     key_column = "tenant" key_type = "int4"
     variant "one" { kind = "plain" backend = "main" relation = "one" }
-    variant "two" { kind = "plain" backend = "side" relation = "two" }
+    variant "two" { kind = "plain" backend = "$ARM" relation = "two" }
+    variant "three" { kind = "plain" backend = "third" relation = "two" }
 }
 experiment "try" {
-    table = "things" arms = {"one:50", "two:50"} mode = "shadow" $OPTIONS
+    table = "things" arms = {"one:50", $ARMS} mode = "shadow" $OPTIONS
 }
 """
 
@@ -41,8 +44,11 @@ experiment "try" {
 def make(pgsluice, pg, db):
     pg.psql(SCHEMA, db)
 
-    def made(options="", side=None):
-        sluice = pgsluice(CONF, OPTIONS=options, SIDE=side or pg.port)
+    def made(options="", side=None, third=None, on="side", size=4,
+             arms='"two:50"'):
+        sluice = pgsluice(CONF, OPTIONS=options, SIDE=side or pg.port,
+                          THIRD=third or pg.port, ARM=on, SIZE=size,
+                          ARMS=arms)
         until(lambda: sluice.console("SHOW EXPERIMENTS")[0]["state"]
               == "running")
         return sluice
@@ -175,7 +181,8 @@ def test_what_is_not_asked_again(make, pg, db):
         c.execute("SELECT id FROM things WHERE id = 2")
     row = settled(sluice, 1)
     assert row["compared"] == 1 and row["mismatches"] == 0
-    assert arm(sluice, "one")["writes"] == 2
+    # What random() does is not told from what nextval() does.
+    assert arm(sluice, "one")["writes"] == 3
     assert pg.psql("SELECT f FROM two WHERE id = 1", db) != "0"
 
 
@@ -191,6 +198,53 @@ def test_an_arm_that_is_down(make, lab):
                                  (i + 1,)).fetchone() == (i + 1,)
         row = settled(sluice, 30)
         assert row["dropped"] == 30 and row["statements"] == 0
+
+
+def test_an_arm_that_is_down_holds_up_no_other(make):
+    """Each has a queue of its own."""
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        sluice = make(third=s.getsockname()[1], arms='"three:50", "two:50"',
+                      options="shadow_queue = 10")
+        with connect(sluice) as c:
+            for n in range(1, 61):
+                c.execute("SELECT id FROM things WHERE id = %s", (n,))
+                until(lambda n=n: arm(sluice)["compared"] == n)
+        until(lambda: arm(sluice, "three")["dropped"] == 60)
+        assert arm(sluice)["dropped"] == 0
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_clients_have_servers_left(make, pg, db, size):
+    """An arm in the control's own pool, which is small; and slow."""
+    pg.psql("SET ROLE app; ALTER TABLE two RENAME TO two_; CREATE VIEW two AS "
+            "SELECT t.* FROM two_ t, (SELECT pg_sleep(5)) s", db)
+    sluice = make(on="main", size=size)
+
+    def over_or_asked():
+        row = arm(sluice)
+        return row["compared"] + row["dropped"] + int(pg.psql(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+            "'PgSleep' AND datname = current_database()", db))
+
+    with connect(sluice) as c:
+        for i in range(1, size + 2):
+            assert c.execute("SELECT id FROM things WHERE id = %s", (i,)
+                             ).fetchone() == (i,)
+            until(lambda i=i: over_or_asked() >= i)
+
+
+def test_the_log_does_not_run_over(make, pg, db):
+    """A line for each shape; all are counted."""
+    pg.psql("UPDATE two SET name = 'wrong', f = 0", db)
+    sluice = make()
+    with connect(sluice) as c:
+        for i in range(20):
+            c.execute("SELECT name FROM things WHERE id = %s", (i + 1,))
+            c.execute("SELECT f FROM things WHERE id = %s", (i + 1,))
+    until(lambda: arm(sluice)["mismatches"] == 40)
+    assert sluice.tail(200).count("otherwise than the control") == 2
 
 
 def test_a_queue_has_an_end(make, pg, db):

@@ -2,6 +2,7 @@
 # Written by tests/lint/sources.py --write.
 
 EXTRA_DIST += \
+	tests/fuzz/corpus/answer \
 	tests/fuzz/corpus/bound \
 	tests/fuzz/corpus/command \
 	tests/fuzz/corpus/conf \
@@ -23,6 +24,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/userdb \
 	tests/fuzz/corpus/value
 FUZZ_REPLAYS = \
+	tests/fuzz/replay_answer \
 	tests/fuzz/replay_bound \
 	tests/fuzz/replay_command \
 	tests/fuzz/replay_conf \
@@ -44,6 +46,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_userdb \
 	tests/fuzz/replay_value
 FUZZERS = \
+	tests/fuzz/fuzz_answer \
 	tests/fuzz/fuzz_bound \
 	tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_conf \
@@ -70,6 +73,11 @@ EXTRA_PROGRAMS += $(FUZZERS)
 if ENABLE_FUZZING
 noinst_PROGRAMS += $(FUZZERS)
 endif
+
+tests_fuzz_replay_answer_SOURCES = tests/fuzz/fuzz_answer.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c
+tests_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_bound_SOURCES = tests/fuzz/fuzz_bound.c \
 	tests/fuzz/replay_main.c

@@ -223,6 +223,38 @@ test_board(void **arg)
 	free(v);
 }
 
+/* All are kept up to a number; one of a shape and arm is told of in a minute. */
+static void
+test_samples(void **state)
+{
+	struct board_sample s = { .at = 1000 * NSEC_PER_SEC, .arm = 1,
+		.what = "rows" }, out[BOARD_SAMPLES];
+	struct board *b = board_new(1, 3);
+	unsigned i;
+
+	(void)state;
+	assert_int_equal(board_samples(b, out), 0);
+	assert_true(board_keep_sample(b, &s));
+	for (i = 0; i < 2 * BOARD_SAMPLES; i++) {
+		s.digest = i;
+		assert_false(board_keep_sample(b, &s));
+	}
+	s.shape = BOARD_ALL;
+	assert_true(board_keep_sample(b, &s));
+	s.arm = 2;
+	assert_true(board_keep_sample(b, &s));
+	s.at += BOARD_QUIET - 1;
+	assert_false(board_keep_sample(b, &s));
+	s.at += 1;
+	assert_true(board_keep_sample(b, &s));
+	s.at -= 1; /* set back */
+	assert_true(board_keep_sample(b, &s));
+	assert_int_equal(board_samples(b, out), BOARD_SAMPLES);
+	assert_int_equal(out[0].at, s.at);
+	assert_int_equal(out[5].digest, 2 * BOARD_SAMPLES - 1);
+	board_free(&b);
+}
+
 int
 main(void)
 {
@@ -234,6 +266,7 @@ main(void)
 		cmocka_unit_test(test_every_bucket),
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_board),
+		cmocka_unit_test(test_samples),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
