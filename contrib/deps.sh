@@ -32,7 +32,11 @@ packages_of() {
 		packages_of lab
 		echo libcmocka-dev python3-pytest python3-pytest-xdist \
 		    python3-pytest-timeout python3-psycopg2 openssl xz-utils \
-		    util-linux procps prometheus '?node-pg'
+		    util-linux procps prometheus chromium \
+		    chromium-driver python3-selenium '?node-pg'
+		# A nodejs of another origin brings npm along, and
+		# Debian's would take its place.
+		command -v npm >/dev/null || echo npm
 		;;
 	bench)
 		packages_of lab

@@ -4,8 +4,8 @@
 # Everything that is tested, in one command: installs what is missing, builds
 # outside the tree as a developer build, runs `make check` (unit tests, corpus
 # replay, lint) and the end-to-end tests against real PostgreSQL and Redis.
-# No packages but Debian's are needed, with one exception: where nodejs is not
-# Debian's, its node-postgres cannot be either, and npm fetches one to --work.
+# No packages but Debian's are needed, with two exceptions, which npm fetches to
+# --work: axe-core, and, where nodejs is not Debian's, node-postgres.
 #
 #   tests/run.sh [options]
 #     --work DIR    where to build (default ${TMPDIR:-/tmp}/pgsluice-test-UID)
@@ -123,6 +123,24 @@ node_postgres() {
 	export NODE_PATH=$path
 }
 
+# axe-core for the test of the dashboard: it says what is not accessible.
+AXE_VERSION=4.14.1
+axe_core() {
+	local folder=$work/axe-$AXE_VERSION
+	local file=$folder/node_modules/axe-core/axe.min.js
+
+	export AXE_CORE=${AXE_CORE:-$file}
+	if [ -e "$AXE_CORE" ] || [ -z "$install" ]; then
+		echo "axe-core in $AXE_CORE"
+		return 0
+	fi
+	mkdir -p "$folder" &&
+	    npm install --prefix "$folder" --no-save --no-audit --no-fund \
+		--ignore-scripts --no-update-notifier "axe-core@$AXE_VERSION" \
+		</dev/null &&
+	    [ -e "$AXE_CORE" ]
+}
+
 has_node_postgres() {
 	(cd / && NODE_PATH=$1 exec node -e "require('pg')") 2>/dev/null
 }
@@ -203,6 +221,7 @@ end_to_end() {
 		export PGSLUICE_BIN=$work/$stage/pgsluice
 		export TENANT_TOOL=$work/$stage/tests/e2e/tenant_tool
 		export PYTHONDONTWRITEBYTECODE=1
+		export PGSLUICE_ARTEFACTS=$work/logs/$stage-screens
 		export ASAN_OPTIONS=log_path=$reports/asan
 		export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
 		exec /usr/bin/python3 -m pytest "${files[@]}" -n 4 --timeout 300 \
@@ -254,6 +273,7 @@ main() {
 		    ready=
 	fi
 	[ -z "$ready" ] || [ -z "$e2e" ] || step node-postgres node_postgres
+	[ -z "$ready" ] || [ -z "$e2e" ] || step axe-core axe_core
 	if [ -e "$top/config.status" ]; then
 		echo "the tree itself is configured: make distclean first" >&2
 		failed=1

@@ -29,6 +29,10 @@ function swatch(i) {
       stroke: `var(--c${i % 6})`, "stroke-dasharray": dashes[i % 6].join(" ") || "none" }));
 }
 
+// At least a minute, so that a first point is not alone on an axis of years.
+const SPAN = 60;
+const clock = (t) => new Date(t * 1000).toLocaleTimeString([], { hour12: false });
+
 function axis(values, side) {
   return {
     side, stroke: () => css("--muted"), grid: { stroke: () => css("--grid"), width: 1 },
@@ -55,14 +59,15 @@ function plot(label, x, y, tall) {
     if (u) { alive.delete(u); u.destroy(); }
     u = new uPlot({
       width: Math.max(place.clientWidth, 50), height: place.clientHeight || 200,
-      legend: { show: false }, padding: [8, 8, 0, 0],
+      legend: { show: false }, padding: [8, 26, 0, 0],
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       scales: {
-        x: x.log ? { time: false, distr: 3 } : { time: true },
+        x: x.log ? { time: false, distr: 3 } :
+          { time: true, range: (self, low, high) => [Math.min(low, high - SPAN), high] },
         y: { range: (self, low, high) => [0, high > 0 ? high * 1.08 : 1] },
       },
       axes: [
-        axis(x.log ? (self, ticks) => ticks.map((t) => t === null ? "" : seconds(t)) : undefined, 2),
+        axis((self, ticks) => ticks.map((t) => t === null ? "" : x.log ? seconds(t) : clock(t)), 2),
         axis((self, ticks) => ticks.map(y), 3),
       ],
       series: [{}, ...names.map((name, i) => ({
@@ -70,8 +75,7 @@ function plot(label, x, y, tall) {
         spanGaps: true, fill: x.log ? () => colour(i) + "22" : undefined,
         paths: x.log ? uPlot.paths.stepped({ align: 1 }) : undefined,
       }))],
-      hooks: { setCursor: [(self) => values(self.cursor.idx === null || self.cursor.idx === undefined ?
-        data[0].length - 1 : self.cursor.idx)] },
+      hooks: { setCursor: [(self) => values(self.cursor.idx ?? (x.log ? -1 : data[0].length - 1))] },
     }, data, place);
     alive.add(u);
   }
@@ -97,8 +101,6 @@ function plot(label, x, y, tall) {
 }
 
 // -- lines over time ----------------------------------------------------------
-
-const clock = (t) => new Date(t * 1000).toLocaleTimeString();
 
 export function lines(title, note, names, format) {
   const p = plot(title, { time: true }, format);

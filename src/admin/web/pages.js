@@ -4,7 +4,7 @@
 // builds it once and gives a function that is called with every new answer.
 // history: the last minutes of overview answers, oldest first.
 
-import { h, tiles, table, card, state, count, short, seconds, bytes, percent, plain, pill } from "./parts.js";
+import { h, tiles, table, card, state, count, short, seconds, bytes, percent, plain, id, pill } from "./parts.js";
 import { lines, distributions, difference, intervals } from "./charts.js";
 
 const rowsOf = (part) => (part && part.rows) || [];
@@ -84,7 +84,7 @@ const latencyColumns = [["route", "Route"], ["variant", "Variant"], ["backend", 
   ["p95_seconds", "p95", seconds, "num"], ["p99_seconds", "p99", seconds, "num"]];
 const feedColumns = [["backend", "Backend"], ["state", "State", state], ["proven_seconds_ago", "Proven ago", seconds, "num"],
   ["lag_bytes", "Lag", bytes, "num"], ["commits", "Commits", count, "num"], ["changes", "Changes", count, "num"],
-  ["bumps", "Bumps", count, "num"], ["reconnects", "Reconnects", count, "num"], ["reason", "Reason"]];
+  ["bumps", "Bumps", count, "num"], ["reconnects", "Reconnects", count, "num"], ["reason", "Reason", null, "text"]];
 
 const rename = (part, from, to) => part && part.rows ?
   { ...part, rows: part.rows.map((r) => ({ ...r, [to]: from in r ? r[from] / 1000 : undefined })) } : part;
@@ -101,14 +101,14 @@ function overview(root) {
     ["Memory (L1)", "Redis (L2)"], percent);
   const latency = latencies("Latency by route");
   const backends = table("Backends", [["name", "Backend"], ["state", "State", state], ["sv_active", "Active", count, "num"],
-    ["sv_idle", "Idle", count, "num"], ["sv_login", "Logging in", count, "num"], ["cl_waiting", "Clients waiting", count, "num"],
-    ["pool_size", "Pool size", count, "num"], ["last_error", "Last error"]]);
+    ["sv_idle", "Idle", count, "num"], ["cl_waiting", "Clients waiting", count, "num"],
+    ["pool_size", "Pool size", count, "num"], ["last_error", "Last error", null, "text"]]);
   const pools = table("Pools", [["backend", "Backend"], ["user", "User"], ["pool_mode", "Mode"],
     ["cl_active", "Clients active", count, "num"], ["cl_waiting", "Waiting", count, "num"], ["sv_active", "Servers active", count, "num"],
     ["sv_idle", "Idle", count, "num"], ["pool_size", "Size", count, "num"], ["paused", "Paused"]]);
   const feed = table("Feeds", feedColumns, { empty: "No backend is followed." });
   const replicas = table("Replicas", [["backend", "Backend"], ["replica", "Replica"], ["state", "State", state],
-    ["lag_bytes", "Lag", bytes, "num"], ["age_seconds", "Age", seconds, "num"], ["reason", "Reason"], ["error", "Error"]],
+    ["lag_bytes", "Lag", bytes, "num"], ["age_seconds", "Age", seconds, "num"], ["reason", "Reason"], ["error", "Error", null, "text"]],
   { empty: "No replica is configured." });
   root.append(t.root, h("div", { class: "grid" }, rate.root, hit.root), latency.root,
     h("div", { class: "grid" }, card("Backends", backends.root), card("Pools", pools.root)),
@@ -164,37 +164,43 @@ function routes(root) {
 
 // -- cache --------------------------------------------------------------------
 
+const sectionTitles = { l1: "Memory (L1)", l2: "Redis (L2)", lookup: "Lookups", verify: "Hits that were verified",
+  bypass: "Not cached, by reason", rule: "Rules" };
+
 function cache(root) {
   const t = tiles([["l1", "Hits in memory"], ["l2", "Hits in Redis"], ["memory", "Memory in use"], ["objects", "Results kept"]]);
-  const sections = h("div", { class: "grid" });
+  const sections = h("div", { class: "columns" });
   const made = new Map();
   const shapes = table("Hot shapes", [["rule", "Rule"], ["state", "Decision", state], ["lookups", "Lookups", count, "num"],
     ["hits", "Hits", count, "num"], ["hit_ratio", "Hit ratio", plain, "num"], ["break_even", "Break-even", plain, "num"],
     ["origin_seconds", "Backend takes", seconds, "num"], ["hit_seconds", "A hit takes", seconds, "num"],
-    ["statement", "Statement", null, "wide"]], { sortable: true, sort: "lookups", empty: "No statement of a rule was seen yet." });
+    ["statement", "Statement", null, "wide"]], { sortable: true, sort: "lookups", empty: "No statement of a rule has been weighed yet, or cache_governor is off." });
   const candidates = table("Advisor", [["saved_seconds", "Would save", seconds, "num"], ["count", "Calls", count, "num"],
     ["hits", "Would hit", count, "num"], ["avg_seconds", "Mean", seconds, "num"], ["writes", "Writes", count, "num"],
     ["query", "Statement", null, "wide"], ["rule", "Rule", null, "wide"]], { empty: "No statement would gain from a rule." });
-  const keys = table("Columns of keys", [["table", "Table"], ["column", "Column"], ["by", "By"], ["state", "State", state], ["text", "Why"]],
+  const keys = table("Columns of keys", [["table", "Table"], ["column", "Column"], ["by", "By"], ["state", "State", state], ["text", "Why", null, "text"]],
     { empty: "No rule tells results apart by columns." });
   const feed = table("Feeds", feedColumns, { empty: "No backend is followed." });
   const watches = table("Watches", [["backend", "Backend"], ["state", "State", state], ["vouched_seconds", "Vouched for", seconds, "num"],
-    ["looks", "Looks", count, "num"], ["error", "Error"]], { empty: "No catalog is watched." });
-  root.append(t.root, sections, card("Hot shapes, and whether caching pays", shapes.root),
-    card("Advisor: rules that would pay", candidates.root), card("Columns of keys", keys.root),
+    ["looks", "Looks", count, "num"], ["error", "Error", null, "text"]], { empty: "No catalog is watched." });
+  root.append(t.root, card("Hot shapes, and whether caching pays", shapes.root),
+    card("Advisor: rules that would pay", candidates.root), sections, card("Columns of keys", keys.root),
     h("div", { class: "grid" }, card("Feeds", feed.root), card("Watches of catalogs", watches.root)));
 
-  // SHOW CACHE is in sections; whatever they are, each is a table.
+  // SHOW CACHE is in sections; one that is not known here is shown as well.
   function sectioned(part) {
     const by = new Map();
     for (const r of rowsOf(part)) by.set(r.section, [...(by.get(r.section) || []), r]);
     for (const [name, rows] of by) {
+      const title = sectionTitles[name] || "Cache: " + name;
       if (!made.has(name)) {
-        const one = table("Cache: " + name, [["name", "Name"], ["value", "Value", count, "num"], ["note", "Note"]]);
-        made.set(name, one);
-        sections.append(card("Cache: " + name, one.root));
+        made.set(name, table(title, name === "rule" ? [["name", "Rule"], ["note", "What it says", null, "text"]] :
+          [["name", "Name"], ["value", "Value", count, "num"], ["note", "Meaning", (v) => v || "", "text"]],
+        { empty: "None so far." }));
+        sections.append(card(title, made.get(name).root));
       }
-      made.get(name).set({ rows });
+      made.get(name).set({ rows: name !== "bypass" ? rows :
+        rows.filter((r) => r.value > 0).sort((x, y) => y.value - x.value) });
     }
     return (section, name) => {
       const r = (by.get(section) || []).find((x) => x.name === name);
@@ -204,10 +210,9 @@ function cache(root) {
 
   return (a) => {
     const value = sectioned(a.cache);
-    const c = a.counters || {};
-    t.set.l1(short(c.l1_hits), "since the start");
-    t.set.l2(short(c.l2_hits), "since the start");
-    t.set.memory(bytes(value("l1", "bytes")), "of " + bytes(value("l1", "limit") ?? value("l1", "max_bytes")));
+    t.set.l1(short(value("lookup", "hits_l1")), "since the start");
+    t.set.l2(short(value("lookup", "hits_l2")), "since the start");
+    t.set.memory(bytes(value("l1", "bytes")), "of " + bytes(value("l1", "limit")));
     t.set.objects(count(value("l1", "objects")), "in memory");
     shapes.set(a.shapes);
     candidates.set(a.candidates);
@@ -244,7 +249,7 @@ function withShare(part, key) {
 
 function shards(root) {
   const layouts = table("Layouts", [["table", "Table"], ["variant", "Variant"], ["backend", "Backend"], ["state", "State", state],
-    ["read_at", "Read at"], ["kind", "Kind"], ["text", "Finding"]], { empty: "No variant has a layout." });
+    ["read_at", "Read at"], ["kind", "Kind"], ["text", "Finding", null, "text"]], { empty: "No variant has a layout." });
   const parts = table("Shards", [["table", "Table"], ["variant", "Variant"], ["remainder", "Remainder", count, "num"],
     ["backend", "Backend"], ["relation", "Relation"], ["rows", "Rows", short, "num"], ["bytes", "Size", share("bytes")],
     ["skew", "Skew", plain, "num"], ["direct", "Asked directly"], ["difference", "Difference"]], { empty: "No table is sharded." });
@@ -269,8 +274,9 @@ const armColumns = [["name", "Arm"], ["weight", "Weight", count, "num"], ["units
   ["p95_seconds", "p95", seconds, "num"], ["p99_seconds", "p99", seconds, "num"],
   ["ratio_to_control", "Time against the control", ratioText], ["missing_statements", "Still needed",
     (v) => Number.isFinite(v) ? "about " + count(v) + " more statements" : "–"],
-  ["ruling", "Ruling"], ["guard", "Guard"], ["mismatches", "Mismatches", count, "num"],
-  ["inconclusive", "Inconclusive", count, "num"], ["compared", "Compared", count, "num"]];
+  ["ruling", "Ruling"], ["guard", "Guard", (v) => v && v !== "none" ? pill(v + ": fired", "bad") : v || "–"], ["mismatches", "Mismatches", count, "num"],
+  ["inconclusive", "Inconclusive", count, "num"], ["compared", "Compared", count, "num"],
+  ["text", "What it means", null, "text"]];
 
 function experiment(name) {
   const about = h("p", { class: "lead" });
@@ -321,11 +327,11 @@ function experiments(root) {
 
 function sessions(root) {
   const t = tiles([["clients", "Clients"], ["active", "At work"], ["waiting", "Waiting for a server"], ["servers", "Servers"]]);
-  const clients = table("Clients", [["id", "Id", plain, "num"], ["user", "User"], ["database", "Database"],
+  const clients = table("Clients", [["id", "Id", id, "num"], ["user", "User"], ["database", "Database"],
     ["application_name", "Application"], ["state", "State", state], ["state_seconds", "For", seconds, "num"],
     ["backend", "Backend"], ["pin", "Pinned by"], ["queries", "Statements", count, "num"], ["addr", "Address"],
     ["tls", "TLS"], ["worker", "Worker", count, "num"]], { sortable: true, filter: true });
-  const servers = table("Servers", [["backend", "Backend"], ["user", "User"], ["state", "State", state], ["remote_pid", "PID", plain, "num"],
+  const servers = table("Servers", [["backend", "Backend"], ["user", "User"], ["state", "State", state], ["remote_pid", "PID", id, "num"],
     ["leases", "Leases", count, "num"], ["prepared_statements", "Prepared", count, "num"], ["connect_time", "Since"],
     ["worker", "Worker", count, "num"]], { sortable: true });
   const workers = table("Workers", [["worker", "Worker", count, "num"], ["clients", "Clients", count, "num"],
@@ -336,7 +342,7 @@ function sessions(root) {
     const c = rowsOf(a.clients);
     t.set.clients(count(c.length));
     t.set.active(count(c.filter((r) => r.state === "active").length));
-    t.set.waiting(count(c.filter((r) => r.state === "waiting").length));
+    t.set.waiting(count(c.filter((r) => r.state === "server_wait").length));
     t.set.servers(count(rowsOf(a.servers).length));
     clients.set(a.clients);
     servers.set(a.servers);

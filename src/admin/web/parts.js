@@ -38,10 +38,11 @@ export function short(v) {
 export function seconds(v) {
   if (!known(v)) return none;
   const a = Math.abs(v);
+  const three = (n) => Number(n.toPrecision(3)).toString();
   if (a === 0) return "0";
-  if (a < 1e-3) return (v * 1e6).toPrecision(3) + " µs";
-  if (a < 1) return (v * 1e3).toPrecision(3) + " ms";
-  if (a < 120) return v.toPrecision(3) + " s";
+  if (a < 999.5e-6) return three(v * 1e6) + " µs";
+  if (a < 0.9995) return three(v * 1e3) + " ms";
+  if (a < 120) return three(v) + " s";
   if (a < 7200) return Math.round(v / 60) + " min";
   if (a < 172800) return Math.round(v / 3600) + " h";
   return Math.round(v / 86400) + " d";
@@ -64,6 +65,11 @@ export function plain(v) {
   return typeof v === "number" ? v.toLocaleString("en-US", { maximumFractionDigits: 3 }) : String(v);
 }
 
+// Not an amount: no separators.
+export function id(v) {
+  return v === null || v === undefined ? none : String(v);
+}
+
 // -- tiles --------------------------------------------------------------------
 
 export function tiles(labels) {
@@ -82,9 +88,9 @@ export function pill(text, mood) {
 }
 
 const moods = {
-  ok: "good", up: "good", yes: "", running: "good", live: "good", streaming: "good", good: "good",
+  ok: "good", up: "good", active: "good", vouched: "good", fit: "good", cached: "good", running: "good", live: "good", streaming: "good", good: "good",
   down: "bad", failed: "bad", error: "bad", lost: "bad", lagging: "warn", paused: "warn",
-  off: "warn", waiting: "warn", connecting: "warn", stopped: "warn",
+  off: "warn", server_wait: "warn", fill_wait: "warn", connecting: "warn", stopped: "warn",
 };
 
 export function state(v) {
