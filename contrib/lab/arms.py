@@ -35,6 +35,8 @@ def arguments(doc, seconds, clients, rows):
                    help="sessions of a round (default %(default)s)")
     p.add_argument("--work", help="work folder (default: a temporary one)")
     p.add_argument("--json", metavar="FILE")
+    p.add_argument("--report", metavar="FILE",
+                   help="write pgsluice's page on the experiment")
     args = p.parse_args()
     if not args.bin:
         p.error("no pgsluice found: give --bin PATH")
@@ -85,6 +87,7 @@ class Arms:
             text = f.read()
         port, http = lablib.free_port(), lablib.free_port()
         holes = {"PORT": port, "HTTP": http, "PG": self.pg.port,
+                 "KEPT": os.path.join(self.lab.work, "experiments"),
                  **self.holes, **more}
         for key, value in holes.items():
             text = text.replace(f"${key}", str(value))
@@ -94,6 +97,17 @@ class Arms:
         self.sluice = lablib.Pgsluice(self.lab, self.binary, text, port, http)
         self.sluice.start()
         return self.sluice
+
+    def report(self, path):
+        """The page on what was measured: of the file, once it is whole."""
+        self.sluice.stop()
+        r = subprocess.run([self.binary, "--report", self.sluice.conf],
+                           capture_output=True, text=True, check=False)
+        if r.returncode:
+            raise lablib.LabError(f"--report: {r.stderr.strip()}")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(r.stdout)
+        self.sluice.start()
 
     def connect(self, **kw):
         import psycopg

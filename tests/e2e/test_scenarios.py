@@ -31,7 +31,10 @@ def run(lab, name, *more):
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_arms(lab, name):
-    found, said = run(lab, name)
+    page = os.path.join(lab.work, f"{name}.html")
+    found, said = run(lab, name, "--report", page)
+    with open(page, encoding="utf-8") as f:
+        assert "<svg" in f.read()
     for key in {"cluster": ("uncached", "cached"), "user": ("measured",)}[name]:
         assert set(found[key]) == OPERATIONS[name]
         for rows in found[key].values():

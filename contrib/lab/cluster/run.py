@@ -50,7 +50,11 @@ def run(args, lab, say):
     uncached = load(arms, args, say)
     print("\nWithout a cache\n" + armslib.table(uncached) + "\n")
     print(armslib.table_sizes(arms, TABLES) + "\n")
+    if args.report:
+        arms.report(args.report)
     arms.start_pgsluice(CACHE=RULES)
+    # What was measured without it does not count any more.
+    arms.weigh("monolith:50, fragmented:50")
     cached = load(arms, args, say)
     print("\nWith a cache\n" + armslib.table(cached) + "\n")
     for measured, what in ((uncached, "without"), (cached, "with")):

@@ -136,6 +136,8 @@ def run(args, lab, say):
     measured = arms.measured(OPERATIONS)
     print("\n" + armslib.table(measured) + "\n")
     print(armslib.table_sizes(arms, TABLES) + "\n")
+    if args.report:
+        arms.report(args.report)
     say.check(all(int(r["errors"]) == 0 and int(r["statements"]) > 0
                   for rows in measured.values() for r in rows.values()) and
               len(measured["insert"]) == 2, "every operation on both arms, "
