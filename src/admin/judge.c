@@ -17,15 +17,15 @@ judge_board(const struct conf *c, const struct conf_experiment *e)
 
 void
 judge(const struct conf_experiment *e, const struct board *b, unsigned shape,
-    struct verdict *out, uint64_t *moved)
+    struct verdict *out, struct judge_units *about)
 {
 	struct tally_view *views = x_calloc(2 * e->n_arms, sizeof(*views));
 	struct verdict_in in = { .alpha = (double)e->alpha / 100,
 		.effect = (double)e->effect / 100,
 		.error_ratio = e->error_ratio, .p95_ratio = e->p95_ratio,
 		.paired = e->shadow };
-	uint64_t units[ARMS_MAX] = { 0 }, on_several = 0;
-	bool full = false;
+	uint64_t units[ARMS_MAX] = { 0 };
+	struct judge_units met = { .moved = 0 };
 	unsigned i;
 
 	in.arms.n = e->n_arms;
@@ -37,11 +37,11 @@ judge(const struct conf_experiment *e, const struct board *b, unsigned shape,
 		in.cached[i] = &views[2 * i + 1];
 	}
 	if (shape == BOARD_ALL && !e->shadow) {
-		board_units(b, units, &on_several, &full);
+		board_units(b, units, &met.moved, &met.full);
 		in.units = units;
 	}
-	if (moved != NULL)
-		*moved = on_several;
+	if (about != NULL)
+		*about = met;
 	verdict_make(&in, out);
 	free(views);
 }

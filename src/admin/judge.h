@@ -16,10 +16,14 @@
 /* The run that is going on, or the last one; NULL: there was none. */
 struct board *judge_board(const struct conf *c,
     const struct conf_experiment *e);
-/* shape: of the board, or BOARD_ALL. moved: units that were met on several arms;
- * it may be NULL. */
+/* What is known of a run's units besides. */
+struct judge_units {
+	uint64_t moved; /* that were met on several arms */
+	bool full;      /* some worker has stopped counting them */
+};
+/* shape: of the board, or BOARD_ALL. units may be NULL. */
 void judge(const struct conf_experiment *e, const struct board *b,
-    unsigned shape, struct verdict *out, uint64_t *moved);
+    unsigned shape, struct verdict *out, struct judge_units *units);
 /* Latencies of an arm, in the buckets of other histograms. */
 void judge_histogram(const struct board *b, unsigned arm, unsigned shape,
     struct hist_view *out);

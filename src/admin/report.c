@@ -43,9 +43,12 @@ static void
 report_measured(const struct conf_experiment *e, struct report_stock *s,
     struct report_item *out)
 {
+	struct judge_units met;
 	unsigned i;
 
-	judge(e, out->board, BOARD_ALL, &s->verdict, &out->moved);
+	judge(e, out->board, BOARD_ALL, &s->verdict, &met);
+	out->moved = met.moved;
+	out->units_full = met.full;
 	out->verdict = &s->verdict;
 	out->shapes = s->shapes;
 	/* Those that come later are left out. */
