@@ -174,21 +174,48 @@ answer_head(struct answer *a, const char *p, size_t n)
 	return take;
 }
 
+/* A row that is here whole, as most are, and fits one block is hashed where it
+ * lies. Returns the bytes used; 0: it is not one. */
+static size_t
+answer_whole_row(struct answer *a, const char *p, size_t n)
+{
+	uint32_t length;
+
+	if (a->n_head > 0 || n < sizeof(a->head) || *p != 'D')
+		return 0;
+	length = answer_u32(p + 1);
+	if (length < 4 || length - 4 >= ANSWER_HELD || n - 1 < length)
+		return 0;
+	a->row = hash_mix(a->row, hash_bytes(p + 5, length - 4));
+	answer_row_ends(a);
+	a->row = (struct hash128){ 0, 0 };
+	return 1 + (size_t)length;
+}
+
+/* A part of what is not such a row. */
+static size_t
+answer_part(struct answer *a, const char *p, size_t n)
+{
+	size_t take = a->left < n ? a->left : n;
+
+	if (a->n_head < sizeof(a->head))
+		return answer_head(a, p, n);
+	answer_hold(a, p, take);
+	a->left -= (uint32_t)take;
+	if (a->left == 0)
+		answer_ends(a);
+	return take;
+}
+
 void
 answer_feed(struct answer *a, const char *p, size_t n)
 {
 	size_t take;
 
 	while (n > 0 && !a->sum.broken) {
-		if (a->n_head < sizeof(a->head)) {
-			take = answer_head(a, p, n);
-		} else {
-			take = a->left < n ? a->left : n;
-			answer_hold(a, p, take);
-			a->left -= (uint32_t)take;
-			if (a->left == 0)
-				answer_ends(a);
-		}
+		take = answer_whole_row(a, p, n);
+		if (take == 0)
+			take = answer_part(a, p, n);
 		p += take;
 		n -= take;
 	}

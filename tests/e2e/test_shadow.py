@@ -270,6 +270,86 @@ def test_a_share_is_asked(make):
     assert 40 < row["compared"] + row["dropped"] < 130
 
 
+def test_huge_answers(make):
+    """Neither is kept: 64 MB each."""
+    sluice = make()
+
+    def highest():
+        with open(f"/proc/{sluice.proc.pid}/status", encoding="ascii") as f:
+            return next(int(line.split()[1]) for line in f
+                        if line.startswith("VmHWM")) * 1024
+
+    with connect(sluice) as c:
+        c.execute("SELECT id FROM things WHERE id = 1")
+        before = highest()
+        for binary in (False, True):
+            with c.cursor(binary=binary) as cur:
+                for n, _ in enumerate(cur.stream(
+                        "SELECT repeat(md5(name), 4096) FROM things "
+                        "WHERE id <= 500"), 1):
+                    pass
+                assert n == 500
+    row = settled(sluice, 3, compared=3)
+    assert row["mismatches"] == row["inconclusive"] == 0
+    assert highest() - before < 16 * 1024 * 1024
+
+
+def test_long_rows_that_differ(make, pg, db):
+    """By a byte at the end of a row that comes in many pieces."""
+    pg.psql("SET ROLE app; UPDATE one SET name = repeat('x', 3000000) WHERE "
+            "id = 1; UPDATE two SET name = repeat('x', 2999999) || 'y' "
+            "WHERE id = 1", db)
+    sluice = make()
+    with connect(sluice) as c:
+        for i in (1, 2):
+            c.execute("SELECT name FROM things WHERE id = %s", (i,))
+    until(lambda: arm(sluice)["mismatches"] == 1)
+    assert arm(sluice)["compared"] == 2
+
+
+@pytest.fixture
+def slow(pg, db):
+    """Arm two sleeps for a minute; returns how many do."""
+    pg.psql("SET ROLE app; ALTER TABLE two RENAME TO two_; CREATE VIEW two AS "
+            "SELECT t.* FROM two_ t, (SELECT pg_sleep(60)) s", db)
+    mine = ("FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND "
+            "datname = current_database()")
+    yield (lambda: int(pg.psql(f"SELECT count(*) {mine}", db)),
+           lambda: pg.psql(f"SELECT pg_terminate_backend(pid) {mine}", db))
+    pg.psql(f"SELECT pg_terminate_backend(pid) {mine}", db)
+
+
+def test_an_arm_whose_server_is_lost(request, make):
+    sluice = make()
+    sleeping, end = request.getfixturevalue("slow")
+    with connect(sluice) as c:
+        assert c.execute("SELECT id FROM things WHERE id = 1").fetchone()
+        until(lambda: sleeping() == 1)
+        end()
+        until(lambda: arm(sluice)["dropped"] + arm(sluice)["errors"] > 0)
+        assert c.execute("SELECT id FROM things WHERE id = 1").fetchone()
+    assert arm(sluice)["mismatches"] == 0
+
+
+def test_stop_and_reload_while_arms_are_asked(request, make):
+    """What is under way belongs to a run that is over; a daemon that ends
+    waits for none of it."""
+    sluice = make()
+    sleeping, end = request.getfixturevalue("slow")
+    with connect(sluice) as c:
+        c.execute("SELECT id FROM things WHERE id = 1")
+        until(lambda: sleeping() == 1)
+        sluice.console("STOP EXPERIMENT try")
+        sluice.console("RELOAD")
+        sluice.console("START EXPERIMENT try")
+        end()
+        until(lambda: sleeping() == 0)
+        c.execute("SELECT id FROM things WHERE id = 2")
+        until(lambda: sleeping() == 1)
+        assert arm(sluice)["mismatches"] == 0
+    sluice.stop()
+
+
 def test_clients_that_go(make):
     """A check outlives its session; a session that ends in the middle of an
     answer leaves none."""
