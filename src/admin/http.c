@@ -388,6 +388,10 @@ http_free(struct http **hp)
 	CHECK_MAGIC(h, HTTP_MAGIC);
 	event_free(h->sweep);
 	api_free(&h->api); /* answers all whose requests are the server's */
+	/* The server closes descriptors, which must be in no poll set then. */
+	TAILQ_FOREACH(k, &h->conns, link)
+		if (!http_conn_is_gone(k))
+			bufferevent_disable(k->bev, EV_READ | EV_WRITE);
 	evhttp_free(h->server);
 	while ((k = TAILQ_FIRST(&h->conns)) != NULL)
 		http_conn_forget(h, k);

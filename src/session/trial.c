@@ -15,6 +15,7 @@
 #include "conf/trial.h"
 #include "experiment/board.h"
 #include "route/touch.h"
+#include "sql/shape_text.h"
 
 /* ---- units ------------------------------------------------------------------ */
 
@@ -136,6 +137,7 @@ static bool
 trial_compares(struct session *s, struct query *q, struct route_plan *base)
 {
 	const struct conf_experiment *e = base->experiment;
+	char words[BOARD_SHAPE_TEXT + 1];
 	unsigned arm;
 
 	if (base->compares != COMPARES_UNKNOWN)
@@ -146,8 +148,9 @@ trial_compares(struct session *s, struct query *q, struct route_plan *base)
 			base->compares = COMPARES_NOT;
 	if (base->compares == COMPARES)
 		base->board_shape = board_shape(e->run->board,
-		    q->shape->hash.lo, slice_make(q->shape->text,
-		    q->shape->len));
+		    q->shape->hash.lo, slice_make(words, shape_text(
+		    slice_make(q->shape->text, q->shape->len), words,
+		    sizeof(words))));
 	return base->compares == COMPARES;
 }
 

@@ -6,6 +6,8 @@ import http.client
 import json
 import os
 import re
+import signal
+import socket
 import threading
 
 import pytest
@@ -202,6 +204,46 @@ def test_pause_that_takes_too_long_is_told_by_others(tokened):
         t.join()
         conn.execute("COMMIT")
     assert answers[0][0] == 409
+
+
+def test_a_stop_leaves_nobody_waiting(tokened):
+    """Who waits for an action when the process ends is let go."""
+    over = []
+
+    def pause():
+        with pytest.raises(http.client.RemoteDisconnected):
+            ask(tokened, "/api/action/pause", "POST", bearer(), "")
+        over.append(True)
+    conn = tokened.connect()
+    conn.execute("BEGIN")
+    conn.execute("SELECT 1")
+    t = threading.Thread(target=pause)
+    t.start()
+    until(lambda: tokened.console("SHOW STATE")[1]["value"] == "yes")
+    tokened.stop([signal.SIGINT])
+    t.join()
+    conn.close()
+    assert over == [True]
+    assert "[warn]" not in tokened.log
+
+
+def test_clients_that_do_not_wait(tokened):
+    """Whoever goes before the answer harms nobody."""
+    with tokened.connect() as conn:
+        conn.execute("BEGIN")
+        conn.execute("SELECT 1")
+        for path in ("POST /api/action/pause", "GET /api/overview.json",
+                     "GET /api/show/clients.json"):
+            with socket.create_connection(
+                    ("127.0.0.1", tokened.http_port)) as s:
+                s.sendall(f"{path} HTTP/1.1\r\nHost: localhost\r\n"
+                          f"Authorization: Bearer {TOKEN}\r\n"
+                          "Content-Length: 0\r\n\r\n".encode())
+        until(lambda: tokened.console("SHOW STATE")[1]["value"] == "yes")
+        conn.execute("COMMIT")
+    until(lambda: ask(tokened, "/api/overview.json")[0] == 200)
+    tokened.console("RESUME")
+    assert tokened.query("SELECT 1") == [(1,)]
 
 
 def test_who_may_look(tokened, pgsluice):

@@ -6,6 +6,7 @@ Screenshots are left in $PGSLUICE_ARTEFACTS (tests/run.sh: the folder of logs).
 """
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -210,6 +211,72 @@ def test_keyboard_reaches_everything(sluice, browser):
     until(lambda: not browser.js(
         "return document.getElementById('dialog').open"))
     assert browser.focused()["what"] == "actions"
+
+
+EXPERIMENT = """
+auth = "trust"
+admin_users = {"app"}
+backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
+database "app" { backend = "main" }
+table "things" {
+    key_column = "tenant" key_type = "int4"
+    variant "one" { kind = "plain" backend = "main" relation = "one" }
+    variant "two" { kind = "plain" backend = "main" relation = "two" }
+}
+experiment "try" { table = "things" arms = {"one:50", "two:50"}
+    unit = "tenant" }
+"""
+
+
+def cells(browser, label, column):
+    """A column of a table by its heading."""
+    return browser.js("""
+        const t = document.querySelector(`table[aria-label="${arguments[0]}"]`);
+        if (!t) return [];
+        const at = [...t.tHead.rows[0].cells].findIndex(
+            c => c.textContent === arguments[1]);
+        return [...t.tBodies[0].rows].map(r => r.cells[at].textContent);""",
+                      label, column)
+
+
+def test_experiment(pg, db, pgsluice, browser):
+    """Arms, their interval as the API has it, distributions, statements."""
+    pg.psql("SET ROLE app; CREATE TABLE one (tenant int, n int); "
+            "CREATE TABLE two (LIKE one)", dbname=db)
+    sluice = pgsluice(EXPERIMENT)
+    until(lambda: sluice.console("SHOW EXPERIMENTS")[0]["state"] == "running")
+    with sluice.connect() as conn:
+        for n in range(2000):
+            conn.execute(f"SELECT n FROM things WHERE tenant = {n % 50}")
+    browser.size(DESKTOP)
+    browser.open(url(sluice), "experiments")
+    until(lambda: cells(browser, "try: arms", "Arm") == ["one", "two"])
+    until(lambda: sum(number(c) for c in cells(
+        browser, "try: arms", "Statements")) == 2000)
+    _, text = sluice.http("/api/experiments.json")
+    control, other = json.loads(text)["experiments"][0]["arms"]
+    ratio = other["ratio_to_control"]
+    interval = (f"×{ratio['value']:.3f} ({ratio['low']:.3f} to "
+                f"{ratio['high']:.3f})")
+    told = cells(browser, "try: arms", "Time against the control")
+    assert told[1] == interval
+    drawn = browser.js("return document.querySelector('.interval')"
+                       ".getAttribute('aria-label')")
+    assert f"{ratio['low']:.3f} and {ratio['high']:.3f}" in drawn
+    assert len(browser.all(".experiment canvas")) == 1
+    assert "SELECT n FROM things WHERE tenant = ?" in \
+        cells(browser, "try: statements", "Statement")
+    for scheme in ("dark", "light"):
+        browser.scheme(scheme)
+        assert browser.violations() == [], scheme
+    browser.screenshot("experiment")
+    sluice.console("STOP EXPERIMENT try")
+    until(lambda: "stopped" in browser.text(".experiment .head"), 20)
+
+
+def test_no_experiment_is_told(sluice, browser):
+    browser.open(url(sluice), "experiments")
+    until(lambda: "No experiment is configured" in browser.text("main"))
 
 
 def act(browser, action, token):

@@ -274,20 +274,21 @@ const armColumns = [["name", "Arm"], ["weight", "Weight", count, "num"], ["units
   ["p95_seconds", "p95", seconds, "num"], ["p99_seconds", "p99", seconds, "num"],
   ["ratio_to_control", "Time against the control", ratioText], ["missing_statements", "Still needed",
     (v) => Number.isFinite(v) ? "about " + count(v) + " more statements" : "–"],
-  ["ruling", "Ruling"], ["guard", "Guard", (v) => v && v !== "none" ? pill(v + ": fired", "bad") : v || "–"], ["mismatches", "Mismatches", count, "num"],
-  ["inconclusive", "Inconclusive", count, "num"], ["compared", "Compared", count, "num"],
-  ["text", "What it means", null, "text"]];
+  ["ruling", "Ruling"], ["guard", "Guard", (v) => v && v !== "none" ? pill(v + " fired", "bad") : "quiet"],
+  ["mismatches", "Mismatches", count, "num"],
+  ["inconclusive", "Inconclusive", count, "num"], ["compared", "Compared", count, "num"]];
 
 function experiment(name) {
   const about = h("p", { class: "lead" });
   const mood = h("span");
   const alarm = h("p", { role: "status" });
   const chart = distributions(name + ": latency by arm", "Share of statements by latency, arms over each other.");
+  const meaning = h("ul", { class: "meaning" });
   const bars = intervals(name + ", time against the control");
   const arms = table(name + ": arms", armColumns);
   const shapes = table(name + ": statements", [["statement", "Statement", null, "wide"], ...armColumns], { max: 200 });
   const root = h("div", { class: "experiment" }, h("section", { class: "card" },
-    h("div", { class: "head" }, h("h2", null, name), mood), about, alarm, arms.root,
+    h("div", { class: "head" }, h("h2", null, name), mood), about, alarm, arms.root, meaning,
     h("h3", null, "Time against the control, with the interval that holds at all times"), bars.root),
   chart.root, card("By statement", shapes.root));
   return {
@@ -300,6 +301,11 @@ function experiment(name) {
       alarm.replaceChildren(...(e.sample_ratio_alarm ?
         [pill("Sample ratio alarm: arms do not get their shares, so nothing else counts", "bad")] : []));
       arms.set({ rows: list });
+      const said = list.filter((a) => a.text).map((a) => a.name + ": " + a.text);
+      if (said.join() !== meaning.dataset.said) {
+        meaning.replaceChildren(...said.map((text) => h("li", null, text)));
+        meaning.dataset.said = said.join();
+      }
       bars.set(list.filter((a) => a.ratio_to_control).map((a) => ({ name: a.name, ratio: a.ratio_to_control })));
       chart.set(list.map((a) => ({ ...a, count: a.statements, buckets: a.histogram || [] })));
       shapes.set({ rows: (e.shapes || []).flatMap((s) => (s.arms || []).map((a) => ({ statement: s.statement || s.text, ...a }))) });
