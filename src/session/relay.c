@@ -189,80 +189,6 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 	}
 }
 
-/* Where a message names a statement of ours, or NULL. */
-static const char *
-relay_our_name(const char *message)
-{
-	const char *at = strstr(message, "\"pgsluice_");
-
-	return at != NULL && strlen(at) > PREPARED_NAME_LEN + 1 &&
-	    at[PREPARED_NAME_LEN + 1] == '"' ? at + 1 : NULL;
-}
-
-/* A message with the client's name of the statement. */
-static void
-relay_message(struct session *s, struct msgwrite *w, const char *text)
-{
-	const char *ours = relay_our_name(text);
-	struct slice name = s->server->owed.failed_text;
-
-	if (session_terms(s) != NULL)
-		name = slice_str(session_terms(s)->name);
-	/* Only of what is bound can it be the unnamed one that runs under a
-	 * name. */
-	if (ours == NULL || (name.n == 0 &&
-	    s->server->owed.failed != OWED_BIND)) {
-		msgwrite_str(w, text);
-		return;
-	}
-	msgwrite_bytes(w, text, (size_t)(ours - text));
-	msgwrite_bytes(w, name.p, name.n);
-	msgwrite_str(w, ours + PREPARED_NAME_LEN);
-}
-
-/* The error again, in the client's terms: position in its own text, its names
- * of statements. */
-static void
-relay_own_terms(struct session *s, const char *body, size_t n,
-    struct slice position)
-{
-	const char *p = body, *end = body + n, *value;
-	struct msgwrite w;
-	struct query q;
-	struct buf b;
-	const struct unit_terms *terms = session_terms(s);
-	char number[16] = "";
-	unsigned at;
-
-	if (position.n > 0 && terms != NULL) {
-		at = (unsigned)strtoul(position.p, NULL, 10);
-		snprintf(number, sizeof(number), "%d", (int)at -
-		    (at > terms->at ? terms->by : 0));
-	} else if (position.n > 0 && s->rewritten != NULL) {
-		query_prepare(s, &q, slice_str(s->rewritten), NULL, NULL);
-		snprintf(number, sizeof(number), "%u", route_unmap_position(
-		    q.plan, q.shape, &q.values, s->form,
-		    (unsigned)strtoul(position.p, NULL, 10)));
-	}
-	buf_init(&b, n + s->server->owed.failed_text.n + 128);
-	msgwrite_init(&w, &b);
-	msgwrite_begin(&w, 'E');
-	for (; p < end && *p != '\0'; p = value + strlen(value) + 1) {
-		value = p + 1;
-		msgwrite_u8(&w, (uint8_t)*p);
-		if (*p == 'M')
-			relay_message(s, &w, value);
-		else
-			msgwrite_str(&w, *p == 'P' && *number != '\0' ?
-			    number : value);
-	}
-	msgwrite_u8(&w, 0);
-	msgwrite_end(&w);
-	CHECK(!w.failed);
-	session_send(s, buf_head(&b), buf_len(&b));
-	buf_reset(&b);
-}
-
 /* A Parse of the unnamed statement has ended the one before it. */
 static void
 relay_unnamed_refused(struct session *s)
@@ -322,8 +248,8 @@ relay_failed(void *lessee, const char *body, size_t n, bool own)
 		session_step_failed(s);
 	if (whole && ((e.position.n > 0 && (s->rewritten != NULL ||
 	    session_terms(s) != NULL)) ||
-	    (e.message.n > 0 && relay_our_name(e.message.p) != NULL))) {
-		relay_own_terms(s, body, n, e.position);
+	    (e.message.n > 0 && session_names_ours(e.message.p)))) {
+		session_own_terms(s, body, n, e.position);
 		return true;
 	}
 	return false;

@@ -673,6 +673,14 @@ void session_fault(struct session *s, const char *body, size_t n);
 void session_repeat(struct session *s);
 void session_repeats_free(struct session_worker *sw);
 
+/* ---- terms.c ----------------------------------------------------------------------------- */
+/* Does an error's message name a statement as servers know it? */
+bool session_names_ours(const char *message);
+/* Send the ErrorResponse with this body, in the client's terms; position: of its
+ * fields, maybe empty. */
+void session_own_terms(struct session *s, const char *body, size_t n,
+    struct slice position);
+
 /* ---- reading.c ---------------------------------------------------------------------------- */
 /* The statement's backend lists replicas. true: it may be answered by one, and
  * s->server is one of its servers, leased for this unit. */

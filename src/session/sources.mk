@@ -78,6 +78,7 @@ libpgsluice_a_SOURCES += \
 	src/session/startup.c \
 	src/session/statement.c \
 	src/session/statement.h \
+	src/session/terms.c \
 	src/session/trail.c \
 	src/session/trail.h \
 	src/session/trail_line.c \
