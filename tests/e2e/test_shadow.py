@@ -350,6 +350,21 @@ def test_stop_and_reload_while_arms_are_asked(request, make):
     sluice.stop()
 
 
+def test_execute_in_sql(make):
+    """Its values are not those of messages: it is not asked wrongly."""
+    sluice = make()
+    with connect(sluice) as c:
+        c.execute("PREPARE p(int) AS SELECT name FROM things WHERE id = $1")
+        for n in range(1, 4):
+            assert c.execute(f"EXECUTE p({n})").fetchone() == (f"name {n}",)
+            assert c.execute(f"EXECUTE p({n})", binary=True
+                             ).fetchone() == (f"name {n}",)
+    with connect(sluice) as c:
+        c.execute("SELECT id FROM things WHERE id = 1")
+    row = settled(sluice, 1)
+    assert row["errors"] == row["inconclusive"] == row["mismatches"] == 0
+
+
 def test_clients_that_go(make):
     """A check outlives its session; a session that ends in the middle of an
     answer leaves none."""
