@@ -228,13 +228,19 @@ route_touch_read(const struct route_plan *p, const struct shape *s,
 }
 
 static bool
-touch_assigns(const struct analysis *a, const char *column)
+touch_names(char *const *names, size_t n, const char *column)
 {
-	for (size_t i = 0; i < a->n_assigned; i++) {
-		if (strcmp(a->assigned[i], column) == 0)
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(names[i], column) == 0)
 			return true;
 	}
 	return false;
+}
+
+static bool
+touch_assigns(const struct analysis *a, const char *column)
+{
+	return touch_names(a->assigned, a->n_assigned, column);
 }
 
 /* The conditions are those of the rows it touches, which keep the column's
@@ -245,8 +251,11 @@ touch_is_plain(const struct analysis *a, const char *column)
 	if (a->flags & AN_SUBLINK)
 		return false;
 	switch ((int)a->kind) {
-	case STMT_INSERT: /* a conflict may be with any row */
-		return a->n_assigned == 0;
+	case STMT_INSERT: /* a conflict is with a row that has the same in the
+	                     arbiter's columns: unique indexes on the column
+	                     have its own equality, or it is not vouched for */
+		return a->n_assigned == 0 || (!touch_assigns(a, column) &&
+		    touch_names(a->arbiters, a->n_arbiters, column));
 	case STMT_UPDATE:
 		return !touch_assigns(a, column);
 	case STMT_DELETE:

@@ -80,6 +80,8 @@ analysis_free(struct analysis **ap)
 	analysis_drop_preds(a, 0);
 	for (i = 0; i < a->n_assigned; i++)
 		free(a->assigned[i]);
+	for (i = 0; i < a->n_arbiters; i++)
+		free(a->arbiters[i]);
 	for (i = 0; i < a->n_channels; i++)
 		free(a->channels[i].name);
 	free(a->channels);
@@ -95,6 +97,7 @@ analysis_free(struct analysis **ap)
 	free(a->qualrefs);
 	free(a->preds);
 	free(a->assigned);
+	free(a->arbiters);
 	free(a);
 	*ap = NULL;
 }

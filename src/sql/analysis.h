@@ -205,6 +205,9 @@ struct analysis {
 	size_t n_preds;
 	char **assigned;        /* UPDATE (and ON CONFLICT DO UPDATE): columns set */
 	size_t n_assigned;
+	char **arbiters;        /* ON CONFLICT (a, b): columns that rows which are
+	                           updated have in common with new ones */
+	size_t n_arbiters;
 	struct an_channel *channels; /* of all statements, in order */
 	size_t n_channels;
 	bool only_channels;     /* nothing but LISTEN and UNLISTEN */

@@ -120,7 +120,7 @@ struct parse {
 	const struct lexer *lx;
 	const struct an_functions *fns;
 	struct analysis *an;
-	size_t tables_size, preds_size, assigned_size, channels_size;
+	size_t tables_size, preds_size, assigned_size, arbiters_size, channels_size;
 	size_t settings_size, wishes_size;
 	struct parse_ref *refs;
 	size_t n_refs, refs_size;

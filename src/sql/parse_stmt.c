@@ -52,6 +52,31 @@ stmt_assigned(struct parse *p, parse_node *const *targets, size_t n)
 	}
 }
 
+/* Columns of an arbiter; an expression, or one with an operator class or
+ * collation of its own, tells nothing of them. */
+static void
+stmt_arbiters(struct parse *p, const PgQuery__InferClause *infer)
+{
+	struct analysis *an = p->an;
+	const PgQuery__IndexElem *e;
+	char *name;
+	size_t i;
+
+	for (i = 0; infer != NULL && i < infer->n_index_elems; i++) {
+		if (!NODE_IS(infer->index_elems[i], INDEX_ELEM))
+			continue;
+		e = infer->index_elems[i]->index_elem;
+		if (e->name == NULL || e->name[0] == '\0' ||
+		    e->n_collation > 0 || e->n_opclass > 0 ||
+		    !parse_reserve(p, &an->arbiters, an->n_arbiters,
+		    &p->arbiters_size, sizeof(*an->arbiters), LEX_MAX_CUTS))
+			continue;
+		name = parse_strdup(p, e->name);
+		if (name != NULL)
+			an->arbiters[an->n_arbiters++] = name;
+	}
+}
+
 static void
 stmt_insert(struct parse *p, const PgQuery__InsertStmt *s)
 {
@@ -67,6 +92,7 @@ stmt_insert(struct parse *p, const PgQuery__InsertStmt *s)
 	if (c != NULL) {
 		parse_walk_fields(p, &c->base);
 		stmt_assigned(p, c->target_list, c->n_target_list);
+		stmt_arbiters(p, c->infer);
 	}
 	parse_walk_nodes(p, s->returning_list, s->n_returning_list);
 	parse_ctes_pop(p, mark);

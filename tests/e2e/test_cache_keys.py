@@ -25,9 +25,9 @@ cache "events" {
 }
 cache "other" {
     tables = {"trigger_on", "ruled", "nested", "free", "seen", "made", "loose",
-              "policed"}
+              "policed", "own"}
     keys = {"trigger_on.id", "ruled.id", "nested.id", "free.id", "seen.id",
-            "policed.id",
+            "policed.id", "own.id",
             "made.twice", "loose.word", "free.nothing", "month(free.day)"}
     ttl = "300s" l2 = false
 }
@@ -56,6 +56,11 @@ RESET ROLE;
 CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2',
                       deterministic = false);
 CREATE TABLE loose (word text COLLATE lax);
+CREATE OPERATOR CLASS other_ops FOR TYPE int USING btree AS
+  OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+  FUNCTION 1 btint4cmp(int, int);
+CREATE TABLE own (id int);
+CREATE UNIQUE INDEX ON own (id other_ops);
 """
 
 
@@ -96,6 +101,8 @@ def test_what_catalogs_vouch_for(sluice):
             ("free", "nothing"): "has no such column",
             ("seen", "id"): "is no ordinary table",
             ("made", "twice"): "generates the column",
+            ("own", "id"): "has a unique index on the column with an "
+                           "equality of its own",
             ("loose", "word"): "has a collation of the column that is not "
                                "deterministic"}.items():
         assert found[name]["state"] == "not in use"
@@ -254,6 +261,21 @@ def test_a_transaction_from_before_the_keys(pg, db, pgsluice):
         old.ask("COMMIT")
         with sluice.counting(cache_hits_l1=0):
             assert new.ask_rows(TENANT % 3) != before
+
+
+def test_an_upsert_ends_the_rows_it_names(sluice, client):
+    """ON CONFLICT (id): whatever it updates has one of these ids."""
+    read = "SELECT n FROM event WHERE id = %d"
+    upsert = ("INSERT INTO event (id, tenant, at, n) VALUES "
+              "(5, 1, '2026-01-01 00:00Z', 50), (6, 1, '2026-01-01 00:00Z', "
+              "60) ON CONFLICT (id) DO UPDATE SET n = excluded.n")
+    for n in (5, 6, 7):
+        client.ask(read % n)
+    client.ask(upsert)
+    with sluice.counting(cache_hits_l1=1):
+        assert client.ask_rows(read % 7) == [("7",)]
+        assert client.ask_rows(read % 5) == [("50",)]
+        assert client.ask_rows(read % 6) == [("60",)]
 
 
 def test_explained(client):

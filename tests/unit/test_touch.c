@@ -138,6 +138,24 @@ static const struct {
 	  "id 1" },
 	{ "INSERT INTO notes (id, t) VALUES (1, 'a') ON CONFLICT (t) DO UPDATE "
 	  "SET n = 1", "any" },
+	{ "INSERT INTO notes (id, t) VALUES (1, 'a'), (2, 'b') ON CONFLICT "
+	  "(id) DO UPDATE SET t = excluded.t", "id 2" },
+	{ "INSERT INTO notes (id, t) VALUES (1, 'a') ON CONFLICT (t, id) "
+	  "WHERE t > 'a' DO UPDATE SET t = 'b' WHERE notes.n = 1", "id 1" },
+	{ "INSERT INTO notes (id, t) VALUES (1, 'a') ON CONFLICT (id) DO "
+	  "UPDATE SET id = 2", "any" },
+	{ "INSERT INTO notes (id, t) VALUES (1, 'a') ON CONFLICT (id) DO "
+	  "UPDATE SET t = (SELECT 'x')", "any" },
+	{ "INSERT INTO notes (id, t) VALUES (1, 'a') ON CONFLICT ((id)) DO "
+	  "UPDATE SET t = 'b'", "any" },
+	{ "INSERT INTO notes (id, t) VALUES (1, 'a') ON CONFLICT ((id + 1)) "
+	  "DO UPDATE SET t = 'b'", "any" },
+	{ "INSERT INTO notes (id, t) VALUES (1, 'a') ON CONFLICT (id own_ops) "
+	  "DO UPDATE SET t = 'b'", "any" },
+	{ "INSERT INTO notes (id, t) VALUES (1, 'a') ON CONFLICT (id COLLATE "
+	  "\"C\") DO UPDATE SET t = 'b'", "any" },
+	{ "INSERT INTO notes (id, t) VALUES (1, 'a') ON CONFLICT ON "
+	  "CONSTRAINT notes_pkey DO UPDATE SET t = 'b'", "any" },
 	{ "UPDATE notes SET t = 'b' WHERE id = 1", "id 1" },
 	{ "UPDATE notes SET id = 2 WHERE id = 1", "any" },
 	{ "UPDATE notes SET (t, id) = ('b', 2) WHERE id = 1", "any" },
