@@ -257,13 +257,15 @@ unit_sql(const struct unit *u, struct slice *sql)
 
 /* A statement that names no routed table and waits for a server would be
  * recognised and decided just the same when it has one: keep its shape. (Its
- * backend is the session's by then, and its text goes as it is.) */
+ * backend is the session's by then, and its text goes as it is.) Not without its
+ * values where these tell what a write ends. */
 static void
 query_keep(struct session *s, const struct query *q)
 {
 	query_forget(s);
 	if (q->plan->table == NULL && s->fill == NULL &&
-	    q->shape->an->n_settings == 0)
+	    q->shape->an->n_settings == 0 &&
+	    (q->plan->n_writes == 0 || q->plan->n_tag_keys == 0))
 		s->kept = shape_ref(q->shape);
 }
 

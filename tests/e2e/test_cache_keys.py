@@ -9,6 +9,7 @@ import pytest
 
 import harness
 import rawpg
+from harness import until
 
 CONF = """
 auth = "trust"
@@ -276,6 +277,28 @@ def test_an_upsert_ends_the_rows_it_names(sluice, client):
         assert client.ask_rows(read % 7) == [("7",)]
         assert client.ask_rows(read % 5) == [("50",)]
         assert client.ask_rows(read % 6) == [("60",)]
+
+
+def test_a_write_that_waited_for_a_server(pg, db, pgsluice):
+    """Its values count as those of one that did not have to."""
+    pg.psql(SCHEMA, db)
+    sluice = pgsluice(CONF.replace("pool_size = 4", "pool_size = 1"))
+    until(lambda: rows(sluice)["event", "id"]["state"] == "in use")
+    read = "SELECT n FROM event WHERE id = %d"
+    with rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as holder, \
+            rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as writer, \
+            rawpg.RawConn("127.0.0.1", sluice.port, "app", "app") as reader:
+        reader.ask(read % 5)
+        reader.ask(read % 7)
+        holder.ask("BEGIN")
+        holder.ask("SELECT n FROM event WHERE id = 1 FOR SHARE")
+        writer.send(rawpg.query("UPDATE event SET n = 50 WHERE id = 5"))
+        until(lambda: sluice.metric("pgsluice_pool_waiting") == 1)
+        holder.ask("COMMIT")
+        writer.read_until_ready()
+        with sluice.counting(cache_hits_l1=1):
+            assert reader.ask_rows(read % 5) == [("50",)]
+            assert reader.ask_rows(read % 7) == [("7",)]
 
 
 def test_explained(client):
