@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-"""The lab's scenarios about experiments, at a small size: each prints its table
-and meets its targets."""
+"""The lab's scenarios at a small size: each prints its table and finds true what
+it checks.  Speed is not looked at here."""
 
 import json
 import os
@@ -43,3 +43,14 @@ def test_arms(lab, name):
                        for r in rows.values())
     assert "p50 ms" in said and "dead rows" in said
     assert len(found["checks"]) >= 6
+
+
+def test_blog(lab):
+    found, said = run(lab, "blog")
+    reads = {"user", "post", "comments", "profile", "nested", "all"}
+    for key in ("uncached", "cached", "changing", "saturated"):
+        assert set(found[key]) == reads
+        assert all(r["queries"] > 0 and r["errors"] == 0
+                   for r in found[key].values())
+    assert "freshness" in said and "uncached p50" in said
+    assert len(found["checks"]) >= 9
