@@ -320,6 +320,13 @@ def test_reading_with_a_token(sluice, browser):
     browser.open(url(sluice))
     until(lambda: browser.text("#state") == "refused")
     until(lambda: browser.js("return document.getElementById('dialog').open"))
+    # Closed, it stays so, while the page goes on asking.
+    asked = browser.js(
+        "return performance.getEntriesByType('resource').length")
+    browser.press(Keys.ESCAPE)
+    until(lambda: browser.js("return performance.getEntriesByType('resource')"
+                             ".length") > asked + 1)
+    assert not browser.js("return document.getElementById('dialog').open")
     browser.js("""const e = document.getElementById('token');
         e.value = arguments[0]; e.dispatchEvent(new Event('input'));""", TOKEN)
     until(lambda: browser.text("#state") == "serving")

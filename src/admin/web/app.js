@@ -50,15 +50,17 @@ async function ask(path, options = {}) {
 }
 
 function failed(e) {
-  const since = answered ? ` for ${seconds(Math.round((performance.now() - answered) / 1000))}. What is shown is old` : "";
   const known = e instanceof Refused && e.status < 500;
+  const first = !failing;
   failing = true;
   document.body.classList.add("stale");
   $("state").className = "pill bad";
   say($("state"), known ? "refused" : "no answer");
-  say($("banner"), known ? "pgsluice refuses: " + e.message : `pgsluice does not answer${since}.`);
+  say($("banner"), known ? "pgsluice refuses: " + e.message : "pgsluice does not answer." +
+    (answered ? " What is shown is old." : ""));
   $("banner").hidden = false;
-  if (known && e.status === 401 && !$("dialog").open) openDialog();
+  // Once: who closes it wants it closed.
+  if (first && known && e.status === 401 && !$("dialog").open) openDialog();
 }
 
 function recovered(process) {
