@@ -230,6 +230,20 @@ trial_promoted(struct session *s, struct query *q,
 		q->plan = p;
 }
 
+/* Of all backends that hold rows of it, feeds tell what is written there. */
+static bool
+trial_is_followed(const struct conf_variant *v)
+{
+	bool followed = v->backend->feed;
+	size_t i;
+
+	for (i = 0; i < v->n_shards; i++)
+		followed = followed && v->shards[i].backend->feed;
+	for (i = 0; i < v->n_spans; i++)
+		followed = followed && v->spans[i].backend->feed;
+	return followed;
+}
+
 /* What becomes of a statement whose unit is known. */
 static void
 trial_give(struct session *s, struct query *q, struct session_trial *t)
@@ -247,6 +261,10 @@ trial_give(struct session *s, struct query *q, struct session_trial *t)
 		q->trial_bypass = true;
 		return;
 	}
+	/* When it has what the control was given is not known otherwise. */
+	if (arm != 0 && !base->experiment->arm_writes &&
+	    !trial_is_followed(base->experiment->arms[arm].variant))
+		q->trial_bypass = true;
 	q->mark = (struct trial_mark){ (uint8_t)(at + 1), (uint8_t)arm,
 		(uint8_t)base->board_shape, t->group };
 }

@@ -36,6 +36,6 @@ BYPASS_REASON(FEED_STALE, "feed_stale", "its rule is strong, and the feed of a b
 BYPASS_REASON(FEED_UNABLE, "feed_unable", "its rule is strong, and a table of it cannot be followed, see CHECK CACHE")
 BYPASS_REASON(UNPROFITABLE, "unprofitable", "caching statements of its shape does not pay, see SHOW CACHE SHAPES")
 BYPASS_REASON(HIT_FOR_PASS, "hit_for_pass", "its result could not be shared a moment ago, so it waits for nobody and is not recorded")
-BYPASS_REASON(EXPERIMENT, "experiment", "its experiment says cache = false, or it runs on another arm than its unit's")
+BYPASS_REASON(EXPERIMENT, "experiment", "its experiment says cache = false; it runs on another arm than its unit's; or on one that gets what is written from elsewhere, and no feed tells when")
 BYPASS_REASON(EMPTY, "empty", "its result has no rows, and its rule says ttl_empty = 0")
 #undef BYPASS_REASON

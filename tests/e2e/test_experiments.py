@@ -318,7 +318,7 @@ def test_other_words_fail_as_one(make, pg, db):
 def test_arms_share_no_cached_answer(make, redis):
     """Not in memory, and not in Redis."""
     sluice = make(
-        'unit = "tenant"',
+        'unit = "tenant" writes = "arm"',
         settings='redis_host = "127.0.0.1" redis_port = $REDIS '
                  'cache "things" { tables = {"things"} ttl = "1h" }'
         .replace("$REDIS", str(redis.port)))
@@ -334,6 +334,23 @@ def test_arms_share_no_cached_answer(make, redis):
             c.execute(ARM, (t,)).fetchone()[0] for t in range(50))
         assert min(arms["one"], arms["two"]) > 10
     assert sluice.count("cache_hits_l1") >= before + 50
+
+
+def test_an_arm_that_lags_is_not_cached(make, pg, db):
+    """Nothing tells when it has what the control was given."""
+    sluice = make('unit = "tenant"', arms='"one:0", "two:1"',
+                  settings='cache "things" { tables = {"things"} ttl = "1h" }')
+    until(lambda: {r["table"] for r in sluice.console("SHOW CACHE TABLES")}
+          >= {"one", "two"})
+    read = "SELECT n FROM things WHERE tenant = 7 AND id = 7"
+    with connect(sluice) as c:
+        c.execute("UPDATE things SET n = 5 WHERE id = 7")
+        for _ in range(3):
+            assert c.execute(read).fetchone() == (0,)
+        # Replication arrives.
+        pg.psql("UPDATE two SET n = 5 WHERE id = 7", db)
+        assert c.execute(read).fetchone() == (5,)
+    assert sluice.count("cache_hits_l1") == 0
 
 
 def test_life(make):
