@@ -54,3 +54,13 @@ def test_blog(lab):
                    for r in found[key].values())
     assert "freshness" in said and "uncached p50" in said
     assert len(found["checks"]) >= 9
+
+
+def test_modelbench(lab):
+    found, said = run(lab, "modelbench")
+    assert set(found["rules"]) == {"model details", "benchmark results",
+                                   "recommendations", "hardware", "metrics"}
+    queue = found["queue"]
+    assert queue["done"] == 1800 and queue["twice"] == queue["lost"] == 0
+    assert "miss p50" in said and "names in Redis" in said
+    assert len(found["checks"]) >= 10
