@@ -28,6 +28,17 @@ translate_complain(char *why, size_t size, const char *what)
 	return false;
 }
 
+/* What stands before text number i of n. */
+static void
+translate_with(size_t i, size_t n, char *out, size_t size)
+{
+	if (i + 1 < n)
+		snprintf(out, size, "%s pgsluice_%zu AS (", i == 0 ? "WITH" :
+		    "),", i + 1);
+	else
+		snprintf(out, size, "%s", n > 1 ? ") " : "");
+}
+
 /* All texts as one, numbered. */
 static bool
 translate_join(struct conf_rewrite *r, struct buf *b, char *why, size_t size)
@@ -37,9 +48,7 @@ translate_join(struct conf_rewrite *r, struct buf *b, char *why, size_t size)
 	size_t i, n = r->texts.n;
 
 	for (i = 0; i < n; i++) {
-		snprintf(with, sizeof(with), i + 1 == n ? n > 1 ? ") " : "" :
-		    i == 0 ? "WITH pgsluice_%zu AS (" :
-		    "), pgsluice_%zu AS (", i + 1);
+		translate_with(i, n, with, sizeof(with));
 		if (!buf_append(b, with, strlen(with)))
 			return translate_complain(why, size,
 			    "text: is too long, expected less");

@@ -236,7 +236,8 @@ def test_the_console_shows_no_secrets(sluice, lab):
     users = private_file(os.path.join(lab.work, "shown.users"),
                          f'"bob" "{canary}"\n"slow" "{SLOW}"\n')
     s = sluice("password", users=users, conf=CONF.replace(
-        "dbname=$DB", "dbname=$DB password=canary-in-the-conninfo"))
+        "dbname=$DB", "dbname=$DB password=canary-in-the-conninfo") +
+        "track_shapes = true\n")
     with s.connect(user="bob", password=canary):
         with open(os.path.join(TOP, "src/tbl/console_commands.h")) as f:
             shows = re.findall(r'^COMMAND\("(SHOW [A-Z_]+)"', f.read(), re.M)
