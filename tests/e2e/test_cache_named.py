@@ -3,6 +3,7 @@
 results are called in Redis, and that hits are the misses' bytes."""
 
 import itertools
+import time
 
 import pytest
 
@@ -44,6 +45,11 @@ INSERT INTO model SELECT n, 'name ' || n, 'o' || n % 3, 'small',
 DETAILS = "SELECT * FROM model WHERE id = $1"
 
 
+def told(sluice, after=0):
+    time.sleep(after)
+    return sluice.count("l2_told")
+
+
 @pytest.fixture
 def make(pg, db, redis, pgsluice):
     serial = itertools.count(1)
@@ -55,6 +61,8 @@ def make(pg, db, redis, pgsluice):
         until(lambda: sluice.query("SELECT FROM model WHERE id = -"
                                    f"{next(serial)}") == [] and
               sluice.count("l2_puts") > 0)
+        # ... and has told of that: late news would end what is stored next.
+        until(lambda: told(sluice) == told(sluice, 0.1))
         return sluice
     pg.psql(SCHEMA, db)
     return start
