@@ -41,6 +41,8 @@ class Town:
     def __init__(self, lab):
         self.main = Cluster(lab, "main", settings={
             "wal_level": "replica", "max_wal_senders": "8",
+            # A standby that was away goes on where it was.
+            "wal_keep_size": "512MB",
             "hot_standby_feedback": "off", "synchronous_commit": "on",
             "synchronous_standby_names": "",
             "max_standby_streaming_delay": "100ms"}).start()
