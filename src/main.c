@@ -19,20 +19,16 @@
 #include "admin/ending.h"
 #include "admin/feeds.h"
 #include "admin/http.h"
+#include "admin/offline.h"
 #include "admin/options.h"
-#include "admin/report.h"
-#include "admin/setup.h"
 #include "auth/lookup.h"
 #include "auth/work.h"
 #include "backend/connector.h"
 #include "backend/pool.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "conf/vouch.h"
 #include "feed/feed.h"
 #include "layout/job.h"
-#include "route/named.h"
-#include "route/translate.h"
 #include "sql/lex.h"
 #include "systemd.h"
 
@@ -63,56 +59,6 @@ main_version(void)
 	    PACKAGE_VERSION, event_get_version(),
 	    OpenSSL_version(OPENSSL_VERSION), pq / 10000, pq % 10000);
 	return 0;
-}
-
-/* Load; what is wrong goes to stderr, a line each. */
-static bool
-main_load(const char *path, struct session_setup *setup)
-{
-	struct conf_diag d;
-	bool ok = setup_load(path, NULL, setup, &d);
-	int i;
-
-	for (i = 0; i < d.n; i++)
-		fprintf(stderr, "%s\n", d.msg[i]);
-	conf_diag_fini(&d);
-	return ok;
-}
-
-static int
-main_check(const char *path)
-{
-	struct session_setup setup;
-
-	if (!main_load(path, &setup))
-		return 1;
-	setup_release(&setup);
-	printf("%s: ok\n", path);
-	return 0;
-}
-
-static int
-main_report(const char *path, enum report_format format)
-{
-	struct session_setup setup;
-	char why[600];
-	struct buf b;
-	bool ok;
-
-	if (!main_load(path, &setup))
-		return 1;
-	buf_init(&b, REPORT_MAX);
-	ok = report_kept(setup.conf, format, &b, why, sizeof(why));
-	if (!ok)
-		fprintf(stderr, "pgsluice: %s\n", why);
-	else if (fwrite(buf_head(&b), 1, buf_len(&b), stdout) != buf_len(&b) ||
-	    fflush(stdout) != 0) {
-		perror("pgsluice: the report cannot be written");
-		ok = false;
-	}
-	buf_reset(&b);
-	setup_release(&setup);
-	return ok ? 0 : 1;
 }
 
 /* ------------------------------------------------------------ start */
@@ -296,7 +242,7 @@ main_run(const char *path)
 	struct program p = { .http = -1 };
 
 	control_block_signals();
-	if (!main_load(path, &p.setup))
+	if (!offline_load(path, &p.setup))
 		return 1;
 	log_threshold = (enum log_level)p.setup.conf->log_level;
 	main_make_workers(&p);
@@ -321,9 +267,7 @@ main(int argc, char **argv)
 	struct options o;
 
 	options_parse(&o, argc, argv);
-	hash_init(); /* the users file is loaded into a table */
-	conf_read_queries_with(route_query_read);
-	conf_read_rewrites_with(route_rewrite_read);
+	offline_init();
 	switch (o.mode) {
 	case OPTIONS_VERSION:
 		return main_version();
@@ -331,11 +275,11 @@ main(int argc, char **argv)
 		fputs(options_help, stdout);
 		return 0;
 	case OPTIONS_CHECK:
-		return main_check(o.path);
+		return offline_check(o.path);
 	case OPTIONS_REPORT:
-		return main_report(o.path, REPORT_HTML);
+		return offline_report("pgsluice", o.path, REPORT_HTML);
 	case OPTIONS_REPORT_MARKDOWN:
-		return main_report(o.path, REPORT_MARKDOWN);
+		return offline_report("pgsluice", o.path, REPORT_MARKDOWN);
 	case OPTIONS_WRONG:
 		fprintf(stderr, "pgsluice: %s; see pgsluice --help\n",
 		    o.wrong);

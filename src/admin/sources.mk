@@ -53,6 +53,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/layouts_log.c \
 	src/admin/names.c \
 	src/admin/names.h \
+	src/admin/offline.c \
+	src/admin/offline.h \
 	src/admin/options.c \
 	src/admin/options.h \
 	src/admin/parts.c \

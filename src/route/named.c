@@ -243,15 +243,21 @@ named_analyse(struct named_read *r, const struct analysis *a)
 	return named_places(r, a) && named_tables(r, a);
 }
 
-struct analysis *
-route_analyse(const struct conf *c, struct slice sql)
+struct an_functions
+route_functions(const struct conf *c)
 {
-	const struct an_functions fns = {
+	return (struct an_functions){
 		.readonly = (const char *const *)c->readonly_functions.v,
 		.n_readonly = c->readonly_functions.n,
 		.stateless = (const char *const *)c->stateless_functions.v,
 		.n_stateless = c->stateless_functions.n,
 	};
+}
+
+struct analysis *
+route_analyse(const struct conf *c, struct slice sql)
+{
+	const struct an_functions fns = route_functions(c);
 	struct analysis *a;
 	struct lexer lx;
 

@@ -181,6 +181,9 @@ struct route_decision {
 	                            directly, of the configuration; or NULL */
 };
 
+/* What a configuration tells analyses about functions; borrows from it. */
+struct an_functions route_functions(const struct conf *c);
+
 /* Make the plan of a shape for db. Never NULL.
  *
  * search_path is not known here: a name without schema in the statement means

@@ -81,12 +81,7 @@ static void
 session_worker_apply(struct session_worker *sw)
 {
 	const struct conf *c = sw->setup.conf;
-	struct an_functions fns = {
-		.readonly = (const char *const *)c->readonly_functions.v,
-		.n_readonly = c->readonly_functions.n,
-		.stateless = (const char *const *)c->stateless_functions.v,
-		.n_stateless = c->stateless_functions.n,
-	};
+	struct an_functions fns = route_functions(c);
 
 	shape_table_clear(&sw->shapes, &fns);
 	census_limit(sw->census, c->track_shapes ?

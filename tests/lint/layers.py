@@ -22,9 +22,10 @@ LAYERS = {
     "feed": 4,
     "session": 5,
     "admin": 6,
+    "ctl": 7,
 }
-TOP_LAYER = 7
-TOP_FILES = {"main.c", "systemd.c", "systemd.h"}
+TOP_LAYER = 8
+TOP_FILES = {"main.c", "pgsluicectl.c", "systemd.c", "systemd.h"}
 FREE = "tbl"
 FAMILY = 1
 
@@ -32,7 +33,7 @@ FAMILY = 1
 LIBRARIES = [
     ("pg_query", {"sql"}),
     ("protobuf-c/", {"sql"}),
-    ("libpq-fe.h", {"auth", "backend", "conf", "feed", "layout"}),
+    ("libpq-fe.h", {"auth", "backend", "conf", "ctl", "feed", "layout"}),
     ("libpq/", {"backend"}),
     ("hiredis", {"cache"}),
     ("stringprep.h", {"auth"}),

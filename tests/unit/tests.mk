@@ -33,6 +33,7 @@ UNIT_TESTS = \
 	tests/unit/test_copy_spec \
 	tests/unit/test_copyrows \
 	tests/unit/test_credentials \
+	tests/unit/test_ctl_options \
 	tests/unit/test_dbstate \
 	tests/unit/test_decide \
 	tests/unit/test_doors \
@@ -226,6 +227,10 @@ tests_unit_test_copyrows_LDADD = $(UNIT_LDADD)
 tests_unit_test_credentials_SOURCES = tests/unit/test_credentials.c
 tests_unit_test_credentials_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_credentials_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_ctl_options_SOURCES = tests/unit/test_ctl_options.c
+tests_unit_test_ctl_options_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ctl_options_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_dbstate_SOURCES = tests/unit/test_dbstate.c
 tests_unit_test_dbstate_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * Texts of --help.  Data alone.
+ */
+#include "ctl/help.h"
+
+#define HELP_CONNECT \
+    "connection options, as those of psql; what is not given is found as libpq\n" \
+    "does it, by the environment, a service file, a password file:\n" \
+    "  -h, --host HOST\n" \
+    "  -p, --port PORT\n" \
+    "  -U, --username NAME\n" \
+    "  -d, --dbname NAME or CONNINFO\n"
+
+const char *const ctl_help[CTL_COMMANDS] = {
+	[CTL_NONE] =
+	    "pgsluicectl: looks into pgsluice and its configurations\n"
+	    "\n"
+	    "usage: pgsluicectl check FILE\n"
+	    "       pgsluicectl report [--markdown] FILE\n"
+	    "       pgsluicectl explain --conf FILE [--database DB] [--user U] 'SQL'\n"
+	    "       pgsluicectl explain --live [connection options] 'SQL'\n"
+	    "       pgsluicectl --version\n"
+	    "       pgsluicectl [COMMAND] --help\n",
+	[CTL_CHECK] =
+	    "usage: pgsluicectl check FILE\n"
+	    "\n"
+	    "Says what is wrong with a configuration and the files it names, as\n"
+	    "pgsluice --check does. Status 0: nothing; 1: something.\n",
+	[CTL_REPORT] =
+	    "usage: pgsluicectl report [--markdown] FILE\n"
+	    "\n"
+	    "Writes a page on the experiments of a configuration, as pgsluice\n"
+	    "--report does: in HTML, or in Markdown. What was measured is in the\n"
+	    "file that experiment_file names.\n",
+	[CTL_EXPLAIN] =
+	    "usage: pgsluicectl explain --conf FILE [--database DB] [--user U] 'SQL'\n"
+	    "       pgsluicectl explain --live [connection options] 'SQL'\n"
+	    "\n"
+	    "Says where a statement goes and whether it may be cached, without\n"
+	    "running it. With --conf (-f) this is what the configuration alone says,\n"
+	    "no server is asked; what only catalogs or a running pgsluice can tell\n"
+	    "is said to be unknown. With --live a running pgsluice is asked, over a\n"
+	    "connection to one of its databases, for EXPLAIN (ROUTE).\n"
+	    "\n"
+	    "  -f, --conf FILE   the configuration\n"
+	    "  --database DB     as clients name it; needed if there are several\n"
+	    "  --user U          the client's user\n"
+	    "  --live            ask a running pgsluice\n"
+	    "\n"
+	    HELP_CONNECT,
+};

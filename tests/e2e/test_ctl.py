@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: PostgreSQL
+"""pgsluicectl: what it says offline and of a running pgsluice."""
+
+import os
+import subprocess
+
+import pytest
+
+from harness import binary
+
+CONF = """
+auth = "trust"
+admin_users = {"app"}
+workers = 2
+track_shapes = true
+$CATALOGS
+backend "main" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
+backend "s0" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
+backend "s1" { conninfo = "host=127.0.0.1 port=$PG dbname=$DB" }
+database "app" { backend = "main" }
+table "ev" {
+    use = "sharded"
+    key_column = "tenant"
+    key_type = "int4"
+    variant "plain" { kind = "plain" backend = "main" relation = "ev_plain" }
+    variant "sharded" {
+        kind = "sharded"
+        backend = "main"
+        relation = "ev"
+        shard_relation = "ev_part"
+        shards = {"s0", "s1"}
+    }
+}
+cache "t" { tables = {"t"} ttl = 60s $RULE }
+"""
+
+
+def run(*words, **environment):
+    """pgsluicectl as a process that has ended."""
+    program = os.path.join(os.path.dirname(binary()), "pgsluicectl")
+    return subprocess.run(
+        [program, *words], text=True, capture_output=True, timeout=60,
+        env={**os.environ, **environment}, check=False)
+
+
+def at(sluice, user="app"):
+    return ["-h", sluice.host, "-p", str(sluice.port), "-U", user]
+
+
+@pytest.fixture
+def town(pg, db, pgsluice):
+    with pg.connect(db, user="app") as conn:
+        conn.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
+        conn.execute("INSERT INTO t SELECT g, 'v' || g "
+                     "FROM generate_series(1, 100) g")
+        conn.execute("CREATE TABLE u (id int PRIMARY KEY)")
+        conn.execute("CREATE TABLE ev (tenant int, n int) "
+                     "PARTITION BY HASH (tenant)")
+        conn.execute("CREATE TABLE ev_plain (tenant int, n int)")
+        for i in (0, 1):
+            conn.execute(f"CREATE TABLE ev_p{i} PARTITION OF ev FOR VALUES "
+                         f"WITH (MODULUS 2, REMAINDER {i})")
+
+    def make(catalogs='layout_user = "app"', rule="", start=True):
+        return pgsluice(CONF, CATALOGS=catalogs, RULE=rule, start=start)
+    return make
+
+
+# -- a configuration ----------------------------------------------------------
+
+def test_check_and_report_are_the_daemons(town, lab):
+    town = town(start=False)
+    good = run("check", town.conf)
+    assert (good.returncode, good.stdout, good.stderr) == \
+        (0, f"{town.conf}: ok\n", "")
+    bad = os.path.join(lab.work, "bad.conf")
+    with open(bad, "w", encoding="utf-8") as f:
+        f.write('frob = 1\nbackend "b" { conninfo = "port=x" }\n')
+    said = run("check", bad)
+    own = subprocess.run([binary(), "--check", bad], text=True, timeout=60,
+                         capture_output=True, check=False)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == own.stderr and "bad.conf:1" in said.stderr
+    for option, how in (("--report", ()), ("--report-markdown",
+                                           ("--markdown",))):
+        said = run("report", *how, town.conf)
+        own = subprocess.run([binary(), option, town.conf], text=True,
+                             timeout=60, capture_output=True, check=False)
+        assert said.returncode == own.returncode
+        assert said.stdout == own.stdout
+        assert said.stderr == own.stderr.replace("pgsluice:", "pgsluicectl:")
+
+
+@pytest.mark.parametrize("command", [
+    "", "check", "report", "explain"])
+def test_help_and_what_is_not_known(command):
+    words = [command] if command else []
+    said = run(*words, "--help")
+    assert said.returncode == 0 and not said.stderr
+    assert said.stdout.splitlines()[0 if command else 2].startswith("usage:")
+    said = run(*words, "--frob")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr == ("pgsluicectl: unknown option: --frob; see "
+                           "pgsluicectl --help\n")
+
+
+# -- explain ------------------------------------------------------------------
+
+STATEMENTS = {
+    "plain": "SELECT * FROM u WHERE id = 1",
+    "one shard": "SELECT n FROM ev WHERE tenant = 5",
+    "all shards": "SELECT count(*) FROM ev",
+    "sharded write": "UPDATE ev SET n = 1 WHERE tenant IN (5, 7)",
+    "cached": "SELECT v FROM t WHERE id = 1",
+    "with a hint": "SELECT v /* pgsluice: ttl=5s */ FROM t WHERE id = 1",
+    "volatile": "SELECT random(), v FROM t",
+}
+
+
+def explained(said):
+    assert said.returncode == 0, said.stderr
+    lines = said.stdout.splitlines()
+    return ([l for l in lines if not l.startswith("unknown: ") and
+             not l.startswith("cache now: ")],
+            [l for l in lines if l.startswith("unknown: ")])
+
+
+def compare(town, what):
+    """Lines of both; those of the daemon must be what was foretold."""
+    sql = STATEMENTS[what]
+    offline, open_ = explained(run("explain", "--conf", town.conf, sql))
+    live, _ = explained(run("explain", "--live", *at(town), "-d", "app", sql))
+    assert offline == live, what
+    return open_
+
+
+def test_explain_offline_is_what_the_daemon_says(town):
+    """Where nobody reads catalogs, which contradict the shards."""
+    town = town("revocation_bound = 0")
+    for what, sql in STATEMENTS.items():
+        open_ = compare(town, what)
+        assert open_ == ([
+            "unknown: whether the catalogs of backend main bear out the parts "
+            "of table ev (variant sharded)"] if " ev " in f"{sql} " else []), \
+            what
+    one, _ = explained(run("explain", "-f", town.conf, STATEMENTS["one shard"]))
+    assert "variant: sharded (sharded) of table ev" in one
+    assert any(line.startswith("backend: s") for line in one)
+    cached, _ = explained(run("explain", "-f", town.conf, "--database", "app",
+                              "EXPLAIN (ROUTE) " + STATEMENTS["cached"]))
+    assert "cache: cacheable by rule t, ttl 60s, l1_ttl 60s" in cached
+    broken, _ = explained(run("explain", "-f", town.conf, "SELEKT 1"))
+    assert broken[0] == "statement: unparsed" and "backend: main" in broken
+
+
+def test_explain_says_what_catalogs_may_add(town):
+    town = town()
+    for what in ("plain", "cached", "with a hint"):
+        open_ = compare(town, what)
+        assert any("row level security" in line for line in open_) == \
+            (what in ("cached", "with a hint")), what
+    _, open_ = explained(run("explain", "--conf", town.conf,
+                             "DELETE FROM u"))
+    assert len(open_) == 1 and "foreign keys" in open_[0]
+
+
+def test_explain_guesses_nothing(town):
+    """Parts that catalogs alone can tell, and what becomes of experiments."""
+    town = town(start=False)
+    with open(town.conf, encoding="utf-8") as f:
+        text = f.read()
+    for line in ('shard_relation = "ev_part"', 'shards = {"s0", "s1"}'):
+        assert line in text
+        text = text.replace(line, "")
+    town.write_conf(text + 'experiment "e" { table = "ev" '
+                    'arms = {"sharded:50", "plain:50"} unit = "session" }\n')
+    sql = STATEMENTS["one shard"]
+    lines, open_ = explained(run("explain", "-f", town.conf, "--user", "bob",
+                                 sql))
+    assert "backend: unknown" in lines and "sql: unknown" in lines
+    assert not any("s0" in line or "bob" in line for line in lines)
+    assert len(open_) == 2
+    assert "where the parts of table ev (variant sharded) are" in open_[0]
+    assert "whether experiment e is running" in open_[1]
+    lines, open_ = explained(run("explain", "-f", town.conf, "--user", "bob",
+                                 "SELECT 1 FROM u"))
+    assert not open_ and "user: bob, on backend main bob" in lines
+
+
+def test_explain_says_what_is_wrong(town, lab):
+    town = town()
+    sql = "SELECT 1"
+    said = run("explain", "-f", town.conf, "--database", "none", sql)
+    assert said.returncode == 2
+    assert said.stderr == \
+        f"pgsluicectl: {town.conf}: there is no database none\n"
+    bad = os.path.join(lab.work, "bad.conf")
+    with open(bad, "w", encoding="utf-8") as f:
+        f.write("frob = 1\n")
+    said = run("explain", "-f", bad, sql)
+    assert said.returncode == 2 and "bad.conf:1" in said.stderr
+    said = run("explain", "--live", *at(town), "-d", "app",
+               "SELECT 1; SELECT 2")
+    assert said.returncode == 2 and "takes one statement" in said.stderr
+    assert said.stderr.count("\n") == 1
+
+
+def test_wrong_password_and_nobody_there(town, users_file):
+    town = town()
+    with open(town.conf, encoding="utf-8") as f:
+        text = f.read()
+    town.write_conf(text.replace('auth = "trust"', 'auth = "scram-sha-256"\n'
+                                 f'users_file = "{users_file}"'))
+    town.reload()
+    ask = ("explain", "--live", *at(town, "bob"), "-d", "app", "SELECT 1")
+    assert run(*ask, PGPASSWORD="bob-password").returncode == 0
+    said = run(*ask, PGPASSWORD="wrong")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "password authentication failed" in said.stderr
+    town.stop()
+    said = run(*ask)
+    assert said.returncode == 2 and "refused" in said.stderr
+    assert said.stderr.count("\n") == 1
