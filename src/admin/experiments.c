@@ -12,6 +12,8 @@
 #include "admin/kept.h"
 #include "admin/setup.h"
 #include "base/log.h"
+#include "experiment/mirror.h"
+#include "session/mirror_lane.h"
 
 static bool
 experiment_refuse(char *why, size_t size, const char *what)
@@ -26,6 +28,58 @@ experiment_free_board(void *arg)
 	struct board *b = arg;
 
 	board_free(&b);
+}
+
+/* ---- mirrored writes ---- */
+
+#define MIRROR_BYTES ((size_t)256 << 20)
+
+static struct mirror *
+experiment_mirror(const struct conf_trial *t)
+{
+	return t->run != NULL ? t->run->mirror : NULL;
+}
+
+/* Writes of the run there is, or was, that some arm has not got yet. */
+static uint64_t
+experiment_waiting(const struct conf_experiment *e,
+    const struct conf_trial *t, unsigned *arm)
+{
+	struct mirror *m = experiment_mirror(t);
+	uint64_t n;
+
+	for (*arm = 1; m != NULL && *arm < e->n_arms; (*arm)++)
+		if ((n = mirror_waiting(m, *arm)) > 0)
+			return n;
+	return 0;
+}
+
+static bool
+experiment_is_drained(const struct conf_experiment *e,
+    const struct conf_trial *t, char *why, size_t size)
+{
+	unsigned arm;
+	uint64_t n = experiment_waiting(e, t, &arm);
+
+	if (n > 0)
+		snprintf(why, size, "%llu writes still wait for arm \"%s\": "
+		    "PAUSE its databases, and try again when SHOW EXPERIMENT "
+		    "shows 0 in waiting", (unsigned long long)n,
+		    e->arms[arm].variant->name);
+	return n == 0;
+}
+
+/* Other weights change nothing about what arms are to get. */
+static struct mirror *
+experiment_mirror_for(const struct conf_experiment *e,
+    const struct conf_trial *t)
+{
+	struct mirror *old = experiment_mirror(t);
+
+	if (e->state == EXPERIMENT_RUNNING && old != NULL)
+		return mirror_ref(old);
+	return mirror_new(e->n_arms, (size_t)e->mirror_queue, MIRROR_BYTES,
+	    lane_work_free);
 }
 
 /* ---- putting a trial in force ---- */
@@ -94,6 +148,9 @@ experiment_begin(struct control *c, const struct conf_experiment *e,
 	    e->n_arms), experiment_free_board);
 	bool ok;
 
+	if (e->writes == CONF_WRITES_ALL)
+		conf_run_mirror(run, experiment_mirror_for(e, t),
+		    mirror_unref);
 	t->state = EXPERIMENT_RUNNING;
 	t->run = run;
 	ok = experiment_use(c, t, why, size);
@@ -157,6 +214,8 @@ experiment_start(struct control *c, const struct conf_experiment *e,
 {
 	if (e->state == EXPERIMENT_RUNNING)
 		return experiment_refuse(why, size, "it is running already");
+	if (!experiment_is_drained(e, t, why, size))
+		return false;
 	return experiment_begin(c, e, t, why, size);
 }
 
@@ -180,6 +239,8 @@ experiment_promote(struct control *c, const struct conf_experiment *e,
 		snprintf(why, size, "it has no arm \"%.64s\"", value);
 		return false;
 	}
+	if (!experiment_is_drained(e, t, why, size))
+		return false;
 	t->state = EXPERIMENT_PROMOTED;
 	t->promoted = (unsigned)arm;
 	return experiment_use(c, t, why, size);
@@ -279,6 +340,13 @@ experiment_guarded(const struct conf_experiment *e, char *reason,
 	struct verdict v;
 	unsigned i;
 
+	if (e->run->mirror != NULL && mirror_is_broken(e->run->mirror)) {
+		snprintf(reason, size, "more writes waited for an arm than "
+		    "mirror_queue allows: the arms lack writes");
+		return true;
+	}
+	if (e->error_ratio <= 0 && e->p95_ratio <= 0)
+		return false;
 	judge(e, e->run->board, BOARD_ALL, &v, NULL);
 	for (i = 1; i < e->n_arms; i++)
 		if (v.arms[i].guard != GUARD_NONE) {
@@ -302,7 +370,6 @@ experiments_tick(struct control *c, nsec_t now)
 	for (i = 0; i < conf->n_experiments; i++) {
 		e = &conf->experiments[i];
 		if (e->state != EXPERIMENT_RUNNING ||
-		    (e->error_ratio <= 0 && e->p95_ratio <= 0) ||
 		    !experiment_guarded(e, reason, sizeof(reason)))
 			continue;
 		if (!experiments_change(c, EXPERIMENT_STOP, e->name, "",

@@ -6,12 +6,14 @@
  */
 #include "admin/exposition_priv.h"
 #include "admin/judge.h"
+#include "experiment/mirror.h"
 
 #define TRIALS_MAX CONF_EXPERIMENTS_MAX
 
 struct trial_view {
 	const struct conf_experiment *e;
 	struct board *b; /* NULL: it never ran */
+	struct mirror *mirror; /* NULL: writes are not mirrored */
 	struct verdict v;
 };
 
@@ -110,6 +112,16 @@ trial_missing(struct prom *p, const char *name, const struct trial_view *x,
 }
 
 static void
+trial_waiting(struct prom *p, const char *name, const struct trial_view *x,
+    unsigned arm)
+{
+	const struct prom_label l[] = { ARM_LABELS };
+
+	if (arm > 0 && x->mirror != NULL)
+		prom_number(p, name, l, 2, mirror_waiting(x->mirror, arm));
+}
+
+static void
 trial_events(struct prom *p, const char *name, const struct trial_view *x,
     unsigned arm)
 {
@@ -170,6 +182,7 @@ exposition_experiments(struct prom *p, const struct conf *c)
 	for (i = 0; i < t.n; i++) {
 		t.view[i].e = &c->experiments[i];
 		t.view[i].b = judge_board(c, t.view[i].e);
+		t.view[i].mirror = judge_mirror(c, t.view[i].e);
 		if (t.view[i].b != NULL)
 			judge(t.view[i].e, t.view[i].b, BOARD_ALL,
 			    &t.view[i].v, NULL);
@@ -182,6 +195,7 @@ exposition_experiments(struct prom *p, const struct conf *c)
 	trials_arms(&t, FAMILY_EXPERIMENT_RATIO, trial_ratio);
 	trials_arms(&t, FAMILY_EXPERIMENT_MISSING, trial_missing);
 	trials_arms(&t, FAMILY_EXPERIMENT_COUNTS, trial_events);
+	trials_arms(&t, FAMILY_EXPERIMENT_WAITING, trial_waiting);
 	trials_shares(&t);
 	free(t.view);
 }

@@ -15,6 +15,14 @@ judge_board(const struct conf *c, const struct conf_experiment *e)
 	return t != NULL && t->run != NULL ? t->run->board : NULL;
 }
 
+struct mirror *
+judge_mirror(const struct conf *c, const struct conf_experiment *e)
+{
+	const struct conf_trial *t = conf_trial_find(c->trials, e);
+
+	return t != NULL && t->run != NULL ? t->run->mirror : NULL;
+}
+
 void
 judge(const struct conf_experiment *e, const struct board *b, unsigned shape,
     struct verdict *out, struct judge_units *about)

@@ -16,6 +16,9 @@
 /* The run that is going on, or the last one; NULL: there was none. */
 struct board *judge_board(const struct conf *c,
     const struct conf_experiment *e);
+/* Its mirrored writes; NULL: it has none. */
+struct mirror *judge_mirror(const struct conf *c,
+    const struct conf_experiment *e);
 /* What is known of a run's units besides. */
 struct judge_units {
 	uint64_t moved; /* that were met on several arms */

@@ -262,6 +262,22 @@ kept_add(unsigned n_workers, struct keep_trial *k, struct conf_trials **set)
 	*set = more;
 }
 
+/* Of mirrored writes that were on their way arms have had some, or none. */
+static void
+kept_stop_mirrored(const struct conf *c, struct keep_trial *k)
+{
+	const struct conf_experiment *e = conf_find_experiment(c, k->name);
+
+	if (e == NULL || e->writes != CONF_WRITES_ALL || strcmp(k->state,
+	    conf_experiment_state_name(EXPERIMENT_RUNNING)) != 0)
+		return;
+	snprintf(k->state, sizeof(k->state), "%s",
+	    conf_experiment_state_name(EXPERIMENT_STOPPED));
+	free(k->reason);
+	k->reason = x_strdup("the process was started again: whether arms have "
+	    "all mirrored writes is not known");
+}
+
 static void
 kept_use(struct control *c, struct keep *k)
 {
@@ -269,8 +285,10 @@ kept_use(struct control *c, struct keep *k)
 	char why[EXPERIMENT_WHY_MAX];
 	size_t i;
 
-	for (i = 0; i < k->n; i++)
+	for (i = 0; i < k->n; i++) {
+		kept_stop_mirrored(c->setup.conf, &k->v[i]);
 		kept_add(c->n_workers, &k->v[i], &set);
+	}
 	if (set != NULL && !experiments_use(c, set, why, sizeof(why)))
 		log_error("experiment", "msg=\"kept experiments cannot be put "
 		    "in force\" error=%s", log_escs(why));

@@ -14,6 +14,7 @@
 #include "admin/experiments.h"
 #include "admin/judge.h"
 #include "admin/tour.h"
+#include "experiment/mirror.h"
 
 /* ------------------------------------------------------------ changes */
 
@@ -204,6 +205,7 @@ struct experiment_part {
 	const struct board *b;
 	const struct verdict *v;
 	const char *statement; /* of a shape; NULL: all */
+	struct mirror *mirror; /* or NULL */
 };
 
 static void
@@ -217,6 +219,10 @@ arm_counts(struct row *row, const struct experiment_part *x, unsigned arm)
 			    (enum board_count)i));
 		else
 			row_str(row, NULL);
+	if (x->statement == NULL && x->mirror != NULL)
+		row_u64(row, mirror_waiting(x->mirror, arm));
+	else
+		row_str(row, NULL);
 }
 
 static void
@@ -250,11 +256,12 @@ arm_row(struct rows *r, const struct experiment_part *x, unsigned arm)
 }
 
 static void
-experiment_part(struct rows *r, const struct conf_experiment *e,
-    const struct board *b, unsigned shape)
+experiment_part(struct rows *r, const struct conf *c,
+    const struct conf_experiment *e, const struct board *b, unsigned shape)
 {
 	struct verdict v;
-	struct experiment_part x = { e, b, &v, NULL };
+	struct experiment_part x = { .e = e, .b = b, .v = &v,
+		.mirror = judge_mirror(c, e) };
 	uint64_t hash;
 	unsigned i;
 
@@ -293,9 +300,9 @@ console_show_experiment(struct console_call *call)
 	console_rows(call, &r);
 	b = judge_board(c, e);
 	if (b != NULL)
-		experiment_part(&r, e, b, BOARD_ALL);
+		experiment_part(&r, c, e, b, BOARD_ALL);
 	for (i = 0; b != NULL && i < board_n_shapes(b); i++)
-		experiment_part(&r, e, b, i);
+		experiment_part(&r, c, e, b, i);
 	rows_reply(&r, call->w, call->session, "SHOW");
 }
 

@@ -324,6 +324,13 @@ struct conf_arm {
 	uint32_t weight;  /* as it stands in the file */
 };
 struct conf_run;
+/* Who has an experiment's writes. */
+enum conf_arm_writes {
+	CONF_WRITES_CONTROL,
+	CONF_WRITES_ARM, /* that of the unit */
+	CONF_WRITES_ALL  /* the control, and behind its commits the others */
+};
+
 struct conf_experiment {
 	char *name;
 	const struct conf_table *table;
@@ -333,11 +340,12 @@ struct conf_experiment {
 	unsigned n_arms;
 	enum conf_unit unit;
 	bool shadow;
-	bool arm_writes; /* arms have the writes of their units */
+	enum conf_arm_writes writes;
 	bool cache, start;
 	int64_t alpha, effect; /* percent */
 	double error_ratio, p95_ratio; /* 0: no such guard */
 	int64_t shadow_share, shadow_queue, shadow_running;
+	int64_t mirror_queue; /* transactions */
 	unsigned id;     /* index in conf.experiments */
 	/* What became of it, see conf/trial.h. */
 	enum conf_experiment_state state;

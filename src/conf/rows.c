@@ -445,7 +445,7 @@ rows_experiment(struct rows *r, const struct conf_experiment *e)
 	free(value);
 	rows_option_word(r, "unit", (int)e->unit);
 	rows_option_word(r, "mode", e->shadow);
-	rows_option_word(r, "writes", e->arm_writes);
+	rows_option_word(r, "writes", (int)e->writes);
 	rows_option_bool(r, "cache", e->cache);
 	rows_option_bool(r, "start", e->start);
 	rows_option_int(r, "alpha", e->alpha);
@@ -455,6 +455,7 @@ rows_experiment(struct rows *r, const struct conf_experiment *e)
 	rows_option_int(r, "shadow_share", e->shadow_share);
 	rows_option_int(r, "shadow_queue", e->shadow_queue);
 	rows_option_int(r, "shadow_running", e->shadow_running);
+	rows_option_int(r, "mirror_queue", e->mirror_queue);
 }
 
 static void

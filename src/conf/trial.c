@@ -44,7 +44,18 @@ conf_run_unref(struct conf_run **rp)
 	    memory_order_acq_rel) != 1)
 		return;
 	r->free_board(r->board);
+	if (r->mirror != NULL)
+		r->unref_mirror(&r->mirror);
 	free(r);
+}
+
+void
+conf_run_mirror(struct conf_run *r, struct mirror *m,
+    void (*unref_mirror)(struct mirror **))
+{
+	CHECK(r->mirror == NULL);
+	r->mirror = m;
+	r->unref_mirror = unref_mirror;
 }
 
 /* ---- sets ---- */
@@ -140,6 +151,17 @@ conf_unit_name(enum conf_unit u)
 }
 
 const char *
+conf_arm_writes_name(enum conf_arm_writes w)
+{
+	static const char *const names[] = {
+		[CONF_WRITES_CONTROL] = "control", [CONF_WRITES_ARM] = "arm",
+		[CONF_WRITES_ALL] = "all",
+	};
+
+	return names[w];
+}
+
+const char *
 conf_experiment_state_name(enum conf_experiment_state s)
 {
 	return state_names[s];
@@ -163,7 +185,7 @@ conf_experiment_about(const struct conf_experiment *e)
 	about_put(&b, e->table->name);
 	about_put(&b, conf_unit_name(e->unit));
 	about_put(&b, e->shadow ? "shadow" : "split");
-	about_put(&b, e->arm_writes ? "arm" : "control");
+	about_put(&b, conf_arm_writes_name(e->writes));
 	about_put(&b, e->cache ? "cache" : "no cache");
 	for (i = 0; i < e->n_arms; i++) {
 		about_put(&b, e->arms[i].variant->name);

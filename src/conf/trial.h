@@ -15,6 +15,8 @@
 
 #include "conf/conf.h"
 
+struct mirror; /* experiment/mirror.h */
+
 /* From one start to the stop: what is measured meanwhile belongs to it. Lives
  * as long as a configuration or somebody else refers to it. */
 struct conf_run {
@@ -24,10 +26,15 @@ struct conf_run {
 	atomic_bool over;
 	void *board;               /* for the layers above */
 	void (*free_board)(void *);
+	struct mirror *mirror;     /* with writes = all, else NULL: theirs, too */
+	void (*unref_mirror)(struct mirror **);
 };
 /* Takes over board. One reference. */
 struct conf_run *conf_run_new(void *board, void (*free_board)(void *))
     PG_MUST_CHECK;
+/* Takes over a reference. Of a run that nobody else knows yet. */
+void conf_run_mirror(struct conf_run *r, struct mirror *m,
+    void (*unref_mirror)(struct mirror **));
 struct conf_run *conf_run_ref(struct conf_run *r);
 void conf_run_unref(struct conf_run **r); /* NULL is fine */
 /* The experiment runs, in this configuration and at all. */
@@ -69,6 +76,7 @@ const struct conf_trial *conf_trial_find(const struct conf_trials *set,
  * same text in every process; malloc'ed. */
 char *conf_experiment_about(const struct conf_experiment *e) PG_MUST_CHECK;
 const char *conf_unit_name(enum conf_unit u);
+const char *conf_arm_writes_name(enum conf_arm_writes w);
 const char *conf_experiment_state_name(enum conf_experiment_state s);
 /* NULL: there is none of that name. */
 const struct conf_experiment *conf_find_experiment(const struct conf *c,

@@ -298,12 +298,12 @@ experiment_check(struct conf_parse *p, const struct conf_sec *s,
 		    "key_column, expected one that names the tenant",
 		    e->table->name);
 	o = conf_sec_opt(s, "writes");
-	if (e->arm_writes && e->shadow)
+	if (e->writes == CONF_WRITES_ARM && e->shadow)
 		conf_complain(p, o->line, "writes: an arm has none in shadow "
-		    "mode, expected \"control\"");
-	if (e->arm_writes && e->unit == CONF_UNIT_STATEMENT)
+		    "mode, expected \"control\" or \"all\"");
+	if (e->writes == CONF_WRITES_ARM && e->unit == CONF_UNIT_STATEMENT)
 		conf_complain(p, o->line, "writes: rows are not divided by "
-		    "statements, expected another unit, or \"control\"");
+		    "statements, expected another unit, \"control\" or \"all\"");
 }
 
 static void
@@ -319,7 +319,7 @@ experiment_take(struct conf_parse *p, const struct conf_sec *s,
 	conf_take_word(p, s, "writes", &writes);
 	e->unit = (enum conf_unit)unit;
 	e->shadow = mode == 1;
-	e->arm_writes = writes == 1;
+	e->writes = (enum conf_arm_writes)writes;
 	conf_take_bool(p, s, "cache", &e->cache);
 	conf_take_bool(p, s, "start", &e->start);
 	conf_take_int(p, s, "alpha", &e->alpha);
@@ -329,6 +329,7 @@ experiment_take(struct conf_parse *p, const struct conf_sec *s,
 	conf_take_int(p, s, "shadow_share", &e->shadow_share);
 	conf_take_int(p, s, "shadow_queue", &e->shadow_queue);
 	conf_take_int(p, s, "shadow_running", &e->shadow_running);
+	conf_take_int(p, s, "mirror_queue", &e->mirror_queue);
 	experiment_take_table(p, s, e);
 	if (e->table == NULL || e->table->use == NULL)
 		return;

@@ -16,6 +16,8 @@ libpgsluice_a_SOURCES += \
 	src/experiment/keep.h \
 	src/experiment/keep_read.c \
 	src/experiment/keep_write.c \
+	src/experiment/mirror.c \
+	src/experiment/mirror.h \
 	src/experiment/quantile.c \
 	src/experiment/quantile.h \
 	src/experiment/ratio.c \

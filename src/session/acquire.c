@@ -289,7 +289,7 @@ session_granted(struct worker *w, uint64_t id, struct server *srv)
 	nsec_t waited;
 
 	if (s == NULL && (hub_granted(w, id, srv) ||
-	    part_granted(w, id, srv)))
+	    part_granted(w, id, srv) || aside_granted(w, id, srv)))
 		return;
 	if (s == NULL || s->waiting != srv->pool) {
 		pool_put(srv->pool, srv);
@@ -325,7 +325,7 @@ session_lease_failed(struct worker *w, uint64_t id,
 	struct session *s = session_find(w->sessions, id);
 
 	if (s == NULL && (hub_failed(w, id, why) ||
-	    part_lease_failed(w, id, why)))
+	    part_lease_failed(w, id, why) || aside_lease_failed(w, id)))
 		return;
 	if (s == NULL || s->waiting == NULL)
 		return;

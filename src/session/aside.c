@@ -31,6 +31,10 @@ struct aside {
 	bool spoilt;             /* the server's settings have changed */
 	enum key_form form;
 	struct slice sql, types, bind; /* behind the struct */
+	struct aside *next;      /* asked behind it, in one transaction; or NULL */
+	uint64_t id;             /* while it waits for a pool, else 0 */
+	struct htab_node by_id;
+	struct pool_waiter waiter;
 };
 
 void
@@ -50,12 +54,15 @@ aside_free(struct aside **ap)
 {
 	struct aside *a = *ap;
 
+	struct aside *next;
+
 	*ap = NULL;
-	if (a == NULL)
-		return;
-	pool_unref(&a->pool);
-	vars_unref(&a->vars);
-	free(a);
+	for (; a != NULL; a = next) {
+		next = a->next;
+		pool_unref(&a->pool);
+		vars_unref(&a->vars);
+		free(a);
+	}
 }
 
 static struct slice
@@ -88,13 +95,13 @@ aside_make(const struct aside *like)
 
 struct aside *
 aside_new(struct session *s, struct pool *pool, enum key_form form,
-    struct slice sql, struct slice types, struct slice bind)
+    struct slice sql, struct slice types, struct slice bind, size_t max)
 {
 	struct aside like = { .pool = pool, .hold = s->waiter.hold,
 		.vars = s->set.vars, .form = form, .sql = sql,
 		.types = types, .bind = bind };
 
-	if (sql.n + bind.n > ASIDE_TEXT_MAX || pool_scope(s->home) == NULL)
+	if (sql.n + bind.n > max || pool_scope(s->home) == NULL)
 		return NULL;
 	like.settings = pool_scope(s->home)->settings;
 	return aside_make(&like);
@@ -104,6 +111,27 @@ struct aside *
 aside_dup(const struct aside *a)
 {
 	return aside_make(a);
+}
+
+void
+aside_chain(struct aside *a, struct aside *next)
+{
+	while (a->next != NULL)
+		a = a->next;
+	CHECK(a->pool == next->pool);
+	a->next = next;
+}
+
+struct pool *
+aside_pool(const struct aside *a)
+{
+	return a->pool;
+}
+
+size_t
+aside_size(const struct aside *a)
+{
+	return a->sql.n + a->types.n + a->bind.n;
 }
 
 /* It is in no list any more. */
@@ -121,11 +149,11 @@ aside_end(struct aside *a, enum aside_end how, nsec_t took)
 /* ---- asking ---- */
 
 static bool
-aside_write_extended(const struct aside *a, struct msgwrite *w)
+aside_write_extended(const struct aside *a, struct server *srv,
+    struct msgwrite *w)
 {
 	static const char describe[] = "D\0\0\0\006P\0";
 	static const char rest[] = "E\0\0\0\011\0\0\0\0\0S\0\0\0\004";
-	struct server *srv = a->server;
 	bool tell = a->form == KEY_EXT_PORTAL;
 
 	msgwrite_begin(w, 'P');
@@ -150,9 +178,18 @@ aside_write_extended(const struct aside *a, struct msgwrite *w)
 }
 
 static bool
+aside_write_query(struct server *srv, struct msgwrite *w, struct slice sql,
+    unsigned flags)
+{
+	msgwrite_query(w, sql);
+	return server_owe(srv, OWED_QUERY, flags, no_hash);
+}
+
+static bool
 aside_write(const struct aside *a, struct buf *b)
 {
 	struct server *srv = a->server;
+	bool several = a->next != NULL, ok;
 	struct msgwrite w;
 
 	buf_consume(b, buf_len(b));
@@ -160,10 +197,15 @@ aside_write(const struct aside *a, struct buf *b)
 	if (srv->vars != a->vars && !settings_bring(srv, a->vars, &w))
 		return false;
 	srv->has_unnamed = false;
-	if (a->form != KEY_SIMPLE)
-		return aside_write_extended(a, &w) && !w.failed;
-	msgwrite_query(&w, a->sql);
-	return server_owe(srv, OWED_QUERY, 0, no_hash) && !w.failed;
+	ok = !several || aside_write_query(srv, &w, SLICE_LIT("BEGIN"),
+	    LEDGER_HIDE);
+	for (; ok && a != NULL; a = a->next)
+		ok = a->form != KEY_SIMPLE ?
+		    aside_write_extended(a, srv, &w) :
+		    aside_write_query(srv, &w, a->sql, 0);
+	if (ok && several)
+		ok = aside_write_query(srv, &w, SLICE_LIT("COMMIT"), 0);
+	return ok && !w.failed;
 }
 
 static bool
@@ -210,6 +252,81 @@ aside_try(struct aside *a, nsec_t now)
 	    ASIDE_OVER;
 }
 
+/* ---- waiting as sessions do ---- */
+
+static struct aside *
+aside_find(struct session_worker *sw, uint64_t id)
+{
+	struct htab_node *n = htab_find(&sw->asides, id);
+
+	return n != NULL ? htab_entry(n, struct aside, by_id) : NULL;
+}
+
+static void
+aside_forget(struct aside *a)
+{
+	htab_remove(&a->queue->sw->asides, &a->by_id);
+	a->id = 0;
+	a->queue->leasing = NULL;
+}
+
+/* The first of those that wait, where it stays until it has a server. */
+static enum aside_step
+aside_lease(struct aside *a)
+{
+	struct session_worker *sw = a->queue->sw;
+	struct pool_error why;
+	struct server *srv;
+
+	a->id = ++sw->next_id << 8 | sw->w->id;
+	htab_insert(&sw->asides, &a->by_id, a->id);
+	a->queue->leasing = a;
+	a->waiter = (struct pool_waiter){ .w = sw->w, .session = a->id,
+		.hold = a->hold };
+	switch (pool_lease(a->pool, &a->waiter, clock_mono(), &srv, &why)) {
+	case LEASE_WAIT:
+		return ASIDE_LATER;
+	case LEASE_GOT:
+		aside_forget(a);
+		return aside_ask(a, srv, clock_mono()) ? ASIDE_ASKED :
+		    ASIDE_OVER;
+	case LEASE_FAILED:
+		break;
+	}
+	aside_forget(a); /* the next tick tries again */
+	return ASIDE_LATER;
+}
+
+bool
+aside_granted(struct worker *w, uint64_t id, struct server *srv)
+{
+	struct aside *a = aside_find(w->sessions, id);
+	struct aside_queue *q;
+
+	if (a == NULL)
+		return false;
+	q = a->queue;
+	aside_forget(a);
+	if (!pool_may_serve(&a->waiter)) {
+		pool_put(srv->pool, srv); /* paused: the next tick waits anew */
+		return true;
+	}
+	TAILQ_REMOVE(&q->waiting, a, link);
+	if (!aside_ask(a, srv, clock_mono()))
+		aside_end(a, ASIDE_DROPPED, 0);
+	return true;
+}
+
+bool
+aside_lease_failed(struct worker *w, uint64_t id)
+{
+	struct aside *a = aside_find(w->sessions, id);
+
+	if (a != NULL)
+		aside_forget(a);
+	return a != NULL;
+}
+
 /* Ask for those that may be asked now. */
 static void
 aside_next(struct aside_queue *q, nsec_t now)
@@ -218,9 +335,9 @@ aside_next(struct aside_queue *q, nsec_t now)
 	struct aside *a;
 
 	while (step != ASIDE_LATER && q->n_asked < q->max_asked &&
-	    (a = TAILQ_FIRST(&q->waiting)) != NULL) {
+	    q->leasing == NULL && (a = TAILQ_FIRST(&q->waiting)) != NULL) {
 		TAILQ_REMOVE(&q->waiting, a, link);
-		step = aside_try(a, now);
+		step = q->waits ? aside_lease(a) : aside_try(a, now);
 		if (step == ASIDE_LATER)
 			TAILQ_INSERT_HEAD(&q->waiting, a, link);
 		else if (step == ASIDE_OVER)
@@ -255,7 +372,7 @@ aside_tick(struct aside_queue *q, nsec_t now)
 	if (q->n == 0)
 		return;
 	/* Asked in this order. */
-	while ((a = TAILQ_FIRST(&q->asked)) != NULL &&
+	while (!q->waits && (a = TAILQ_FIRST(&q->asked)) != NULL &&
 	    now > a->since + ASIDE_TIMEOUT) {
 		TAILQ_REMOVE(&q->asked, a, link);
 		q->n_asked--;
@@ -272,6 +389,11 @@ aside_stop(struct aside_queue *q)
 	struct aside *a;
 
 	q->max = 0; /* an end may ask for more */
+	a = q->leasing;
+	if (a != NULL) {
+		(void)pool_leave(a->pool, &a->waiter);
+		aside_forget(a);
+	}
 	while ((a = TAILQ_FIRST(&q->asked)) != NULL) {
 		TAILQ_REMOVE(&q->asked, a, link);
 		q->n_asked--;

@@ -7,7 +7,8 @@
  *        \-----> dropped: too many wait, or there is no server soon
  *
  * A server is used that rests in the session's pool, or is connected for it where
- * there is room; a waiting session goes first.  A queue has room for so many, of which
+ * there is room; a waiting session goes first, unless the queue waits as they do.
+ * Several can be asked as one transaction.  A queue has room for so many, of which
  * so many are asked at once; one that spares leaves part of the pool to clients.
  * Runs on the session's worker; outlives the session.
  */
@@ -21,7 +22,9 @@
 #include "cache/key.h"
 
 struct pool;
+struct server;
 struct session;
+struct worker;
 struct session_worker;
 
 #define ASIDE_TEXT_MAX (64 * 1024) /* statement and values */
@@ -52,17 +55,25 @@ struct aside_queue {
 	unsigned n, n_asked;        /* all of them; those that are asked */
 	unsigned max, max_asked;
 	bool spares;                /* see pool_try() */
+	bool waits;                 /* for servers as sessions do, in the same
+	                               queues; for as long as it takes */
+	struct aside *leasing;      /* it waits for a pool; or NULL */
 };
 
 void aside_queue_init(struct aside_queue *q, struct session_worker *sw,
     unsigned max, unsigned max_asked);
 
 /* What to ask: sql is the physical text for the pool's backend; types and bind as
- * in a cache key of that form.  All is copied.  NULL: too long, or what the
- * session's servers are set to is not known. */
+ * in a cache key of that form.  All is copied.  NULL: longer than max bytes, or
+ * what the session's servers are set to is not known. */
 struct aside *aside_new(struct session *s, struct pool *pool,
     enum key_form form, struct slice sql, struct slice types,
-    struct slice bind) PG_MUST_CHECK;
+    struct slice bind, size_t max) PG_MUST_CHECK;
+/* Ask it behind a, of the same pool, all in one transaction of the server: the answer
+ * is all their answers, then that to COMMIT. Takes next over. */
+void aside_chain(struct aside *a, struct aside *next);
+struct pool *aside_pool(const struct aside *a);
+size_t aside_size(const struct aside *a); /* bytes of statement and values */
 /* The same again, of one that was not submitted. */
 struct aside *aside_dup(const struct aside *a) PG_MUST_CHECK;
 void aside_free(struct aside **a); /* one that was not submitted */
@@ -73,5 +84,9 @@ void aside_submit(struct aside_queue *q, struct aside *a,
 void aside_tick(struct aside_queue *q, nsec_t now);
 /* End all. */
 void aside_stop(struct aside_queue *q);
+
+/* What pools tell those that wait: false, if this is none of ours. */
+bool aside_granted(struct worker *w, uint64_t id, struct server *srv);
+bool aside_lease_failed(struct worker *w, uint64_t id);
 
 #endif

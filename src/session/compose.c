@@ -14,6 +14,7 @@
 
 #include "pgwire/msgwrite.h"
 #include "session/explain.h"
+#include "session/mirroring.h"
 #include "session/session_priv.h"
 #include "session/shadow.h"
 
@@ -425,6 +426,10 @@ extended_bind(struct session *s, struct msgwrite *w, const struct frame *f,
 		q = *known;
 	else
 		query_prepare(s, &q, st->sql, st, b);
+	if (f->type != 'B' && q.mirrors) { /* its values are not here */
+		q.mirrors = false;
+		q.unmirrored = true;
+	}
 	if (b->n_result_formats > 1) { /* for columns that the client knows */
 		st->told = true;
 		s->sw->tells = false;
@@ -631,7 +636,10 @@ session_compose(struct session *s, const struct unit *u, struct query *q)
 		s->sw->unit_flags = q->shape->an->flags;
 		s->sw->unit_native = (q->shape->an->pins &
 		    PIN_BIT(PIN_PREPARE)) != 0;
+		s->sw->unit_mirrors = q->mirrors;
 	}
+	if (unlikely(s->sw->unit_mirrors))
+		mirroring_wrap(s, u, s->sw->unit_flags);
 	if (!session_preamble(s, b, s->sw->unit_pins, s->sw->unit_flags))
 		goto fail;
 	if (s->sw->unit_native && !session_go_native(s, b,

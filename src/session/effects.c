@@ -11,7 +11,7 @@
 #include "base/planted.h"
 #include "conf/deps.h"
 #include "route/touch.h"
-#include "session/session_priv.h"
+#include "session/mirroring.h"
 
 static void
 write_set_add(struct write_set *w, tag_t tag)
@@ -117,6 +117,9 @@ query_note(struct session *s, const struct query *q)
 	if ((an->pins | an->ends) != 0)
 		session_note_pins(s, an);
 	query_note_writes(s, q);
+	if (unlikely(s->db->n_experiments > 0))
+		mirroring_note(s, q, s->noted);
+	s->noted++;
 	if (an->n_channels > 0 && s->listening != NULL)
 		session_listen_note(s, an);
 	if (an->flags & AN_SAVEPOINT)

@@ -48,6 +48,7 @@ choice_add(struct choice *c, const struct session *s, const struct query *q)
 
 	s->sw->unit_pins |= q->shape->an->pins;
 	s->sw->unit_flags |= q->shape->an->flags;
+	s->sw->unit_mirrors |= q->mirrors;
 	/* What stands behind it may mean something else. */
 	s->sw->unit_sets |= an->n_settings > 0 || an->pins != 0 ||
 	    (an->flags & (AN_RESET_ALL | AN_DISCARD_ALL | AN_SET_LOCAL)) != 0;
@@ -282,6 +283,7 @@ extended_choose(struct session *s, const struct unit *u, struct choice *c)
 	memset(c, 0, sizeof(*c));
 	s->sw->unit_pins = s->sw->unit_flags = 0;
 	s->sw->refuses = s->sw->unit_native = s->sw->unit_sets = false;
+	s->sw->unit_mirrors = false;
 	ok = choose_all(s, u, c);
 	s->sw->unit_sets = false; /* when it is sent, what is sent is noted */
 	return ok;
@@ -389,7 +391,8 @@ extended_run(struct session *s, struct unit *u, const struct choice *c)
 	bool relaying = s->state == SESSION_RELAY;
 	enum unit_result r;
 
-	if (relaying && (c->open || (s->sw->unit_native && !s->native &&
+	if (relaying && (c->open || (s->sw->unit_mirrors && !s->open_unit) ||
+	    (s->sw->unit_native && !s->native &&
 	    !ledger_empty(&s->server->owed))))
 		return UNIT_WAIT;
 	if (relaying && (c->err_sqlstate != NULL || b != s->backend ||

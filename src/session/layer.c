@@ -15,6 +15,7 @@
 #include "cache/l2_track.h"
 #include "session/farewell.h"
 #include "session/gather.h"
+#include "session/mirror_lane.h"
 #include "session/spread.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
@@ -35,6 +36,12 @@ struct l1 *
 session_layer_l1(void)
 {
 	return layer.l1;
+}
+
+struct worker *
+session_layer_worker(unsigned i)
+{
+	return layer.workers[i % layer.n];
 }
 
 /* ---- setups -------------------------------------------------------------------- */
@@ -190,6 +197,8 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	buf_init(&sw->text, COMPOSE_MAX);
 	htab_init(&sw->by_id);
 	htab_init(&sw->parts);
+	htab_init(&sw->asides);
+	TAILQ_INIT(&sw->lanes);
 	TAILQ_INIT(&sw->sessions);
 	TAILQ_INIT(&sw->farewells);
 	verify_init(sw);
@@ -282,6 +291,7 @@ session_layer_fini(void)
 		shadow_fini(sw);
 		htab_fini(&sw->by_id);
 		htab_fini(&sw->parts);
+		htab_fini(&sw->asides);
 		setup_fini(&sw->setup);
 		free(sw);
 		layer.workers[i]->sessions = NULL;
@@ -432,6 +442,7 @@ session_layer_tick(struct worker *w, nsec_t now)
 	}
 	verify_tick(sw, now);
 	shadow_tick(sw, now);
+	lane_tick(sw, now);
 	if (now - sw->last_second < NSEC_PER_SEC)
 		return;
 	sw->last_second = now;
@@ -472,6 +483,7 @@ session_drain(struct worker *w, enum session_drain how)
 		hub_stop(w);
 		verify_stop(sw);
 		shadow_stop(sw);
+		lane_stop(sw);
 	}
 	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);

@@ -68,6 +68,8 @@ void session_layer_fini(void); /* after workers have ended */
 void session_layer_reload(const struct session_setup *setup);
 void session_layer_tick(struct worker *w, nsec_t now);
 struct l1 *session_layer_l1(void);
+/* The i-th, counted around. Any thread. */
+struct worker *session_layer_worker(unsigned i);
 
 /* l1_wake_cb, to be given to l1_new() with the array of workers as its arg. */
 void session_cache_wake(void *arg, struct l1_waiter w, struct object *obj);

@@ -152,7 +152,7 @@ query_prepare(struct session *s, struct query *q, struct slice sql,
 	q->experiment = q->plan->experiment;
 	q->trial_why = NULL;
 	q->trial_pass.is = false;
-	q->arm_open = q->trial_bypass = false;
+	q->arm_open = q->trial_bypass = q->mirrors = q->unmirrored = false;
 	memset(&q->values, 0, sizeof(q->values));
 	q->values.sql = sql;
 	q->values.lx = &sw->lx;

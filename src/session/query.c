@@ -19,6 +19,7 @@
 #include "session/explain.h"
 #include "session/fill.h"
 #include "session/gather.h"
+#include "session/mirroring.h"
 #include "session/shadow.h"
 #include "session/spread.h"
 #include "session/trial.h"
@@ -83,6 +84,8 @@ query_send(struct session *s, const struct unit *u, struct query *q,
 	int n = 0;
 
 	buf_consume(b, buf_len(b));
+	if (unlikely(q->mirrors))
+		mirroring_wrap(s, u, q->shape->an->flags);
 	if (!session_preamble(s, b, q->shape->an->pins, q->shape->an->flags))
 		goto fail;
 	if (unlikely(native) && !query_go_native(s, b, q))
@@ -194,7 +197,8 @@ query_run(struct session *s, struct unit *u, struct query *q,
 			session_candidate(s, u, q);
 	}
 	if ((q->where.gathers && gather_begin(s, u, q, &r)) ||
-	    ((q->where.splits || q->shape->an->kind == STMT_COPY_IN) &&
+	    (((q->where.splits && !q->mirrors) ||
+	    q->shape->an->kind == STMT_COPY_IN) &&
 	    spread_begin(s, u, q, &r)))
 		return r;
 	if (unlikely(q->where.backend->n_replicas > 0) &&
@@ -471,6 +475,8 @@ unit_pipelined(struct session *s, struct unit *u)
 
 	if (s->reading != NULL || (s->sampling != 0 &&
 	    s->server->owed.count == 1) ||
+	    /* A transaction that arms get, too, goes step by step. */
+	    (s->mirroring != NULL && !s->open_unit) ||
 	    s->server->owed.count > PIPELINE_MAX || s->again ||
 	    session_terms(s) != NULL || explain_runs(s) ||
 	    /* What a name means is known when it has been answered. */
@@ -511,7 +517,7 @@ unit_pipelined(struct session *s, struct unit *u)
 	    !ledger_empty(&s->server->owed))
 		return UNIT_WAIT;
 	if (q.plan->err_sqlstate != NULL || q.where.backend != s->backend ||
-	    (q.shape->an->flags & AN_EXPLAIN_ROUTE) ||
+	    q.mirrors || (q.shape->an->flags & AN_EXPLAIN_ROUTE) ||
 	    q.shape->an->n_channels > 0 ||
 	    session_asks_others(s, q.shape->an->pins) ||
 	    (q.shape->an->kind == STMT_PREPARE && !s->open_unit))

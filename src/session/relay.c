@@ -20,6 +20,7 @@
 #include "pgwire/msgwrite.h"
 #include "session/explain.h"
 #include "session/fill.h"
+#include "session/mirroring.h"
 #include "session/shadow.h"
 #include "session/trial.h"
 
@@ -136,7 +137,10 @@ relay_forward(void *lessee, const char *p, size_t n)
 		session_said(s);
 	if (unlikely(explain_runs(s)))
 		explain_answered(s, NULL, p, n);
-	session_send(s, p, n);
+	if (mirroring_is_wrapped(s))
+		mirroring_pass(s, p, n);
+	else
+		session_send(s, p, n);
 	if (s->state != SESSION_CLOSED && s->server != NULL &&
 	    stream_backlog(&s->st) > STREAM_HIGH_WATER)
 		stream_read_stop(&s->server->st);
@@ -155,10 +159,15 @@ relay_completed(void *lessee, const char *tag, bool hidden)
 {
 	struct session *s = lessee;
 
-	if (hidden)
+	if (hidden) {
+		if (unlikely(s->mirroring != NULL))
+			mirroring_completed_own(s, tag);
 		return;
+	}
 	if (unlikely(s->trail.on))
 		trail_completed(s, tag);
+	if (unlikely(s->mirroring != NULL))
+		mirroring_completed(s, tag, s->completed);
 	if (s->listening != NULL)
 		session_listen_completed(s, tag);
 	s->completed++;
@@ -445,9 +454,14 @@ relay_synced(void *lessee, char status)
 	bool last = ledger_empty(&s->server->owed);
 	nsec_t now = s->sw->w->now = clock_mono();
 
+	if (unlikely(s->mirroring != NULL)) {
+		if (mirroring_holds(s, status))
+			return;
+		mirroring_synced(s, status, s->erred);
+	}
 	if (unlikely(s->reading != NULL)) {
 		if (!session_reading_synced(s, now)) {
-			s->completed = 0;
+			s->completed = s->noted = 0;
 			return;
 		}
 	} else {
@@ -482,7 +496,7 @@ relay_synced(void *lessee, char status)
 		session_listen_synced(s, status);
 	if ((s->over | s->pins) != 0)
 		relay_settle_pins(s, last);
-	s->completed = 0;
+	s->completed = s->noted = 0;
 	s->rolled_back = false;
 }
 
@@ -515,13 +529,28 @@ relay_asks(struct session *s)
 	    (settings_ask(s) || session_ask_pins(s));
 }
 
+/* The server owes nothing, and the transaction is ours. false: it goes on. */
+static bool
+relay_ends_own(struct session *s, char status)
+{
+	if (mirroring_asks(s, status))
+		return false;
+	if (!mirroring_is_counted(s))
+		relay_synced(s, status);
+	mirroring_tell(s);
+	return s->state != SESSION_CLOSED;
+}
+
 static void
 relay_ready(void *lessee, char status)
 {
 	struct session *s = lessee;
 	struct server *srv = s->server;
-	nsec_t ended = s->since;
+	nsec_t ended;
 
+	if (mirroring_is_wrapped(s) && !relay_ends_own(s, status))
+		return;
+	ended = s->since;
 	if (s->again) {
 		session_repeat(s);
 		return;

@@ -21,6 +21,7 @@
 #include "session/gather.h"
 #include "session/spread.h"
 #include "session/session_priv.h"
+#include "session/mirroring.h"
 #include "session/shadow.h"
 
 #define OVER_LIMIT_MAX 100u
@@ -247,6 +248,7 @@ session_reclaim(struct deferred *d)
 	free(s->rewritten);
 	free(s->trial);
 	shadow_drop(s);
+	mirroring_drop(s);
 	buf_reset(&s->in);
 	conf_unref(&s->conf);
 	s->magic = 0;

@@ -56,6 +56,8 @@ struct session_trial {
 	bool known;    /* the unit, and what it leads to */
 	uint8_t arm, group;
 	uint8_t met;   /* the arm that what is under way has met */
+	uint64_t wrote; /* number of its last mirrored transaction, 0: none, */
+	const struct mirror *wrote_in; /* there; only compared */
 #define TRIAL_NONE UINT8_MAX
 };
 
@@ -70,6 +72,7 @@ struct reading; /* reading.c */
 struct gathering; /* gather_priv.h */
 struct spread; /* spread_priv.h */
 struct shadow; /* shadow.c */
+struct mirroring; /* mirroring.c */
 struct explaining; /* explain.c */
 struct listening; /* listen.c */
 struct msgwrite; /* pgwire/msgwrite.h */
@@ -171,6 +174,7 @@ struct session {
 	char *held_begin;   /* BEGIN not yet sent to any server */
 	bool held_extended; /* ... which came in extended messages */
 	unsigned completed; /* commands completed since the last ReadyForQuery */
+	unsigned noted;     /* ... and statements sent */
 	nsec_t tx_began;    /* while tx is not I: arrival of its first statement */
 	bool rolled_back;   /* the last of them was ROLLBACK */
 	uint32_t over;      /* pin reasons that a DISCARD ended which completed
@@ -234,6 +238,8 @@ struct session {
 	struct trail trail; /* ... and what else is noted of it */
 	struct trial_mark mark; /* what it is measured as besides */
 	struct shadow *shadow;  /* arms will be asked it, too; or NULL */
+	struct mirroring *mirroring; /* of the transaction, see mirroring.h; or NULL */
+	bool wraps;         /* ... which is ours */
 	bool erred;         /* it has met an error */
 	uint32_t slot;      /* by what its cached answers are told apart: the
 	                       database, and arms that are known without it */
@@ -269,6 +275,7 @@ struct session_worker {
 	                           that were told before */
 	bool unit_native;       /* ... and binds what the server must know the
 	                           client's names for */
+	bool unit_mirrors;      /* ... and what arms are to get, too */
 	bool relied;            /* the unit being composed uses a statement that
 	                           its server was given under a name */
 	SLIST_HEAD(, repeat) repeats; /* spare ones */
@@ -283,6 +290,7 @@ struct session_worker {
 	size_t n_changes, changes_size;
 	struct htab by_id;
 	struct htab parts;      /* of gathered statements, by id */
+	struct htab asides;     /* that wait for a server, by id */
 	TAILQ_HEAD(session_list, session) sessions;
 	TAILQ_HEAD(, farewell) farewells; /* oldest first, see farewell.h */
 	struct l2 *l2;          /* NULL: off */
@@ -295,6 +303,7 @@ struct session_worker {
 		unsigned n;       /* all of them */
 	} verify;
 	struct aside_queue *shadows; /* of shadow.c */
+	TAILQ_HEAD(, lane) lanes;    /* of mirror_lane.c */
 	uint64_t dice;          /* of session_draws() */
 	struct dbstate *self;   /* of the console */
 	struct listen_worker *listen;
@@ -462,6 +471,8 @@ struct query {
 	} trial_pass;
 	bool arm_open;      /* values that are not there yet tell its arm */
 	bool trial_bypass;  /* its experiment keeps it from the cache */
+	bool mirrors;       /* other arms get it, too, see mirroring.h */
+	bool unmirrored;    /* ... or should, and cannot */
 };
 /* A unit of one statement (st: of extended messages) has its answer, not by one
  * server of the session's: names and numbers as if by one. */

@@ -15,7 +15,9 @@
 #include "conf/trial.h"
 #include "experiment/answer.h"
 #include "experiment/board.h"
+#include "experiment/mirror.h"
 #include "session/explain.h"
+#include "session/question.h"
 
 #define SHADOW_QUEUES ((size_t)CONF_EXPERIMENTS_MAX * CONF_ARMS_MAX)
 
@@ -34,6 +36,7 @@ struct shadow_check {
 	struct answer_sum control, said;
 	nsec_t control_took;
 	uint64_t digest;
+	uint64_t mirrored;     /* writes that the arm had when it was asked first */
 	struct answer *now;    /* of the question under way, once it is answered;
 	                          or NULL */
 };
@@ -91,37 +94,12 @@ shadow_drop(struct session *s)
 
 /* ---- what is asked ---- */
 
-/* The question as this plan words it. Of several parts, the backend that sees all
- * of them is asked. NULL: it cannot be. */
 static struct aside *
 shadow_question(struct session *s, const struct unit *u,
     const struct query *q, struct route_plan *plan)
 {
-	struct buf *t = &s->sw->text;
-	struct route_decision where;
-	struct pool *pool;
-	struct slice sql = q->sql;
-	unsigned form = FORM_ASIS;
-
-	route_decide(plan, q->shape, &q->values, &where);
-	if (plan->table != NULL)
-		form = where.gathers || where.splits ? FORM_RELATION :
-		    where.form;
-	if (form != FORM_ASIS) {
-		buf_consume(t, buf_len(t));
-		if (!route_rewrite(plan, q->shape, &q->values, form, t))
-			return NULL;
-		sql = slice_make(buf_head(t), buf_len(t));
-	}
-	pool = session_pool(s, where.gathers || where.splits ?
-	    plan->backend : where.backend);
-	if (pool == NULL)
-		return NULL;
-	if (q->stmt == NULL)
-		return aside_new(s, pool, KEY_SIMPLE, sql,
-		    slice_make(NULL, 0), slice_make(NULL, 0));
-	return aside_new(s, pool, u->described ? KEY_EXT_PORTAL :
-	    KEY_EXT_NODESC, sql, q->stmt->types, u->bind.rest);
+	return question_new(s, q, plan, q->stmt != NULL ? u->bind.rest :
+	    slice_make(NULL, 0), u->described, ASIDE_TEXT_MAX);
 }
 
 static struct shadow_check *
@@ -145,6 +123,8 @@ shadow_check(struct session *s, const struct unit *u, const struct query *q,
 	if (q->stmt != NULL)
 		h = hash_mix(h, hash_bytes(u->bind.rest.p, u->bind.rest.n));
 	c->digest = h.lo;
+	if (e->run->mirror != NULL)
+		c->mirrored = mirror_applied(e->run->mirror, arm);
 	c->ask[0] = shadow_question(s, u, q, q->plan);
 	c->ask[1] = shadow_question(s, u, q, query_plan_of(s, q->shape,
 	    view));
@@ -288,6 +268,16 @@ check_mismatch(const struct shadow_check *c)
 	    (unsigned long long)c->digest);
 }
 
+/* Mirrored writes were, or are, on their way to the arm. */
+static bool
+check_is_behind(const struct shadow_check *c)
+{
+	struct mirror *m = c->run->mirror;
+
+	return m != NULL && (mirror_waiting(m, c->arm) > 0 ||
+	    mirror_applied(m, c->arm) != c->mirrored);
+}
+
 /* The answer to the question of its step. true: the check is over. */
 static bool
 check_step(struct shadow_check *c, nsec_t took)
@@ -319,7 +309,7 @@ check_step(struct shadow_check *c, nsec_t took)
 		check_ask(c, 0);
 		return false;
 	case SHADOW_LAST:
-		if (!as_control)
+		if (!as_control || check_is_behind(c))
 			break;
 		check_mismatch(c);
 		return true;

@@ -42,6 +42,10 @@ libpgsluice_a_SOURCES += \
 	src/session/login.h \
 	src/session/measure.c \
 	src/session/measure.h \
+	src/session/mirror_lane.c \
+	src/session/mirror_lane.h \
+	src/session/mirroring.c \
+	src/session/mirroring.h \
 	src/session/notify.c \
 	src/session/overview.c \
 	src/session/part.c \
@@ -53,6 +57,8 @@ libpgsluice_a_SOURCES += \
 	src/session/promote.h \
 	src/session/proof.c \
 	src/session/query.c \
+	src/session/question.c \
+	src/session/question.h \
 	src/session/quota.c \
 	src/session/quota.h \
 	src/session/read.c \

@@ -14,6 +14,7 @@
 
 #include "conf/trial.h"
 #include "experiment/board.h"
+#include "session/mirroring.h"
 #include "route/touch.h"
 #include "sql/shape_text.h"
 
@@ -253,6 +254,12 @@ trial_give(struct session *s, struct query *q, struct session_trial *t)
 
 	if (t->met != TRIAL_NONE)
 		arm = t->met;
+	else if (arm != 0 && mirroring_is_ahead(s, base->experiment, at, arm)) {
+		t->met = 0;
+		trial_pass(q, t->arm, BOARD_BEHIND);
+		q->trial_bypass = true;
+		return;
+	}
 	arm = trial_arm_there(s, q, at, arm);
 	t->met = (uint8_t)arm;
 	q->plan = trial_plan(s, q, at, arm);
@@ -262,7 +269,7 @@ trial_give(struct session *s, struct query *q, struct session_trial *t)
 		return;
 	}
 	/* When it has what the control was given is not known otherwise. */
-	if (arm != 0 && !base->experiment->arm_writes &&
+	if (arm != 0 && base->experiment->writes != CONF_WRITES_ARM &&
 	    !trial_is_followed(base->experiment->arms[arm].variant))
 		q->trial_bypass = true;
 	q->mark = (struct trial_mark){ (uint8_t)(at + 1), (uint8_t)arm,
@@ -299,6 +306,7 @@ trial_assign(struct session *s, struct query *q)
 		q->trial_why = "it has been stopped";
 		return;
 	}
+	mirroring_mark(q, e);
 	if (!trial_compares(s, q, q->plan)) {
 		trial_pass(q, t->known ? t->arm : 0, BOARD_UNSERVED);
 		/* What its transaction reads later is with what it wrote. */
@@ -320,13 +328,13 @@ trial_assign(struct session *s, struct query *q)
 		else if (!q->arm_open)
 			trial_pass(q, 0, BOARD_UNITLESS);
 		q->trial_bypass |= t->met != TRIAL_NONE;
-		if (!e->arm_writes && trial_writes(q)) {
+		if (e->writes != CONF_WRITES_ARM && trial_writes(q)) {
 			q->plan = query_plan(s, q->shape);
 			t->met = 0;
 		}
 		return;
 	}
-	if (!e->arm_writes && trial_writes(q)) {
+	if (e->writes != CONF_WRITES_ARM && trial_writes(q)) {
 		trial_pass(q, t->arm, BOARD_WRITES);
 		t->met = 0;
 		return;

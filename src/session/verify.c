@@ -87,7 +87,7 @@ verify_prepare(struct session *s, const struct query *q,
 	}
 	pool = session_pool(s, q->where.backend);
 	a = pool == NULL ? NULL : aside_new(s, pool, k->form, sql, k->types,
-	    k->bind);
+	    k->bind, ASIDE_TEXT_MAX);
 	if (a == NULL)
 		return NULL;
 	j = x_calloc(1, sizeof(*j));

@@ -76,7 +76,7 @@ BLOCK_OPTION(EXPERIMENT, databases, LIST, MAY, "", "", "Databases whose statemen
 BLOCK_OPTION(EXPERIMENT, arms, LIST, MUST, "", "", "\"variant:weight\", two to eight of them. The first is the control: the variant in use, and what all others are compared with. Weights are whole numbers up to 10000, 0: gets nothing.")
 BLOCK_OPTION(EXPERIMENT, unit, WORD, MAY, "session", "session|user|tenant|statement", "What is given to an arm as a whole, and is stable: a session; a user or a tenant (by the table's key), in whatever session, process and after a restart; or each statement by chance. A transaction stays with the arm that it began with.")
 BLOCK_OPTION(EXPERIMENT, mode, WORD, MAY, "split", "split|shadow", "split: each unit is served by its arm. shadow: the control serves all; others are asked the same on the side, and their answers compared.")
-BLOCK_OPTION(EXPERIMENT, writes, WORD, MAY, "control", "control|arm", "Who has the statements that write. control: the control; something else brings the others what it has. arm: the unit's arm, for tables whose rows are divided as the units are. In shadow mode: control.")
+BLOCK_OPTION(EXPERIMENT, writes, WORD, MAY, "control", "control|arm|all", "Who has the statements that write. control: the control; something else brings the others what it has. arm: the unit's arm, for tables whose rows are divided as the units are; not in shadow mode. all: the control, and when it has committed, all others, see experiments.md.")
 BLOCK_OPTION(EXPERIMENT, cache, BOOL, MAY, "true", "", "false: no statement that takes part is answered from the cache, or put into it, while the experiment runs.")
 BLOCK_OPTION(EXPERIMENT, start, BOOL, MAY, "true", "", "true: it runs from the start of the configuration, unless it was stopped before. false: by START EXPERIMENT.")
 BLOCK_OPTION(EXPERIMENT, alpha, INT, MAY, "5", "1..20", "Percent: the chance of any of its intervals to leave out the truth at any time.")
@@ -86,6 +86,7 @@ BLOCK_OPTION(EXPERIMENT, stop_if_p95_ratio, STR, MAY, "", "", "Stop it when an a
 BLOCK_OPTION(EXPERIMENT, shadow_share, INT, MAY, "100", "1..100", "Percent of the statements that others are asked, too.")
 BLOCK_OPTION(EXPERIMENT, shadow_queue, INT, MAY, "64", "1..10000", "So many statements wait to be asked of an arm on the side by a worker; more are dropped.")
 BLOCK_OPTION(EXPERIMENT, shadow_running, INT, MAY, "4", "1..100", "So many are asked of an arm at once by a worker.")
+BLOCK_OPTION(EXPERIMENT, mirror_queue, INT, MAY, "10000", "1..1000000", "writes = all: so many transactions wait for the slowest arm; with one more the experiment is stopped. They have 256 MB at most.")
 
 BLOCK(CHECK, "check", ROOT, "A question that a server answers with one number, asked over and over and told as a metric, for alerts on what pgsluice itself cannot know: how old a read model is, how long a queue.")
 BLOCK_OPTION(CHECK, backend, STR, MUST, "", "", "Who is asked, as layout_user where its conninfo names no user, over a connection of its own, in read-only transactions.")

@@ -43,6 +43,7 @@ FAMILY(EXPERIMENT_SECONDS, "pgsluice_experiment_arm_duration_seconds", "histogra
 FAMILY(EXPERIMENT_RATIO, "pgsluice_experiment_arm_ratio", "gauge", "experiment, arm, bound", "Geometric mean of the arm's times over the control's; bound is value, low or high. Nothing while too little is known")
 FAMILY(EXPERIMENT_MISSING, "pgsluice_experiment_arm_missing_statements", "gauge", "experiment, arm", "About so many statements more until there is a ruling. Nothing while too little is known")
 FAMILY(EXPERIMENT_COUNTS, "pgsluice_experiment_arm_events_total", "counter", "experiment, arm, event", "What else is counted of arms in this run")
+FAMILY(EXPERIMENT_WAITING, "pgsluice_experiment_arm_waiting_transactions", "gauge", "experiment, arm", "Mirrored transactions that the arm has not got yet")
 FAMILY(EXPERIMENT_SHARES, "pgsluice_experiment_share_alarm", "gauge", "experiment", "1: arms do not get the shares of units that their weights promise, so nothing else is to be believed")
 FAMILY(CACHE_OBJECTS, "pgsluice_cache_objects", "gauge", "", "Results in memory (L1)")
 FAMILY(CACHE_BYTES, "pgsluice_cache_bytes", "gauge", "", "Bytes they take")

@@ -78,6 +78,7 @@ UNIT_TESTS = \
 	tests/unit/test_lookup \
 	tests/unit/test_measure \
 	tests/unit/test_metrics \
+	tests/unit/test_mirror \
 	tests/unit/test_month \
 	tests/unit/test_msgread \
 	tests/unit/test_msgwrite \
@@ -407,6 +408,10 @@ tests_unit_test_measure_LDADD = $(UNIT_LDADD)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_metrics_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_mirror_SOURCES = tests/unit/test_mirror.c
+tests_unit_test_mirror_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_mirror_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_month_SOURCES = tests/unit/test_month.c
 tests_unit_test_month_CPPFLAGS = $(UNIT_CPPFLAGS)
