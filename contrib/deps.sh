@@ -32,7 +32,7 @@ packages_of() {
 		packages_of lab
 		echo libcmocka-dev python3-pytest python3-pytest-xdist \
 		    python3-pytest-timeout python3-psycopg2 openssl xz-utils \
-		    util-linux procps prometheus chromium \
+		    util-linux procps prometheus pgbouncer chromium \
 		    chromium-driver python3-selenium '?node-pg'
 		# A nodejs of another origin brings npm along, and
 		# Debian's would take its place.

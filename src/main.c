@@ -19,6 +19,7 @@
 #include "admin/ending.h"
 #include "admin/feeds.h"
 #include "admin/http.h"
+#include "admin/importing.h"
 #include "admin/offline.h"
 #include "admin/options.h"
 #include "auth/lookup.h"
@@ -280,6 +281,8 @@ main(int argc, char **argv)
 		return offline_report("pgsluice", o.path, REPORT_HTML);
 	case OPTIONS_REPORT_MARKDOWN:
 		return offline_report("pgsluice", o.path, REPORT_MARKDOWN);
+	case OPTIONS_IMPORT_PGBOUNCER:
+		return importing_pgbouncer(o.path, o.users);
 	case OPTIONS_WRONG:
 		fprintf(stderr, "pgsluice: %s; see pgsluice --help\n",
 		    o.wrong);

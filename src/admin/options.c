@@ -17,11 +17,15 @@ const char options_help[] =
     "usage: pgsluice [FILE]           run in the foreground\n"
     "       pgsluice --check [FILE]   check the configuration and exit\n"
     "       pgsluice --report [FILE]  write a page on experiments and exit\n"
+    "       pgsluice --import-pgbouncer FILE [--users FILE]\n"
+    "                                 write a configuration made of PgBouncer's\n"
     "       pgsluice --version\n"
     "       pgsluice --help\n"
     "\n"
     "A page is HTML, or Markdown with --report-markdown; it is made of what\n"
     "experiment_file holds.\n"
+    "An import goes to stdout; what has no counterpart is told on stderr. --users\n"
+    "makes a users file of auth_file, which must not be there yet.\n"
     "FILE is the configuration, by default " PGSLUICE_CONF_FILE ".\n"
     "\n"
     "signals: SIGHUP   read the configuration again\n"
@@ -35,6 +39,7 @@ static const struct {
 	{ "--check", OPTIONS_CHECK },
 	{ "--report", OPTIONS_REPORT },
 	{ "--report-markdown", OPTIONS_REPORT_MARKDOWN },
+	{ "--import-pgbouncer", OPTIONS_IMPORT_PGBOUNCER },
 	{ "--version", OPTIONS_VERSION },
 	{ "-V", OPTIONS_VERSION },
 	{ "--help", OPTIONS_HELP },
@@ -61,6 +66,16 @@ options_switch(struct options *o, const char *arg)
 	options_wrong(o, "unknown option", arg);
 }
 
+/* How many arguments more were taken. */
+static int
+options_users(struct options *o, const char *file)
+{
+	if (file == NULL)
+		options_wrong(o, "--users wants a file", "that is made");
+	o->users = file;
+	return file != NULL;
+}
+
 void
 options_parse(struct options *o, int argc, char *const *argv)
 {
@@ -72,6 +87,8 @@ options_parse(struct options *o, int argc, char *const *argv)
 	for (i = 1; i < argc && o->mode != OPTIONS_WRONG; i++) {
 		if (!only_files && strcmp(argv[i], "--") == 0)
 			only_files = 1;
+		else if (!only_files && strcmp(argv[i], "--users") == 0)
+			i += options_users(o, argc - i > 1 ? argv[i + 1] : NULL);
 		else if (!only_files && argv[i][0] == '-')
 			options_switch(o, argv[i]);
 		else if (files++ == 0)
@@ -79,4 +96,11 @@ options_parse(struct options *o, int argc, char *const *argv)
 		else
 			options_wrong(o, "more than one file", argv[i]);
 	}
+	if (o->mode == OPTIONS_IMPORT_PGBOUNCER && files == 0)
+		options_wrong(o, "--import-pgbouncer wants a file",
+		    "pgbouncer.ini");
+	if (o->mode != OPTIONS_WRONG && o->users != NULL &&
+	    o->mode != OPTIONS_IMPORT_PGBOUNCER)
+		options_wrong(o, "--users belongs to --import-pgbouncer",
+		    o->users);
 }

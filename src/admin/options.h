@@ -10,6 +10,7 @@ enum options_mode {
 	OPTIONS_CHECK,
 	OPTIONS_REPORT,
 	OPTIONS_REPORT_MARKDOWN,
+	OPTIONS_IMPORT_PGBOUNCER,
 	OPTIONS_VERSION,
 	OPTIONS_HELP,
 	OPTIONS_WRONG /* wrong says why */
@@ -18,6 +19,7 @@ enum options_mode {
 struct options {
 	enum options_mode mode;
 	const char *path;
+	const char *users; /* to be made by an import; or NULL */
 	char wrong[160];
 };
 

@@ -43,6 +43,8 @@ libpgsluice_a_SOURCES += \
 	src/admin/http.h \
 	src/admin/http_reply.c \
 	src/admin/http_reply.h \
+	src/admin/importing.c \
+	src/admin/importing.h \
 	src/admin/invalidate.c \
 	src/admin/judge.c \
 	src/admin/judge.h \

@@ -20,6 +20,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/gather_modes.h \
 	src/tbl/guards.h \
 	src/tbl/harmless_settings.h \
+	src/tbl/import_pgbouncer.h \
 	src/tbl/key_types.h \
 	src/tbl/layout_facts.h \
 	src/tbl/lease_outcomes.h \

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/expiry \
 	tests/fuzz/corpus/frame \
 	tests/fuzz/corpus/hba \
+	tests/fuzz/corpus/import \
 	tests/fuzz/corpus/keep \
 	tests/fuzz/corpus/l2_entry \
 	tests/fuzz/corpus/ledger \
@@ -31,6 +32,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_expiry \
 	tests/fuzz/replay_frame \
 	tests/fuzz/replay_hba \
+	tests/fuzz/replay_import \
 	tests/fuzz/replay_keep \
 	tests/fuzz/replay_l2_entry \
 	tests/fuzz/replay_ledger \
@@ -53,6 +55,7 @@ FUZZERS = \
 	tests/fuzz/fuzz_expiry \
 	tests/fuzz/fuzz_frame \
 	tests/fuzz/fuzz_hba \
+	tests/fuzz/fuzz_import \
 	tests/fuzz/fuzz_keep \
 	tests/fuzz/fuzz_l2_entry \
 	tests/fuzz/fuzz_ledger \
@@ -108,6 +111,11 @@ tests_fuzz_replay_hba_SOURCES = tests/fuzz/fuzz_hba.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_hba_SOURCES = tests/fuzz/fuzz_hba.c
 tests_fuzz_fuzz_hba_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_import_SOURCES = tests/fuzz/fuzz_import.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_import_SOURCES = tests/fuzz/fuzz_import.c
+tests_fuzz_fuzz_import_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_keep_SOURCES = tests/fuzz/fuzz_keep.c \
 	tests/fuzz/replay_main.c

@@ -19,7 +19,7 @@ LAYERS = {
     "net": 2, "pgwire": 2, "sql": 2,
     "auth": 3, "route": 3, "cache": 3, "backend": 3, "experiment": 3,
     "layout": 3,
-    "feed": 4,
+    "feed": 4, "import": 4,
     "session": 5,
     "admin": 6,
     "ctl": 7,

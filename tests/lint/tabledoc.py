@@ -105,6 +105,21 @@ def console_role(args):
     return [cell(args[1]), code(args[2]), cell(args[3])]
 
 
+SECTIONS = {"GLOBAL": "[pgbouncer]", "DATABASE": "[databases]",
+            "USER": "[users]", "PEER": "[peers]"}
+
+
+def imported(args):
+    """IMPORT(place, name, fate, how, to, doc)"""
+    to = args[4].replace(".", " ")
+    becomes = {"MAPPED": f"conninfo {to}" if args[3] in
+               ("CONNINFO", "HOST", "OPTION") else to,
+               "UNNEEDED": "", "IMPOSSIBLE": ""}[args[2]]
+    return [SECTIONS[args[0]], code(args[1]), code(becomes) or
+            {"UNNEEDED": "not needed", "IMPOSSIBLE": "not possible"}[args[2]],
+            cell(args[5])]
+
+
 # Table: its macro, the columns' titles (None: one line of names), and what
 # makes cells of a row's arguments.
 TABLES = {
@@ -114,6 +129,8 @@ TABLES = {
     "cache_wishes": ("CACHE_WISH", ["setting", "value"], reason),
     "feed_states": ("FEED_STATE", ["state", ""], reason),
     "guards": ("GUARD", ["guard", "why an experiment is stopped"], reason),
+    "import_pgbouncer": ("IMPORT",
+                         ["section", "setting", "becomes", ""], imported),
     "lease_outcomes": ("LEASE_OUTCOME", ["outcome", ""], reason),
     "pin_reasons": ("PIN_REASON", ["reason", "because of"], reason),
     "close_reasons": ("CLOSE_REASON",

@@ -15,6 +15,10 @@ TABLES = {
     "feed_states": 'FEED_STATE(LIVE, "live", "seen")',
     "board_counts": 'BOARD_COUNT(WRITES, writes, "writes")',
     "guards": 'GUARD(P95, p95, "its p95")',
+    "import_pgbouncer":
+        'IMPORT(GLOBAL, "a", MAPPED, TEXT, "b", "the same")\n'
+        'IMPORT(DATABASE, "h", MAPPED, HOST, "host", "the same")\n'
+        'IMPORT(USER, "c", IMPOSSIBLE, SAID, "", "no such thing")',
     "lease_outcomes": 'LEASE_OUTCOME(TAKEN, "taken", "ours")',
     "pin_reasons": 'PIN_REASON(ROLE, "role", "a | b")',
     "close_reasons": 'CLOSE_REASON(AUTH, client_refused, "28P01", "no")\n'

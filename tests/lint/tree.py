@@ -7,7 +7,7 @@ import sys
 # Folders of src in the order of the layers (doc/architecture.md).
 FOLDERS = ["base", "conf", "stats", "run", "net", "pgwire", "sql", "auth",
            "experiment", "route", "cache", "backend", "layout", "feed",
-           "session", "admin", "ctl", "tbl"]
+           "import", "session", "admin", "ctl", "tbl"]
 
 
 def root(argv):

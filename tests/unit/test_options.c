@@ -66,6 +66,27 @@ test_dashes(void **state PG_UNUSED)
 }
 
 static void
+test_import(void **state PG_UNUSED)
+{
+	struct options o;
+
+	PARSE(&o, ARG("--import-pgbouncer"), ARG("p.ini"), ARG("--users"),
+	    ARG("u.txt"));
+	assert_int_equal(o.mode, OPTIONS_IMPORT_PGBOUNCER);
+	assert_string_equal(o.path, "p.ini");
+	assert_string_equal(o.users, "u.txt");
+	PARSE(&o, ARG("--import-pgbouncer"), ARG("p.ini"));
+	assert_int_equal(o.mode, OPTIONS_IMPORT_PGBOUNCER);
+	assert_null(o.users);
+	PARSE(&o, ARG("--import-pgbouncer"));
+	assert_int_equal(o.mode, OPTIONS_WRONG);
+	PARSE(&o, ARG("--import-pgbouncer"), ARG("p.ini"), ARG("--users"));
+	assert_int_equal(o.mode, OPTIONS_WRONG);
+	PARSE(&o, ARG("--check"), ARG("--users"), ARG("u.txt"));
+	assert_int_equal(o.mode, OPTIONS_WRONG);
+}
+
+static void
 test_wrong(void **state PG_UNUSED)
 {
 	char longer[500];
@@ -95,6 +116,7 @@ main(void)
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_default_file),
 		cmocka_unit_test(test_dashes),
+		cmocka_unit_test(test_import),
 		cmocka_unit_test(test_wrong),
 	};
 

@@ -53,6 +53,7 @@ UNIT_TESTS = \
 	tests/unit/test_hint \
 	tests/unit/test_hist \
 	tests/unit/test_htab \
+	tests/unit/test_import \
 	tests/unit/test_input \
 	tests/unit/test_json \
 	tests/unit/test_kdf \
@@ -308,6 +309,10 @@ tests_unit_test_hist_LDADD = $(UNIT_LDADD)
 tests_unit_test_htab_SOURCES = tests/unit/test_htab.c
 tests_unit_test_htab_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_htab_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_import_SOURCES = tests/unit/test_import.c
+tests_unit_test_import_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_import_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_input_SOURCES = tests/unit/test_input.c
 tests_unit_test_input_CPPFLAGS = $(UNIT_CPPFLAGS)
