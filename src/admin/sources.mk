@@ -81,6 +81,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/show_conf.c \
 	src/admin/show_experiments.c \
 	src/admin/show_feed.c \
+	src/admin/show_hot_keys.c \
 	src/admin/show_layout.c \
 	src/admin/show_pools.c \
 	src/admin/show_replica.c \

@@ -337,6 +337,27 @@ l1_get(struct l1 *l, const struct cache_key *k, nsec_t now)
 	return found;
 }
 
+nsec_t
+l1_left(struct l1 *l, const struct hash128 *hash, nsec_t now)
+{
+	const struct cache_key k = { .hash = *hash };
+	struct l1_stripe *s = l1_stripe_lock(l, &k);
+	const struct object *o;
+	struct htab_node *n;
+	nsec_t left = 0;
+
+	for (n = htab_find(&s->table, hash->lo); n != NULL && left == 0;
+	     n = htab_next(n)) {
+		o = htab_entry(n, struct l1_entry, node)->obj;
+		if (o != NULL && hash_eq(o->key.hash, *hash) &&
+		    live_now(o->live, now) && object_current(o) &&
+		    !l1_memo_outruns(&s->memo, o) && now < o->l1_until)
+			left = o->l1_until - now;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return left;
+}
+
 /* --- answers that are not here ------------------------------------------ */
 
 bool

@@ -40,6 +40,10 @@ void l1_set_tenant_share(struct l1 *l, unsigned percent);
  * hit before not by the first who asks. */
 struct object *l1_get(struct l1 *l, const struct cache_key *k, nsec_t now);
 
+/* How long what a key of this hash has will be fresh; 0: it has nothing that is.
+ * Nothing is counted by it. */
+nsec_t l1_left(struct l1 *l, const struct hash128 *hash, nsec_t now);
+
 /* Somebody is answered with what was fetched then, and it is not kept: objects
  * that are older, or will be when their fill ends, are not served, lest they
  * lead sessions back in time. */

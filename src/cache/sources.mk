@@ -8,6 +8,8 @@ libpgsluice_a_SOURCES += \
 	src/cache/ghost.h \
 	src/cache/glob.c \
 	src/cache/glob.h \
+	src/cache/hot.c \
+	src/cache/hot.h \
 	src/cache/key.c \
 	src/cache/key.h \
 	src/cache/l1.c \

@@ -15,6 +15,7 @@
  */
 #include "session/fill_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,44 @@
 #include "conf/deps.h"
 #include "route/named.h"
 #include "session/trial.h"
+#include "sql/shape_text.h"
 
 /* ---- answering from an object ------------------------------------------------ */
+
+#define HOT_LEXED 65536 /* of longer texts no words are shown */
+
+/* A cached text has been lexed before, and to the same end, whatever the
+ * session's standard_conforming_strings: if that is off, backslashes in plain
+ * strings are refused. */
+static void
+fill_hot_words(struct session *s, struct hot_key *k, struct slice sql)
+{
+	struct lexer *lx = &s->sw->lx;
+
+	lx->of = slice_make(NULL, 0);
+	if (lex_statement(lx, sql, true, HOT_LEXED) != LEX_OK ||
+	    shape_text(slice_make(lx->shape, lx->shape_len), k->text,
+	    sizeof(k->text)) == 0)
+		snprintf(k->text, sizeof(k->text), "(a long statement)");
+}
+
+/* A hit of the sample. */
+static void
+fill_hot(struct session *s, const struct object *o, bool l2, nsec_t now)
+{
+	struct hot_key *k = hot_meet(s->sw->hot, &o->key.hash, now);
+
+	k->l2 = l2;
+	k->bytes = o->frames.n;
+	k->shape = o->fingerprint;
+	k->database = s->dbstate->name;
+	/* Keys that come once are not told of. */
+	if (k->met < 2 || k->text[0] != '\0')
+		return;
+	fill_hot_words(s, k, o->key.sql);
+	snprintf(k->name, sizeof(k->name), "%.*s", (int)o->key.name.n,
+	    o->key.name.p);
+}
 
 /* Returns how long the statement has taken. */
 static nsec_t
@@ -55,6 +92,8 @@ fill_deliver(struct session *s, const struct unit *u, struct object *o,
 	    &session_metrics(s)->c.cache_hits_l1, 1);
 	took = clock_mono() - s->started;
 	metrics_time(session_metrics(s), series, took);
+	if (hot_hit(s->sw->hot))
+		fill_hot(s, o, l2, s->started + took);
 	if (unlikely(s->trail.on))
 		trail_hit(s, o, series, s->started + took);
 	if (unlikely(o->trial != 0)) {

@@ -207,6 +207,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	if (session_l2_options(setup, &o))
 		sw->l2 = l2_new(w->base, &o);
 	sw->worth = worth_new();
+	sw->hot = hot_new(sw->dice, clock_mono());
 	sw->census = census_new();
 	sw->self = dbstate_get("pgsluice");
 	listen_worker_init(sw);
@@ -277,6 +278,7 @@ session_layer_fini(void)
 		sw = layer.workers[i]->sessions;
 		l2_free(&sw->l2);
 		worth_free(&sw->worth);
+		hot_free(&sw->hot);
 		census_free(&sw->census);
 		ghost_free(&sw->ghost);
 		listen_worker_fini(sw);
@@ -512,6 +514,12 @@ const struct worth *
 session_worth(struct worker *w)
 {
 	return ((struct session_worker *)w->sessions)->worth;
+}
+
+const struct hot *
+session_hot(struct worker *w)
+{
+	return ((struct session_worker *)w->sessions)->hot;
 }
 
 struct census *

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/htab.h"
+#include "cache/hot.h"
 #include "cache/l1.h"
 #include "cache/l2.h"
 #include "cache/worth.h"
@@ -134,6 +135,7 @@ void session_kill_database(struct worker *w, const char *database);
 struct l2 *session_l2(struct worker *w);
 const struct shape_table *session_shapes(struct worker *w);
 const struct worth *session_worth(struct worker *w);
+const struct hot *session_hot(struct worker *w);
 struct census *session_census(struct worker *w);
 const struct conf *session_conf(struct worker *w);
 const struct userdb *session_users(struct worker *w);

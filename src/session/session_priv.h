@@ -295,6 +295,7 @@ struct session_worker {
 	TAILQ_HEAD(, farewell) farewells; /* oldest first, see farewell.h */
 	struct l2 *l2;          /* NULL: off */
 	struct worth *worth;    /* which shapes are worth caching */
+	struct hot *hot;        /* which results are hit most */
 	struct census *census;  /* what shapes cost, see trail.c */
 	struct ghost *ghost;    /* NULL: not needed yet */
 	struct {                /* of verify.c */

@@ -105,6 +105,63 @@ def test_views_say_what_the_console_says(tokened):
              for row in asked if row.get("name") != "pgsluice"]
 
 
+def hot_keys(sluice):
+    _, _, body = ask(sluice, "/api/cache.json")
+    return body["hot_keys"]["rows"]
+
+
+def test_hot_keys(tokened):
+    """The results that are hit most, by both protocols, without values."""
+    with tokened.connect(prepare_threshold=None) as conn:
+        for n, times in ((41, 40), (42, 10), (43, 1)):
+            for _ in range(1 + times): # one of them is the miss
+                conn.execute(f"SELECT * FROM numbers WHERE id = {n}")
+        for _ in range(6):
+            conn.execute("SELECT count(*) FROM numbers WHERE id < %s", [77])
+    rows = hot_keys(tokened)
+    # What was hit once is not hot.
+    assert [r["statement"] for r in rows] == \
+        2 * ["SELECT * FROM numbers WHERE id = ?"] + \
+        ["SELECT count(*) FROM numbers WHERE id < $1"]
+    rates = [r["hits_per_second"] for r in rows]
+    assert rates[0] / rates[1] == pytest.approx(4, rel=0.2)
+    assert rates[0] / rates[2] == pytest.approx(8, rel=0.2)
+    assert [r["share"] for r in rows] == pytest.approx(
+        [40 / 56, 10 / 56, 5 / 56], rel=0.2)
+    assert len({r["digest"] for r in rows}) == 3
+    assert rows[0]["shape"] == rows[1]["shape"] != rows[2]["shape"]
+    assert rows[0]["shape"] in {
+        r["shape"] for r in tokened.console("SHOW SHAPES")}
+    for r in rows:
+        assert (r["name"], r["database"], r["layer"]) == \
+            ("numbers", "app", "l1")
+        assert 0 < r["life_seconds"] <= 60
+        assert 30 < r["bytes"] < 200
+    assert not re.search(r"\b(41|42|43|77)\b", " ".join(
+        f"{r['name']} {r['statement']}" for r in rows))
+    # Not in memory any more; known all the same.
+    tokened.query("UPDATE numbers SET id = id WHERE id = 1")
+    again = tokened.console("SHOW HOT KEYS")
+    assert [r["digest"] for r in again] == [r["digest"] for r in rows]
+    assert [r["life_ms"] for r in again] == 3 * [None]
+
+
+def test_hot_keys_of_several_workers(tokened):
+    """A row for each key, whichever workers have met it."""
+    tokened.query("SELECT * FROM numbers WHERE id = 9")
+    conns = [tokened.connect(prepare_threshold=None) for _ in range(6)]
+    for conn in conns:
+        for _ in range(5):
+            conn.execute("SELECT * FROM numbers WHERE id = 9")
+    clients = {r["worker"] for r in tokened.console("SHOW CLIENTS")
+               if r["database"] == "app"}
+    assert len(clients) > 1
+    for conn in conns:
+        conn.close()
+    row, = hot_keys(tokened)
+    assert row["share"] == 1
+
+
 def test_numbers_are_numbers_and_times_are_seconds(tokened):
     for _ in range(3):
         tokened.query("SELECT * FROM numbers")

@@ -139,6 +139,20 @@ def test_explain_says_the_name(make):
     assert not [line for line in found if line.startswith("called")]
 
 
+def test_hot_keys_by_name(make):
+    """By what the results are called, and by the layer that had them."""
+    one, other = make(), make("1h")
+    for _ in range(1 + 4):
+        for sluice in (one, other):
+            sluice.query("SELECT * FROM model WHERE id = 7")
+    for sluice, layer in ((one, "l2"), (other, "l1")):
+        row, = [r for r in sluice.console("SHOW HOT KEYS")
+                if r["name"] == "model:7:details"]
+        assert row["layer"] == layer
+        assert row["statement"] == "SELECT * FROM model WHERE id = ?"
+        assert (row["life_ms"] is None) == (layer == "l2")
+
+
 def test_writes_end_them(make):
     """The rule has its tables from the query."""
     sluice = make("1h")

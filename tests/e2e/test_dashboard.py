@@ -118,6 +118,12 @@ def test_numbers_move(sluice, browser):
                 until(lambda: "plain" in browser.text("main"))
             if page == "cache":
                 until(lambda: number(browser.text("#tile-objects")))
+                # Asked for with each turn of the loop, beside 40 others.
+                until(lambda: cells(browser, "Hot keys", "Statement")[:1] ==
+                      ["SELECT * FROM numbers WHERE id < ?"])
+                assert number(cells(browser, "Hot keys",
+                                    "Hits per second")[0]) > 0
+                assert cells(browser, "Hot keys", "Layer")[0] == "Memory"
             browser.screenshot(page)
     assert browser.complaints() == []
 

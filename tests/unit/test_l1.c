@@ -189,6 +189,26 @@ grace_is_served_during_a_fill_only(void **state)
 	l1_free(&l);
 }
 
+static void
+what_is_left_is_told(void **state)
+{
+	struct l1 *l = start(MB, 1000);
+	struct cache_key k = util_key("a"), other = util_key("b");
+
+	(void)state;
+	lead(l, &other, 5); /* a fill is nothing to be served */
+	fill(l, &k, UTIL_DATA, 42, 10, 20, 5);
+	assert_int_equal(l1_left(l, &k.hash, 7), 3);
+	assert_int_equal(l1_left(l, &other.hash, 7), 0);
+	assert_int_equal(l1_left(l, &k.hash, 10), 0);
+	tag_bump(42);
+	assert_int_equal(l1_left(l, &k.hash, 7), 0);
+	assert_int_equal(stats(l).objects, 1);
+	assert_int_equal(stats(l).stale, 0);
+	l1_abandon(l, &other);
+	l1_free(&l);
+}
+
 /* --- fills --- */
 
 static void
@@ -1120,6 +1140,7 @@ main(void)
 		cmocka_unit_test(expired_objects_are_dropped),
 		cmocka_unit_test(stale_objects_are_dropped),
 		cmocka_unit_test(grace_is_served_during_a_fill_only),
+		cmocka_unit_test(what_is_left_is_told),
 		cmocka_unit_test(one_leads_and_the_others_wait),
 		cmocka_unit_test(abandoned_fills_wake_with_nothing),
 		cmocka_unit_test(forgotten_waiters_are_not_woken),

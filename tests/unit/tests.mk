@@ -52,6 +52,7 @@ UNIT_TESTS = \
 	tests/unit/test_hba \
 	tests/unit/test_hint \
 	tests/unit/test_hist \
+	tests/unit/test_hot \
 	tests/unit/test_htab \
 	tests/unit/test_import \
 	tests/unit/test_input \
@@ -305,6 +306,10 @@ tests_unit_test_hint_LDADD = $(UNIT_LDADD)
 tests_unit_test_hist_SOURCES = tests/unit/test_hist.c
 tests_unit_test_hist_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_hist_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_hot_SOURCES = tests/unit/test_hot.c
+tests_unit_test_hot_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_hot_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_htab_SOURCES = tests/unit/test_htab.c
 tests_unit_test_htab_CPPFLAGS = $(UNIT_CPPFLAGS)

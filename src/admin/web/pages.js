@@ -175,6 +175,10 @@ function cache(root) {
     ["hits", "Hits", count, "num"], ["hit_ratio", "Hit ratio", plain, "num"], ["break_even", "Break-even", plain, "num"],
     ["origin_seconds", "Backend takes", seconds, "num"], ["hit_seconds", "A hit takes", seconds, "num"],
     ["statement", "Statement", null, "wide"]], { sortable: true, sort: "lookups", empty: "No statement of a rule has been weighed yet, or cache_governor is off." });
+  const hot = table("Hot keys", [["hits_per_second", "Hits per second", short, "num"], ["share", "Share of hits", percent, "num"],
+    ["name", "Name"], ["layer", "Layer", (v) => v === "l2" ? "Redis" : "Memory"], ["bytes", "Size", bytes, "num"],
+    ["life_seconds", "Life left", seconds, "num"], ["database", "Database"], ["digest", "Digest", id], ["statement", "Statement", null, "wide"]],
+  { sortable: true, sort: "hits_per_second", empty: "No result has been hit twice of late." });
   const candidates = table("Advisor", [["saved_seconds", "Would save", seconds, "num"], ["count", "Calls", count, "num"],
     ["hits", "Would hit", count, "num"], ["avg_seconds", "Mean", seconds, "num"], ["writes", "Writes", count, "num"],
     ["query", "Statement", null, "wide"], ["rule", "Rule", null, "wide"]], { empty: "No statement would gain from a rule." });
@@ -183,7 +187,8 @@ function cache(root) {
   const feed = table("Feeds", feedColumns, { empty: "No backend is followed." });
   const watches = table("Watches", [["backend", "Backend"], ["state", "State", state], ["vouched_seconds", "Vouched for", seconds, "num"],
     ["looks", "Looks", count, "num"], ["error", "Error", null, "text"]], { empty: "No catalog is watched." });
-  root.append(t.root, card("Hot shapes, and whether caching pays", shapes.root),
+  root.append(t.root, card("Hot keys: results that are hit most", hot.root),
+    card("Hot shapes, and whether caching pays", shapes.root),
     card("Advisor: rules that would pay", candidates.root), sections, card("Columns of keys", keys.root),
     h("div", { class: "grid" }, card("Feeds", feed.root), card("Watches of catalogs", watches.root)));
 
@@ -214,6 +219,7 @@ function cache(root) {
     t.set.l2(short(value("lookup", "hits_l2")), "since the start");
     t.set.memory(bytes(value("l1", "bytes")), "of " + bytes(value("l1", "limit")));
     t.set.objects(count(value("l1", "objects")), "in memory");
+    hot.set(a.hot_keys);
     shapes.set(a.shapes);
     candidates.set(a.candidates);
     keys.set(a.keys);
