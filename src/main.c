@@ -22,14 +22,18 @@
 #include "admin/importing.h"
 #include "admin/offline.h"
 #include "admin/options.h"
+#include "admin/setup.h"
+#include "admin/takeover.h"
 #include "auth/lookup.h"
 #include "auth/work.h"
 #include "backend/connector.h"
 #include "backend/pool.h"
 #include "base/log.h"
+#include "cache/tags.h"
 #include "conf/vouch.h"
 #include "feed/feed.h"
 #include "layout/job.h"
+#include "layout/standby.h"
 #include "sql/lex.h"
 #include "systemd.h"
 
@@ -44,6 +48,7 @@ struct program {
 	struct worker **workers;
 	unsigned n_workers;
 	struct l1 *l1;
+	struct given_doors given;
 	struct doors *doors;
 	struct control *control;
 	int http;
@@ -60,6 +65,22 @@ main_version(void)
 	    PACKAGE_VERSION, event_get_version(),
 	    OpenSSL_version(OPENSSL_VERSION), pq / 10000, pq % 10000);
 	return 0;
+}
+
+/* Load; what is wrong goes to stderr, a line each. */
+static bool
+main_load(const char *path, struct session_setup *setup)
+{
+	struct conf_diag d;
+	bool ok = setup_load(path, NULL, setup, &d);
+	int i;
+
+	for (i = 0; i < d.n; i++)
+		fprintf(stderr, "%s\n", d.msg[i]);
+	if (!ok && d.n > 0)
+		succession_fail(d.msg[0]);
+	conf_diag_fini(&d);
+	return ok;
 }
 
 /* ------------------------------------------------------------ start */
@@ -174,11 +195,15 @@ main_bind(struct program *p)
 
 	p->http = -1;
 	p->doors = doors_open(c, p->workers, p->n_workers, first, n,
-	    session_accept, why, sizeof(why));
+	    &p->given, session_accept, why, sizeof(why));
 	if (p->doors != NULL && (c->http_listen[0] == '\0' ||
-	    (p->http = http_bind(c, why, sizeof(why))) >= 0))
+	    (p->http = http_bind(c, &p->given, why, sizeof(why))) >= 0)) {
+		given_doors_end(&p->given);
 		return true;
+	}
+	succession_fail(why);
 	fprintf(stderr, "pgsluice: %s\n", why);
+	given_doors_drop(&p->given);
 	return false;
 }
 
@@ -187,7 +212,8 @@ main_start(struct program *p, const char *path)
 {
 	const struct control_hooks hooks = {
 		.serving = systemd_ready, .reloading = systemd_reloading,
-		.stopping = systemd_stopping, .alive = systemd_watchdog_ping,
+		.stopping = systemd_stopping, .replaced = systemd_replaced,
+		.alive = systemd_watchdog_ping,
 		.alive_every = systemd_watchdog_interval(),
 	};
 	const struct conf *c = p->setup.conf;
@@ -237,13 +263,52 @@ main_stop(struct program *p)
 	libevent_global_shutdown();
 }
 
+/* Counters that decide on cached results are shared with the process before, if
+ * there is one, and the one after. Without that nothing is taken over. */
+static bool
+main_share(const char *path, int memory)
+{
+	const struct shared_region regions[] = { tags_region(),
+		vouch_region(), standby_region() };
+	const size_t n = ARRAY_SIZE(regions);
+	bool given = memory >= 0;
+
+	if (!given)
+		memory = shared_make(regions, n);
+	if (memory >= 0 && shared_use(regions, n, memory)) {
+		takeover_init(path, memory);
+		return true;
+	}
+	fprintf(stderr, "pgsluice: memory cannot be shared with the process "
+	    "%s: %s%s\n", given ? "before" : "after", strerror(errno),
+	    given ? "" : "; it runs, but there will be no takeover");
+	if (memory >= 0)
+		close(memory);
+	takeover_init(path, -1);
+	return !given;
+}
+
+/* sock: -1, or where the process before hands over. */
 static int
-main_run(const char *path)
+main_run(const char *path, int sock)
 {
 	struct program p = { .http = -1 };
+	char why[600];
+	int memory = -1;
 
 	control_block_signals();
-	if (!offline_load(path, &p.setup))
+	if (sock >= 0 && !succession_begin(sock, &p.given, &memory, why,
+	    sizeof(why))) {
+		succession_fail(why);
+		fprintf(stderr, "pgsluice: %s\n", why);
+		given_doors_drop(&p.given);
+		return 1;
+	}
+	if (!main_share(path, memory)) {
+		succession_fail("memory cannot be shared");
+		return 1;
+	}
+	if (!main_load(path, &p.setup))
 		return 1;
 	log_threshold = (enum log_level)p.setup.conf->log_level;
 	main_make_workers(&p);
@@ -290,5 +355,5 @@ main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
-	return main_run(o.path);
+	return main_run(o.path, o.successor);
 }

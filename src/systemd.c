@@ -34,6 +34,12 @@ systemd_stopping(void)
 	sd_notify(0, "STOPPING=1\nSTATUS=waiting for clients to finish");
 }
 
+void
+systemd_replaced(int pid)
+{
+	sd_notifyf(0, "MAINPID=%d\nSTATUS=handed over", pid);
+}
+
 nsec_t
 systemd_watchdog_interval(void)
 {
@@ -79,6 +85,12 @@ systemd_reloading(void)
 void
 systemd_stopping(void)
 {
+}
+
+void
+systemd_replaced(int pid)
+{
+	(void)pid;
 }
 
 nsec_t

@@ -15,6 +15,9 @@
 void systemd_ready(void);
 void systemd_reloading(void);
 void systemd_stopping(void);
+/* This process of the service is the one that counts from now on. Only the one
+ * that counted so far is listened to. */
+void systemd_replaced(int pid);
 
 /* How often to call systemd_watchdog_ping(): half of what the manager allows;
  * 0: it does not watch. */

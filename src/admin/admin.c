@@ -13,6 +13,7 @@
 #include "admin/http.h"
 #include "admin/kept.h"
 #include "admin/layouts.h"
+#include "admin/takeover.h"
 #include "admin/tour.h"
 #include "admin/view.h"
 #include "admin/wait.h"
@@ -20,6 +21,7 @@
 
 static struct control *admin_control;
 static struct http *admin_http;
+static int admin_http_socket = -1;
 static atomic_bool admin_closed;
 
 void
@@ -32,13 +34,29 @@ admin_init(struct control *c, int http)
 	tour_init(c->workers, c->n_workers);
 	wait_init(c->n_workers);
 	averages_init(clock_mono());
+	admin_http_socket = http;
 	if (http >= 0)
 		admin_http = http_new(c, http);
+}
+
+int
+admin_http_fd(void)
+{
+	return admin_http_socket;
+}
+
+void
+admin_close_http(void)
+{
+	admin_http_socket = -1;
+	http_free(&admin_http);
 }
 
 void
 admin_close(void)
 {
+	takeover_end();
+	succession_end();
 	http_free(&admin_http);
 	atomic_store(&admin_closed, true);
 }

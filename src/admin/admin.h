@@ -10,6 +10,10 @@
 /* Once, after control_new() and before workers start. http: listening socket
  * of the HTTP server, taken over; -1: none. */
 void admin_init(struct control *c, int http);
+/* Its listening socket, which stays its own; -1: none. */
+int admin_http_fd(void);
+/* No more HTTP. Control thread, not from a request of its own. */
+void admin_close_http(void);
 /* After the control loop has ended: no HTTP and no ticks any more. */
 void admin_close(void);
 /* After the workers have ended. */

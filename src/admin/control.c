@@ -5,7 +5,9 @@
  * Knows workers by their heartbeat and mailbox, and the session layer by its
  * face; does no work of a client.  A stop goes through three steps: doors are
  * closed, sessions drain until none is left or the time is over, what is left
- * is closed.  All of it runs on the main thread, control_post() excepted.
+ * is closed.  A takeover is a stop by which clients may leave for another
+ * process (admin/takeover.h).  All of it runs on the main thread,
+ * control_post() excepted.
  */
 #include "admin/control.h"
 
@@ -16,12 +18,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "admin/experiments.h"
 #include "admin/feeds.h"
 #include "admin/kept.h"
 #include "admin/layouts.h"
 #include "admin/setup.h"
 #include "admin/standbys.h"
+#include "admin/takeover.h"
 #include "admin/watches.h"
 #include "backend/pool.h"
 #include "base/log.h"
@@ -233,6 +237,9 @@ control_on_drain(evutil_socket_t fd PG_UNUSED, short what PG_UNUSED,
 	CHECK_MAGIC(c, CONTROL_MAGIC);
 	if (left == 0) {
 		event_base_loopbreak(c->base);
+	} else if (c->replaced && c->stop == STOP_CLIENTS &&
+	    now - c->drain_began > c->setup.conf->takeover_timeout) {
+		control_stop(c, STOP_SERVERS);
 	} else if (c->fast_began == 0 && c->stop == STOP_DRAIN &&
 	    now - c->drain_began > DRAIN_TIME) {
 		log_warn("main", "msg=\"clients did not finish in time, "
@@ -276,9 +283,44 @@ control_stop(struct control *c, enum control_stop how)
 		    DRAIN_IDLE);
 }
 
+static void
+replaced_run(struct worker *w, struct message *m)
+{
+	session_move_all(w);
+	free(m);
+}
+
+void
+control_replaced(struct control *c, int pid)
+{
+	struct message *m;
+	unsigned i;
+
+	CHECK_MAGIC(c, CONTROL_MAGIC);
+	CHECK(c->state == CONTROL_SERVING);
+	/* While the service manager still listens to us. */
+	c->hooks.replaced(pid);
+	c->state = CONTROL_DRAINING;
+	c->replaced = true;
+	c->stop = STOP_CLIENTS;
+	c->drain_began = clock_mono();
+	kept_leave();
+	admin_close_http();
+	doors_disown(c->doors);
+	doors_close(c->doors);
+	for (i = 0; i < c->n_workers; i++) {
+		m = x_calloc(1, sizeof(*m));
+		m->run = replaced_run;
+		worker_post(c->workers[i], m);
+	}
+	/* Servers are wanted by the other process. */
+	pool_reconnect(NULL, NULL);
+	event_add(c->on_drain, &control_drain_look);
+}
+
 /* ------------------------------------------------------------ signals */
 
-static const int control_signals[] = { SIGTERM, SIGINT, SIGHUP };
+static const int control_signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
 
 static void
 control_mask(int how)
@@ -306,6 +348,10 @@ control_on_signal(evutil_socket_t sig, short what PG_UNUSED, void *arg)
 	struct conf_diag d;
 
 	CHECK_MAGIC(c, CONTROL_MAGIC);
+	if (sig == SIGUSR2) {
+		takeover_start(c, NULL, 0);
+		return;
+	}
 	if (sig == SIGHUP) {
 		/* Errors are in the log. */
 		if (!control_reload(c, &d, NULL, NULL))
@@ -404,12 +450,14 @@ control_make_events(struct control *c)
 	c->on_term = control_event(c, SIGTERM, EV_SIGNAL, control_on_signal);
 	c->on_int = control_event(c, SIGINT, EV_SIGNAL, control_on_signal);
 	c->on_hup = control_event(c, SIGHUP, EV_SIGNAL, control_on_signal);
+	c->on_usr2 = control_event(c, SIGUSR2, EV_SIGNAL, control_on_signal);
 	c->on_wake = control_event(c, c->wake_fd, EV_READ, control_on_wake);
 	c->on_look = control_event(c, -1, 0, control_on_look);
 	c->on_drain = control_event(c, -1, 0, control_on_drain);
 	event_add(c->on_term, NULL);
 	event_add(c->on_int, NULL);
 	event_add(c->on_hup, NULL);
+	event_add(c->on_usr2, NULL);
 	event_add(c->on_wake, NULL);
 }
 
@@ -468,6 +516,7 @@ control_run(struct control *c, struct doors *doors)
 	event_add(c->on_look, &look);
 	control_mask(SIG_UNBLOCK);
 	c->hooks.serving();
+	succession_serve(c);
 	kept_load(c);
 	experiments_follow(c);
 	standbys_use(&c->setup);
@@ -495,6 +544,7 @@ control_free(struct control **cp)
 	event_free(c->on_term);
 	event_free(c->on_int);
 	event_free(c->on_hup);
+	event_free(c->on_usr2);
 	event_free(c->on_wake);
 	event_free(c->on_look);
 	event_free(c->on_drain);

@@ -38,6 +38,7 @@ struct control_hooks {
 	void (*serving)(void);   /* ready, or a reload is over */
 	void (*reloading)(void);
 	void (*stopping)(void);
+	void (*replaced)(int pid); /* by this process, which serves */
 	void (*alive)(void);     /* every worker has moved since the last call */
 	nsec_t alive_every;      /* 0: do not call it */
 };
@@ -63,7 +64,7 @@ struct control {
 	struct control_hooks hooks;
 
 	/* private to control.c */
-	struct event *on_term, *on_int, *on_hup, *on_wake, *on_look,
+	struct event *on_term, *on_int, *on_hup, *on_usr2, *on_wake, *on_look,
 	    *on_drain;
 	int wake_fd;
 	pthread_mutex_t lock;
@@ -72,6 +73,7 @@ struct control {
 	nsec_t alive_at;            /* next hooks.alive() */
 	enum control_stop stop;     /* while DRAINING */
 	nsec_t drain_began, fast_began;
+	bool replaced;              /* DRAINING, as another process serves */
 };
 
 /* setup: taken over. The signals must be blocked in every thread. */
@@ -108,6 +110,10 @@ void control_use(struct control *c, struct session_setup *fresh);
 
 /* A later call may only be more urgent. */
 void control_stop(struct control *c, enum control_stop how);
+/* Another process, of this pid, serves in our place: its are the doors, and
+ * clients as they can be moved. The rest is closed after takeover_timeout, as
+ * transactions end. */
+void control_replaced(struct control *c, int pid);
 /* Number of a worker whose loop has not moved for some seconds, or -1. */
 int control_stalled(struct control *c);
 

@@ -3,7 +3,10 @@
  * Listening sockets of the process and who watches them.
  *
  * A TCP address has one socket a worker (SO_REUSEPORT); the unix socket and
- * inherited sockets are duplicated, so that all workers watch one queue.  Built
+ * inherited sockets are duplicated, so that all workers watch one queue.  Those
+ * of a process that hands over are used as they are, with the connections that
+ * wait in them; a worker may then watch several of an address, or several one.
+ * Built
  * on the control thread before workers start; afterwards the list of a worker
  * belongs to that worker, until it has ended.  Knows nothing of clients.
  */
@@ -15,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -28,8 +32,11 @@ struct doors {
 	struct worker *const *workers;
 	unsigned n_workers;
 	listener_accept_cb cb;
-	struct listener *(*of)[DOORS_MAX]; /* by worker */
+	struct listener *(*of)[DOORS_MAX]; /* by worker; or NULL */
 	unsigned n;                        /* of each worker */
+	enum door_kind kind[DOORS_MAX];
+	bool shared[DOORS_MAX];            /* one socket, of all workers */
+	struct given_doors *given;         /* while opening; or NULL */
 	char *unix_path;                   /* to be removed; or NULL */
 	dev_t dev;
 	ino_t ino;
@@ -57,19 +64,6 @@ doors_note(struct doors *d, const char *text)
 		WRONG("text of a few addresses does not fit");
 }
 
-/* fds[i] is watched by worker i from now on. */
-static bool
-doors_add(struct doors *d, const int *fds, const char *where)
-{
-	unsigned i;
-
-	for (i = 0; i < d->n_workers; i++)
-		d->of[i][d->n] = listener_new(d->workers[i], fds[i], d->cb);
-	d->n++;
-	doors_note(d, where);
-	return true;
-}
-
 static bool
 doors_room(struct doors *d, const char *where)
 {
@@ -77,9 +71,24 @@ doors_room(struct doors *d, const char *where)
 	    "too many addresses", "at most 64 are possible");
 }
 
+/* fds[i] is watched by worker i from now on; -1: none. */
+static void
+doors_add(struct doors *d, const int *fds, enum door_kind kind, bool shared)
+{
+	unsigned i;
+
+	for (i = 0; i < d->n_workers; i++)
+		if (fds[i] >= 0)
+			d->of[i][d->n] = listener_new(d->workers[i], fds[i],
+			    d->cb);
+	d->kind[d->n] = kind;
+	d->shared[d->n] = shared;
+	d->n++;
+}
+
 /* One socket, watched by all. Takes fd over. */
 static bool
-doors_share(struct doors *d, int fd, const char *where)
+doors_share(struct doors *d, int fd, enum door_kind kind, const char *where)
 {
 	int *fds = x_calloc(d->n_workers, sizeof(*fds));
 	bool ok = true;
@@ -94,16 +103,63 @@ doors_share(struct doors *d, int fd, const char *where)
 			break;
 		}
 	}
-	if (ok)
-		ok = doors_add(d, fds, where);
-	else
+	if (ok) {
+		doors_add(d, fds, kind, true);
+		doors_note(d, where);
+	} else {
 		while (i-- > 0)
 			close(fds[i]);
+	}
 	free(fds);
 	return ok;
 }
 
 /* ------------------------------------------------------------ TCP */
+
+/* The sockets of an address that were handed over are dealt out; if there are
+ * fewer than workers, some are watched by several. 0: there are none. -1:
+ * failed. */
+static int
+doors_adopt(struct doors *d, struct sockaddr_storage *ss, socklen_t len)
+{
+	char where[ADDR_TEXT_MAX];
+	int *fds = x_malloc(d->n_workers * sizeof(*fds)), first = -1, fd = -1;
+	unsigned i, n = 0;
+	bool ok = true;
+
+	if (d->given == NULL)
+		ok = false;
+	while (ok) {
+		for (i = 0; i < d->n_workers; i++) {
+			fd = given_doors_take(d->given, DOOR_BOUND,
+			    (struct sockaddr *)ss, len);
+			if (fd >= 0 && first < 0) {
+				first = fd;
+				/* If any port was asked for, it is this. */
+				CHECK(getsockname(fd, (struct sockaddr *)ss,
+				    &len) == 0);
+			}
+			if (fd < 0 && first >= 0 && d->n_workers > n)
+				fd = fcntl(first, F_DUPFD_CLOEXEC, 0);
+			fds[i] = fd;
+			n += fd >= 0;
+		}
+		if (fds[0] < 0)
+			break;
+		addr_print((struct sockaddr *)ss, len, where, sizeof(where));
+		ok = doors_room(d, where);
+		if (ok)
+			doors_add(d, fds, DOOR_BOUND, false);
+		else
+			for (i = 0; i < d->n_workers; i++)
+				if (fds[i] >= 0)
+					close(fds[i]);
+	}
+	free(fds);
+	if (n > 0 && ok)
+		doors_note(d, where);
+	return n == 0 ? 0 : ok ? 1 : -1;
+}
 
 /* A socket without SO_REUSEPORT fails where another server listens, be it one
  * that uses SO_REUSEPORT itself; it also finds the port when 0 was asked. */
@@ -129,10 +185,16 @@ doors_bind_address(struct doors *d, struct sockaddr_storage *ss, socklen_t len)
 {
 	int *fds = x_calloc(d->n_workers, sizeof(*fds));
 	char where[ADDR_TEXT_MAX], why[200];
+	int adopted;
 	bool ok;
 	unsigned i;
 
 	addr_print((struct sockaddr *)ss, len, where, sizeof(where));
+	adopted = doors_adopt(d, ss, len);
+	if (adopted != 0) {
+		free(fds);
+		return adopted > 0;
+	}
 	ok = doors_room(d, where) && doors_probe(d, ss, &len, where);
 	addr_print((struct sockaddr *)ss, len, where, sizeof(where));
 	for (i = 0; ok && i < d->n_workers; i++) {
@@ -143,11 +205,13 @@ doors_bind_address(struct doors *d, struct sockaddr_storage *ss, socklen_t len)
 			break;
 		}
 	}
-	if (ok)
-		ok = doors_add(d, fds, where);
-	else
+	if (ok) {
+		doors_add(d, fds, DOOR_BOUND, false);
+		doors_note(d, where);
+	} else {
 		while (i-- > 0)
 			close(fds[i]);
+	}
 	free(fds);
 	return ok;
 }
@@ -190,9 +254,10 @@ doors_port(const struct conf *c)
 static bool
 doors_bind_unix(struct doors *d)
 {
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	char path[512], why[200];
 	struct stat st;
-	int fd;
+	int fd = -1;
 
 	if (snprintf(path, sizeof(path), "%s/.s.PGSQL.%d",
 	    d->c->unix_socket_dir, doors_port(d->c)) >= (int)sizeof(path))
@@ -200,8 +265,14 @@ doors_bind_unix(struct doors *d)
 		    "the path is too long", "change unix_socket_dir");
 	if (!doors_room(d, path))
 		return false;
-	fd = listener_bind_unix(path, (int)d->c->unix_socket_mode, why,
-	    sizeof(why));
+	if (d->given != NULL && strlen(path) < sizeof(sun.sun_path)) {
+		strcpy(sun.sun_path, path);
+		fd = given_doors_take(d->given, DOOR_BOUND,
+		    (struct sockaddr *)&sun, sizeof(sun));
+	}
+	if (fd < 0)
+		fd = listener_bind_unix(path, (int)d->c->unix_socket_mode, why,
+		    sizeof(why));
 	if (fd < 0)
 		return doors_fail(d, path, why,
 		    "see the setting unix_socket_dir");
@@ -210,7 +281,7 @@ doors_bind_unix(struct doors *d)
 		d->dev = st.st_dev;
 		d->ino = st.st_ino;
 	}
-	return doors_share(d, fd, path);
+	return doors_share(d, fd, DOOR_BOUND, path);
 }
 
 static bool
@@ -231,7 +302,27 @@ doors_inherit(struct doors *d, int fd)
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
 		return doors_fail(d, where, strerror(errno), NULL);
-	return doors_room(d, where) && doors_share(d, fd, where);
+	return doors_room(d, where) &&
+	    doors_share(d, fd, DOOR_INHERITED, where);
+}
+
+/* What the process before had of the service manager. -1: failed, else how
+ * many. */
+static int
+doors_inherit_given(struct doors *d)
+{
+	struct given_door *g;
+	int n = 0;
+
+	for (g = d->given->v; g < d->given->v + d->given->n; g++) {
+		if (g->kind != DOOR_INHERITED)
+			continue;
+		g->used = true;
+		if (!doors_inherit(d, g->fd))
+			return -1;
+		n++;
+	}
+	return n;
 }
 
 /* ------------------------------------------------------------ life */
@@ -245,6 +336,8 @@ doors_open_all(struct doors *d, int first, int n)
 	for (k = 0; k < n; k++)
 		if (!doors_inherit(d, first + k))
 			return false;
+	if (n == 0 && d->given != NULL && (n = doors_inherit_given(d)) < 0)
+		return false;
 	for (i = 0; n == 0 && i < d->c->listen.n; i++)
 		if (d->c->listen.v[i][0] != '\0' &&
 		    !doors_bind_name(d, d->c->listen.v[i]))
@@ -259,14 +352,15 @@ doors_open_all(struct doors *d, int first, int n)
 
 struct doors *
 doors_open(const struct conf *c, struct worker *const *workers,
-    unsigned n_workers, int first, int n, listener_accept_cb cb, char *why,
-    size_t why_size)
+    unsigned n_workers, int first, int n, struct given_doors *given,
+    listener_accept_cb cb, char *why, size_t why_size)
 {
 	struct doors *d = x_calloc(1, sizeof(*d));
 
 	d->workers = workers;
 	d->n_workers = n_workers;
 	d->cb = cb;
+	d->given = given;
 	d->of = x_calloc(n_workers, sizeof(*d->of));
 	d->c = c;
 	d->why = why;
@@ -280,6 +374,7 @@ doors_open(const struct conf *c, struct worker *const *workers,
 		WRONG("text of a few addresses does not fit");
 	d->c = NULL;
 	d->why = NULL;
+	d->given = NULL;
 	return d;
 }
 
@@ -287,6 +382,25 @@ const char *
 doors_text(const struct doors *d)
 {
 	return buf_head(&d->text);
+}
+
+void
+doors_each(const struct doors *d, void (*fn)(void *arg, int fd,
+    enum door_kind kind), void *arg)
+{
+	unsigned i, k;
+
+	for (i = 0; i < d->n; i++)
+		for (k = 0; k < (d->shared[i] ? 1 : d->n_workers); k++)
+			if (d->of[k][i] != NULL)
+				fn(arg, listener_fd(d->of[k][i]), d->kind[i]);
+}
+
+void
+doors_disown(struct doors *d)
+{
+	free(d->unix_path);
+	d->unix_path = NULL;
 }
 
 static void

@@ -323,7 +323,8 @@ http_on_request(struct evhttp_request *req, void *arg)
 /* ------------------------------------------------------------ life */
 
 int
-http_bind(const struct conf *c, char *why, size_t why_size)
+http_bind(const struct conf *c, struct given_doors *given, char *why,
+    size_t why_size)
 {
 	struct sockaddr_storage ss[HTTP_ADDRESSES_MAX];
 	socklen_t len[HTTP_ADDRESSES_MAX];
@@ -339,6 +340,10 @@ http_bind(const struct conf *c, char *why, size_t why_size)
 		    c->http_listen, text);
 		return -1;
 	}
+	fd = given == NULL ? -1 : given_doors_take(given, DOOR_HTTP,
+	    (struct sockaddr *)&ss[0], len[0]);
+	if (fd >= 0)
+		return fd;
 	fd = listener_bind_tcp((struct sockaddr *)&ss[0], len[0], false,
 	    reason, sizeof(reason));
 	if (fd < 0)

@@ -9,8 +9,10 @@
 
 struct http;
 
-/* Bind the address of http_listen. -1 with one line in why. */
-int http_bind(const struct conf *c, char *why, size_t why_size) PG_MUST_CHECK;
+/* Bind the address of http_listen, unless it is among those given (which may be
+ * NULL). -1 with one line in why. */
+int http_bind(const struct conf *c, struct given_doors *given, char *why,
+    size_t why_size) PG_MUST_CHECK;
 /* Serve on the control thread's loop; fd is taken over. */
 struct http *http_new(struct control *c, int fd) PG_MUST_CHECK;
 void http_free(struct http **h);

@@ -206,6 +206,22 @@ kept_tick(struct control *c, nsec_t now)
 }
 
 void
+kept_now(struct control *c)
+{
+	if (!kept_is_on(c) || c->setup.conf->n_experiments == 0)
+		return;
+	kept_begin(c);
+	kept_join();
+}
+
+void
+kept_leave(void)
+{
+	kept_join();
+	kept.loaded = false;
+}
+
+void
 kept_fini(struct control *c)
 {
 	if (kept_is_on(c) && c->setup.conf->n_experiments > 0)

@@ -21,6 +21,10 @@ void kept_load(struct control *c);
 void kept_save(struct control *c);
 /* Often. */
 void kept_tick(struct control *c, nsec_t now);
+/* Write now, and wait for it: another process is about to read it. */
+void kept_now(struct control *c);
+/* The file is another process' from now on. */
+void kept_leave(void);
 /* Workers have ended: write for the last time, and wait for it. */
 void kept_fini(struct control *c);
 

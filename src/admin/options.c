@@ -4,7 +4,9 @@
  */
 #include "admin/options.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef PGSLUICE_CONF_FILE
@@ -30,7 +32,9 @@ const char options_help[] =
     "\n"
     "signals: SIGHUP   read the configuration again\n"
     "         SIGTERM  stop; clients may finish their transactions (30 s)\n"
-    "         SIGINT   stop at once\n";
+    "         SIGINT   stop at once\n"
+    "         SIGUSR2  start the program anew, which takes over (then it has\n"
+    "                  the option --successor, which is for that alone)\n";
 
 static const struct {
 	const char *name;
@@ -76,6 +80,19 @@ options_users(struct options *o, const char *file)
 	return file != NULL;
 }
 
+static void
+options_successor(struct options *o, const char *arg)
+{
+	char *end;
+	long n = strtol(arg, &end, 10);
+
+	if (end == arg || *end != '\0' || n < 3 || n > INT_MAX)
+		options_wrong(o, "--successor is for processes that are "
+		    "started by a takeover", arg);
+	else
+		o->successor = (int)n;
+}
+
 void
 options_parse(struct options *o, int argc, char *const *argv)
 {
@@ -84,11 +101,15 @@ options_parse(struct options *o, int argc, char *const *argv)
 
 	memset(o, 0, sizeof(*o));
 	o->path = PGSLUICE_CONF_FILE;
+	o->successor = -1;
 	for (i = 1; i < argc && o->mode != OPTIONS_WRONG; i++) {
 		if (!only_files && strcmp(argv[i], "--") == 0)
 			only_files = 1;
 		else if (!only_files && strcmp(argv[i], "--users") == 0)
 			i += options_users(o, argc - i > 1 ? argv[i + 1] : NULL);
+		else if (!only_files && strcmp(argv[i], "--successor") == 0)
+			options_successor(o, i + 1 < argc ?
+			    argv[++i] : "");
 		else if (!only_files && argv[i][0] == '-')
 			options_switch(o, argv[i]);
 		else if (files++ == 0)

@@ -20,6 +20,7 @@ struct options {
 	enum options_mode mode;
 	const char *path;
 	const char *users; /* to be made by an import; or NULL */
+	int successor; /* descriptor of a takeover's channel; -1: none */
 	char wrong[160];
 };
 

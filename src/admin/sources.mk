@@ -26,6 +26,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/control.h \
 	src/admin/doors.c \
 	src/admin/doors.h \
+	src/admin/doors_given.c \
 	src/admin/ending.c \
 	src/admin/ending.h \
 	src/admin/experiments.c \
@@ -88,9 +89,14 @@ libpgsluice_a_SOURCES += \
 	src/admin/show_shapes.c \
 	src/admin/show_sockets.c \
 	src/admin/show_stats.c \
+	src/admin/show_takeover.c \
 	src/admin/show_watch.c \
 	src/admin/standbys.c \
 	src/admin/standbys.h \
+	src/admin/succession.c \
+	src/admin/takeover.c \
+	src/admin/takeover.h \
+	src/admin/takeover_priv.h \
 	src/admin/tour.c \
 	src/admin/tour.h \
 	src/admin/view.c \

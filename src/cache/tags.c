@@ -20,7 +20,9 @@
 /* Member of a set that had no room: not a slot, never current. */
 #define TAG_NEVER UINT32_MAX
 
-static _Atomic uint64_t tag_counters[TAG_SLOTS];
+static _Alignas(SHARED_ALIGN) _Atomic uint64_t tag_counters[TAG_SLOTS];
+_Static_assert(sizeof(tag_counters) % SHARED_ALIGN == 0,
+    "they can be shared with another process");
 
 static tag_t
 tag_slot(uint64_t hash)
@@ -80,6 +82,12 @@ tag_of_value(const char *bare_name, const char *column, uint64_t value)
 		bytes[i] = (char)(value >> (8 * i));
 	return tag_slot(XXH3_64bits_withSeed(bytes, sizeof(bytes),
 	    tag_hash_column(bare_name, column)));
+}
+
+struct shared_region
+tags_region(void)
+{
+	return (struct shared_region){ tag_counters, sizeof(tag_counters) };
 }
 
 uint64_t

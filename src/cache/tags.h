@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "run/shared.h"
+
 typedef uint32_t tag_t;
 #define TAG_SLOTS 262144u
 #define TAG_ALL 0u
@@ -30,6 +32,8 @@ tag_t tag_of_table(const char *bare_name);
 tag_t tag_of_column(const char *bare_name, const char *column);
 /* value: equal ones give the same; a hash, or the number of a month. */
 tag_t tag_of_value(const char *bare_name, const char *column, uint64_t value);
+/* The counters, for the process that takes over. */
+struct shared_region tags_region(void);
 uint64_t tag_generation(tag_t t);
 void tag_bump(tag_t t);
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Atomic uint64_t vouch_doubt_count;
+_Alignas(SHARED_ALIGN) union vouch_doubts vouch_doubts;
 
 static struct {
 	pthread_mutex_t lock;
@@ -77,9 +77,15 @@ vouch_end(struct vouch *v)
 void
 vouch_doubt(void)
 {
-	atomic_fetch_add(&vouch_doubt_count, 1);
+	atomic_fetch_add(&vouch_doubts.count, 1);
 	if (vouches.on_doubt != NULL)
 		vouches.on_doubt();
+}
+
+struct shared_region
+vouch_region(void)
+{
+	return (struct shared_region){ &vouch_doubts, sizeof(vouch_doubts) };
 }
 
 void

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "run/shared.h"
 
 struct vouch {
 	char *backend, *conninfo;
@@ -26,7 +27,12 @@ struct vouch {
 	_Atomic nsec_t until;     /* monotonic */
 };
 
-extern _Atomic uint64_t vouch_doubt_count;
+extern union vouch_doubts {
+	_Atomic uint64_t count;
+	char room[SHARED_ALIGN]; /* it may be shared */
+} vouch_doubts;
+/* The count, for the process that takes over. */
+struct shared_region vouch_region(void);
 
 /* The one of this backend. */
 struct vouch *vouch_get(const char *backend, const char *conninfo);
@@ -51,7 +57,7 @@ vouch_holds(const struct vouch *v, uint64_t version, nsec_t now)
 {
 	/* What is read first was written last. */
 	return atomic_load(&v->until) > now &&
-	    atomic_load(&v->doubts) == atomic_load(&vouch_doubt_count) &&
+	    atomic_load(&v->doubts) == atomic_load(&vouch_doubts.count) &&
 	    atomic_load(&v->version) == version;
 }
 

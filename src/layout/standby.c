@@ -57,8 +57,12 @@ static struct {
 	size_t n_groups;
 	unsigned threads;
 	uint64_t epochs;
-	_Atomic nsec_t written;
 } standbys = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static _Alignas(SHARED_ALIGN) union {
+	_Atomic nsec_t at;
+	char room[SHARED_ALIGN];
+} standby_write;
 
 atomic_bool standby_is_on;
 
@@ -473,12 +477,18 @@ standby_has_lost(uint64_t epoch, const struct conf_backend *b)
 	return lost;
 }
 
+struct shared_region
+standby_region(void)
+{
+	return (struct shared_region){ &standby_write, sizeof(standby_write) };
+}
+
 void
 standby_written(void)
 {
-	nsec_t now = clock_mono(), last = atomic_load(&standbys.written);
+	nsec_t now = clock_mono(), last = atomic_load(&standby_write.at);
 
-	while (last < now && !atomic_compare_exchange_weak(&standbys.written,
+	while (last < now && !atomic_compare_exchange_weak(&standby_write.at,
 	    &last, now))
 		;
 }
@@ -486,7 +496,7 @@ standby_written(void)
 nsec_t
 standby_last_written(void)
 {
-	return atomic_load(&standbys.written);
+	return atomic_load(&standby_write.at);
 }
 
 /* ------------------------------------------------------------ showing */

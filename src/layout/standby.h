@@ -14,6 +14,7 @@
 
 #include "conf/conf.h"
 #include "layout/lag.h"
+#include "run/shared.h"
 
 /* Who asks; the watch has one reference for each thread. */
 struct standby_login {
@@ -57,6 +58,8 @@ bool standby_has_lost(uint64_t epoch, const struct conf_backend *b);
 void standby_written(void);
 /* When that was last; 0: never. */
 nsec_t standby_last_written(void);
+/* Where it is noted, for the process that takes over. */
+struct shared_region standby_region(void);
 
 struct standby_info {
 	const char *primary, *replica;

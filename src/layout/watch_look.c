@@ -321,7 +321,7 @@ watch_look(struct watch_look *w, const struct watch_setup *s)
 {
 	const struct conf_backend *b = conf_find_backend(s->conf,
 	    w->vouch->backend);
-	uint64_t doubts = atomic_load(&vouch_doubt_count);
+	uint64_t doubts = atomic_load(&vouch_doubts.count);
 	nsec_t asked = clock_mono();
 
 	if (b == NULL || strcmp(b->conninfo, w->vouch->conninfo) != 0) {

@@ -176,6 +176,13 @@ listener_new(struct worker *w, int fd, listener_accept_cb cb)
 	return l;
 }
 
+int
+listener_fd(const struct listener *l)
+{
+	CHECK_MAGIC(l, LISTENER_MAGIC);
+	return l->fd;
+}
+
 void
 listener_free(struct listener **lp)
 {

@@ -26,6 +26,8 @@ int listener_bind_unix(const char *path, int mode, char *why,
 /* Watch fd on w. Before the worker's thread starts, or on it. */
 struct listener *listener_new(struct worker *w, int fd, listener_accept_cb cb)
     PG_MUST_CHECK;
+/* Its descriptor, which stays its own. */
+int listener_fd(const struct listener *l);
 /* Stop accepting and close the descriptor; on the worker's thread or after it has ended. */
 void listener_free(struct listener **l);
 

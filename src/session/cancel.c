@@ -9,6 +9,10 @@
  * The connection that brought the request is closed when the session's worker
  * has seen it, so that who waits for that may send the next statement.  The
  * table's lock is held for a lookup only.
+ *
+ * While another process hands its clients over (session_abroad), keys that are
+ * not known here may be its own: it is asked, and its answer is waited for in
+ * the same way.
  */
 #include <pthread.h>
 #include <openssl/crypto.h>
@@ -32,13 +36,15 @@ static struct {
 	pthread_mutex_t lock;
 	struct htab keys;
 	struct worker *const *workers;
+	unsigned n;
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void
-cancel_init(struct worker *const *workers)
+cancel_init(struct worker *const *workers, unsigned n)
 {
 	htab_init(&table.keys);
 	table.workers = workers;
+	table.n = n;
 }
 
 static struct cancel_key *
@@ -102,10 +108,37 @@ cancel_forget(struct session *s)
 	s->cancel_pid = 0;
 }
 
+bool
+cancel_restore(struct session *s, uint32_t pid, struct slice secret)
+{
+	struct cancel_key *k = x_calloc(1, sizeof(*k));
+	bool ok;
+
+	CHECK(secret.n <= CANCEL_SECRET_MAX);
+	k->worker = s->sw->w->id;
+	k->session = s->id;
+	k->pid = (int32_t)pid;
+	k->len = (uint8_t)secret.n;
+	memcpy(k->secret, secret.p, secret.n);
+	pthread_mutex_lock(&table.lock);
+	ok = cancel_find(pid) == NULL;
+	if (ok)
+		htab_insert(&table.keys, &k->node, pid);
+	pthread_mutex_unlock(&table.lock);
+	if (!ok) {
+		free(k);
+		return false;
+	}
+	s->cancel_pid = k->pid;
+	memcpy(s->cancel_secret, k->secret, k->len);
+	s->cancel_len = k->len;
+	return true;
+}
+
 struct cancel_message {
 	struct message m;
 	uint64_t session;    /* to be cancelled */
-	struct worker *from;
+	struct worker *from; /* NULL: another process */
 	uint64_t messenger;  /* session of the request */
 };
 
@@ -128,27 +161,47 @@ cancel_run(struct worker *w, struct message *m)
 
 	if (s != NULL)
 		session_cancel(s);
+	if (cm->from == NULL) {
+		session_abroad_ops()->cancelled(cm->messenger);
+		free(m);
+		return;
+	}
 	m->run = cancel_told;
 	worker_post(cm->from, m);
 }
 
-void
-cancel_request(struct session *s, uint32_t pid, const char *key,
-    size_t key_len)
+/* The session with this key. 0: there is none. */
+static uint64_t
+cancel_of(uint32_t pid, const char *key, size_t key_len, unsigned *worker)
 {
-	struct cancel_message *cm;
 	struct cancel_key *k;
 	uint64_t session = 0;
-	unsigned worker = 0;
 
 	pthread_mutex_lock(&table.lock);
 	k = cancel_find(pid);
 	if (k != NULL && k->len == key_len &&
 	    CRYPTO_memcmp(k->secret, key, key_len) == 0) {
 		session = k->session;
-		worker = k->worker;
+		*worker = k->worker;
 	}
 	pthread_mutex_unlock(&table.lock);
+	return session;
+}
+
+void
+cancel_request(struct session *s, uint32_t pid, const char *key,
+    size_t key_len)
+{
+	const struct session_abroad *a = session_abroad_ops();
+	struct cancel_message *cm;
+	unsigned worker = 0;
+	uint64_t session = cancel_of(pid, key, key_len, &worker);
+
+	if (session == 0 && a->cancel != NULL && a->cancel(s->id, pid, key,
+	    key_len)) {
+		session_enter(s, SESSION_CANCEL_WAIT);
+		return;
+	}
 	if (session == 0) {
 		stat_add(&session_metrics(s)->c.cancels_ignored, 1);
 		session_close(s, CLOSE_CANCEL_SENT, NULL);
@@ -161,6 +214,66 @@ cancel_request(struct session *s, uint32_t pid, const char *key,
 	cm->from = s->sw->w;
 	cm->messenger = s->id;
 	worker_post(table.workers[worker], &cm->m);
+}
+
+void
+session_cancel_for(uint64_t request, uint32_t pid, const char *key, size_t n)
+{
+	struct cancel_message *cm;
+	unsigned worker = 0;
+	uint64_t session = cancel_of(pid, key, n, &worker);
+
+	if (session == 0) {
+		session_abroad_ops()->cancelled(request);
+		return;
+	}
+	cm = x_calloc(1, sizeof(*cm));
+	cm->m.run = cancel_run;
+	cm->session = session;
+	cm->messenger = request;
+	worker_post(table.workers[worker], &cm->m);
+}
+
+void
+session_cancel_through(uint64_t request)
+{
+	unsigned worker = (unsigned)(request & 0xff);
+	struct cancel_message *cm;
+
+	if (worker >= table.n)
+		return;
+	cm = x_calloc(1, sizeof(*cm));
+	cm->m.run = cancel_told;
+	cm->messenger = request;
+	worker_post(table.workers[worker], &cm->m);
+}
+
+/* Requests are the only ones that wait so before they have a user. */
+static void
+cancel_lost(struct worker *w, struct message *m)
+{
+	struct session_worker *sw = w->sessions;
+	struct session *s, *next;
+
+	free(m);
+	for (s = TAILQ_FIRST(&sw->sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (s->state == SESSION_CANCEL_WAIT && s->user == NULL)
+			session_close(s, CLOSE_CANCEL_SENT, NULL);
+	}
+}
+
+void
+session_cancels_lost(void)
+{
+	struct message *m;
+	unsigned i;
+
+	for (i = 0; i < table.n; i++) {
+		m = x_calloc(1, sizeof(*m));
+		m->run = cancel_lost;
+		worker_post(table.workers[i], m);
+	}
 }
 
 void

@@ -252,7 +252,7 @@ session_layer_init(struct worker *const *workers, unsigned n,
 	layer.l1 = l1;
 	session_secret_init();
 	session_console_init(console);
-	cancel_init(workers);
+	cancel_init(workers, n);
 	quota_init();
 	dbstate_init(n);
 	pool_init(workers, n, &callbacks);
@@ -442,6 +442,8 @@ session_layer_tick(struct worker *w, nsec_t now)
 			session_reading_tick(s);
 		session_tick_one(s, now);
 	}
+	if (sw->moving)
+		session_move_tick(sw, now);
 	verify_tick(sw, now);
 	shadow_tick(sw, now);
 	lane_tick(sw, now);
@@ -456,6 +458,15 @@ session_layer_tick(struct worker *w, nsec_t now)
 	pool_tick(w, now);
 }
 
+bool
+session_may_drain(const struct session *s)
+{
+	return (s->state == SESSION_IDLE || s->state == SESSION_STARTUP ||
+	    s->state == SESSION_TLS || s->state == SESSION_AUTH ||
+	    s->state == SESSION_AUTH_WAIT) &&
+	    s->tx == 'I' && !s->open_unit;
+}
+
 static bool
 session_drains(const struct session *s, enum session_drain how)
 {
@@ -467,10 +478,7 @@ session_drains(const struct session *s, enum session_drain how)
 	case DRAIN_IDLE:
 		break;
 	}
-	return (s->state == SESSION_IDLE || s->state == SESSION_STARTUP ||
-	    s->state == SESSION_TLS || s->state == SESSION_AUTH ||
-	    s->state == SESSION_AUTH_WAIT) &&
-	    s->tx == 'I' && !s->open_unit;
+	return session_may_drain(s);
 }
 
 void
@@ -481,6 +489,10 @@ session_drain(struct worker *w, enum session_drain how)
 
 	if (how != DRAIN_CONSOLE)
 		sw->draining = true;
+	if (how == DRAIN_IDLE && sw->moving) {
+		session_move_tick(sw, clock_mono());
+		return;
+	}
 	if (how == DRAIN_NOW) {
 		hub_stop(w);
 		verify_stop(sw);

@@ -75,6 +75,53 @@ struct worker *session_layer_worker(unsigned i);
 /* l1_wake_cb, to be given to l1_new() with the array of workers as its arg. */
 void session_cache_wake(void *arg, struct l1_waiter w, struct object *obj);
 
+/* ---- takeover: sessions that leave for another process, or come from one ---- */
+
+enum stay_reason {
+#define STAY_REASON(sym, name, doc) STAY_##sym,
+#include "tbl/stay_reasons.h"
+	STAY_REASON_COUNT
+};
+const char *session_stay_name(enum stay_reason why);
+
+/* What the layer above does for it. */
+struct session_abroad {
+	/* Any thread: send a session on its way. Both are taken over. false:
+	 * they went nowhere, and are closed and wiped. */
+	bool (*move)(struct buf *bytes, int fd);
+	/* Any thread: the cancel request that the other process asked for with
+	 * this number is through. */
+	void (*cancelled)(uint64_t request);
+	/* A worker: ask the other process for a cancel. false: there is none. */
+	bool (*cancel)(uint64_t request, uint32_t pid, const char *key,
+	    size_t n);
+};
+/* Once, before workers start. */
+void session_abroad_init(const struct session_abroad *a);
+
+struct session_moves {
+	uint64_t left, came, refused;
+	uint64_t closed[STAY_REASON_COUNT]; /* as they could not leave */
+};
+struct session_moves session_moves(void); /* any thread */
+
+/* On the worker's thread: from now on sessions leave as soon as they can. */
+void session_move_all(struct worker *w);
+/* Any thread: a session that has come is w's. Both are taken over. false: it is
+ * not understood. */
+bool session_adopt(struct worker *w, int fd, struct buf *bytes)
+    PG_MUST_CHECK;
+/* Any thread: the other process wants this key's statement cancelled;
+ * abroad.cancelled() tells when that is through, perhaps at once. */
+void session_cancel_for(uint64_t request, uint32_t pid, const char *key,
+    size_t n);
+/* Any thread: a request of ours is through. */
+void session_cancel_through(uint64_t request);
+/* Any thread: no answer to those still open will come. */
+void session_cancels_lost(void);
+
+/* ---- clients ----------------------------------------------------------------- */
+
 /* listener_accept_cb */
 void session_accept(struct worker *w, int fd, const char *peer);
 

@@ -591,10 +591,9 @@ session_unit(struct session *s, struct unit *u)
 	}
 	if (r == UNIT_DONE)
 		session_settle(s);
-	if (r == UNIT_DONE && s->sw->draining && s->state == SESSION_IDLE &&
-	    s->tx == 'I' && !s->open_unit) {
-		session_close(s, CLOSE_SHUTDOWN, NULL);
+	if (r == UNIT_DONE && (s->sw->draining || s->sw->moving) &&
+	    s->state == SESSION_IDLE && s->tx == 'I' && !s->open_unit &&
+	    session_boundary(s))
 		return UNIT_CLOSED;
-	}
 	return r;
 }

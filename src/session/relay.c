@@ -585,10 +585,9 @@ relay_ready(void *lessee, char status)
 		s->server = NULL;
 		server_give_back(srv, false);
 	}
-	if (s->sw->draining && s->tx == 'I') {
-		session_close(s, CLOSE_SHUTDOWN, NULL);
+	if ((s->sw->draining || s->sw->moving) && s->tx == 'I' &&
+	    session_boundary(s))
 		return;
-	}
 	if (buf_len(&s->in) > 0 || !s->st.reading)
 		session_pump(s);
 }

@@ -348,7 +348,7 @@ session_close_as(struct session *s, enum close_reason why,
 		statement_unref(&sw->statements, &p->before);
 		free(p);
 	}
-	if (why != CLOSE_KILLED && why != CLOSE_MEMORY)
+	if (why != CLOSE_KILLED && why != CLOSE_MEMORY && why != CLOSE_MOVED)
 		farewell_take(s, why != CLOSE_CLIENT_GONE &&
 		    why != CLOSE_TERMINATE);
 	stream_close(&s->st);
@@ -391,26 +391,17 @@ session_admit(const struct conf *c, const char *peer, struct quota **place)
 	return *place != NULL;
 }
 
-void
-session_accept(struct worker *w, int fd, const char *peer)
+struct session *
+session_new(struct worker *w, int fd, const char *peer)
 {
 	struct session_worker *sw = w->sessions;
 	const struct conf *c = sw->setup.conf;
-	struct quota *place;
-	struct session *s;
+	struct session *s = x_calloc(1, sizeof(*s));
 
-	if (!session_admit(c, peer, &place)) {
-		stat_add(&w->metrics->c.client_refused, 1);
-		close(fd);
-		return;
-	}
 	if (strcmp(peer, "unix") != 0)
 		tcp_tune(fd, &(struct tcp_tuning){ c->tcp_keepalive,
 		    c->tcp_keepidle, c->tcp_keepintvl, (int)c->tcp_keepcnt,
 		    c->tcp_user_timeout });
-	s = x_calloc(1, sizeof(*s));
-
-	s->places[QUOTA_ADDRESS] = place;
 	s->magic = SESSION_MAGIC;
 	s->state = SESSION_STARTUP;
 	s->sw = sw;
@@ -433,6 +424,23 @@ session_accept(struct worker *w, int fd, const char *peer)
 	htab_insert(&sw->by_id, &s->by_id, s->id);
 	sw->n_sessions++;
 	atomic_fetch_add(&clients, 1);
+	return s;
+}
+
+void
+session_accept(struct worker *w, int fd, const char *peer)
+{
+	const struct session_worker *sw = w->sessions;
+	struct quota *place;
+	struct session *s;
+
+	if (!session_admit(sw->setup.conf, peer, &place)) {
+		stat_add(&w->metrics->c.client_refused, 1);
+		close(fd);
+		return;
+	}
+	s = session_new(w, fd, peer);
+	s->places[QUOTA_ADDRESS] = place;
 	stat_add(&w->metrics->c.client_connections, 1);
 	stream_read_start(&s->st);
 }

@@ -312,9 +312,12 @@ struct session_worker {
 	unsigned n_sessions;
 	nsec_t last_second;
 	bool draining;
+	bool moving;            /* sessions leave for another process */
 };
 
 /* ---- session.c -------------------------------------------------------- */
+/* Of a connection that is ours from now on, which is not read from yet. */
+struct session *session_new(struct worker *w, int fd, const char *peer);
 struct session *session_find(struct session_worker *sw, uint64_t id);
 void session_enter(struct session *s, enum session_state st);
 const char *session_state_name(const struct session *s);
@@ -371,6 +374,20 @@ void session_set_home(struct session *s, struct pool *p);
 void session_set_dbstate(struct session *s, struct dbstate *d);
 /* The session's pool on a backend; NULL: too many pools. Borrowed. */
 struct pool *session_pool(struct session *s, const struct conf_backend *b);
+
+/* ---- layer.c ---------------------------------------------------------- */
+/* Neither in a transaction nor at work: it may be closed. */
+bool session_may_drain(const struct session *s);
+
+/* ---- move.c ----------------------------------------------------------- */
+/* Leave for another process: STAY_REASON_COUNT, and it has closed, or why not. */
+enum stay_reason session_move(struct session *s);
+/* A transaction of an idle session is over: it leaves or closes if it has to.
+ * true: it has. */
+bool session_boundary(struct session *s) PG_MUST_CHECK;
+/* Often, while sessions leave. */
+void session_move_tick(struct session_worker *sw, nsec_t now);
+const struct session_abroad *session_abroad_ops(void);
 
 /* ---- read.c ----------------------------------------------------------- */
 extern const struct stream_ops session_stream_ops;
@@ -864,11 +881,14 @@ void cancel_register(struct session *s, bool wide);
 /* The client is to be told this server's pid, unless another client has it. */
 void cancel_adopt(struct session *s, int pid);
 void cancel_forget(struct session *s);
+/* The key that it had in another process. false: its number is taken. */
+bool cancel_restore(struct session *s, uint32_t pid, struct slice secret)
+    PG_MUST_CHECK;
 /* s is a CancelRequest: pass it to the session it names, if any, and close s
  * when that one knows. */
 void cancel_request(struct session *s, uint32_t pid, const char *key,
     size_t key_len);
 void session_cancel(struct session *s);
-void cancel_init(struct worker *const *workers);
+void cancel_init(struct worker *const *workers, unsigned n);
 
 #endif

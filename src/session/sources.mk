@@ -46,8 +46,11 @@ libpgsluice_a_SOURCES += \
 	src/session/mirror_lane.h \
 	src/session/mirroring.c \
 	src/session/mirroring.h \
+	src/session/move.c \
 	src/session/notify.c \
 	src/session/overview.c \
+	src/session/parcel.c \
+	src/session/parcel.h \
 	src/session/part.c \
 	src/session/part.h \
 	src/session/physical.c \

@@ -41,4 +41,6 @@ CLOSE_REASON(CONFIG, none, "57P01", "the database was removed from the configura
 CLOSE_REASON(LISTENER_LOST, listener_closes, "57P01", "terminating connection because the server that listens for it was lost")
 CLOSE_REASON(NOTIFY_QUEUE, listener_closes, "53200", "terminating connection because notifications were not read (max_notification_bytes)")
 CLOSE_REASON(KILLED, none, "57P01", "terminating connection due to administrator command")
+CLOSE_REASON(MOVED, none, NULL, "moved to the process that has taken over")
+CLOSE_REASON(TAKEOVER, none, "57P01", "terminating connection because pgsluice was restarted")
 #undef CLOSE_REASON

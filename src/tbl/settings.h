@@ -43,6 +43,7 @@ SETTING_STR(http_listen, "", false, "Address for /metrics, /healthz, /readyz, th
 SETTING_ENUM(http_dashboard, enum conf_http_dashboard, HTTP_DASHBOARD_LOOPBACK, "loopback|everybody|token|off", true, "Who may look at the dashboard and read the JSON API, where names of users and texts of statements stand. loopback: who connects from this machine; everybody: who reaches the port; token: who has that of http_token_file; off: nobody. /metrics is for all.")
 SETTING_LIST(http_hosts, "", true, "Names, besides localhost and addresses, under which browsers reach the dashboard: those of a proxy before it.")
 SETTING_STR(http_token_file, "", true, "File whose first line, of at least 16 bytes, is the token for actions on the dashboard and the JSON API; who has it may what admin_users may but SHUTDOWN and SET. Empty: there are none.")
+SETTING_TIME(takeover_timeout, 30 * S_, 0, 86400 * S_, true, "After another process has taken over (SIGUSR2, TAKEOVER on the console): how long clients that cannot be moved to it may stay; then they are closed when their transaction ends.")
 SETTING_INT(workers, 0, 0, 256, false, "Worker threads; 0: one per CPU.")
 SETTING_ENUM(log_level, int, 2, "error|warn|info|debug", true, "Least severe level that is logged.")
 

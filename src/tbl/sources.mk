@@ -39,6 +39,7 @@ libpgsluice_a_SOURCES += \
 	src/tbl/settings.h \
 	src/tbl/spread_phases.h \
 	src/tbl/sql_nodes.h \
+	src/tbl/stay_reasons.h \
 	src/tbl/stmt_kinds.h \
 	src/tbl/table_traits.h \
 	src/tbl/untracked_settings.h

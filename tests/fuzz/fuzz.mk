@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/ledger \
 	tests/fuzz/corpus/lex \
 	tests/fuzz/corpus/msgread \
+	tests/fuzz/corpus/parcel \
 	tests/fuzz/corpus/parse \
 	tests/fuzz/corpus/pgoutput \
 	tests/fuzz/corpus/scram \
@@ -38,6 +39,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_ledger \
 	tests/fuzz/replay_lex \
 	tests/fuzz/replay_msgread \
+	tests/fuzz/replay_parcel \
 	tests/fuzz/replay_parse \
 	tests/fuzz/replay_pgoutput \
 	tests/fuzz/replay_scram \
@@ -61,6 +63,7 @@ FUZZERS = \
 	tests/fuzz/fuzz_ledger \
 	tests/fuzz/fuzz_lex \
 	tests/fuzz/fuzz_msgread \
+	tests/fuzz/fuzz_parcel \
 	tests/fuzz/fuzz_parse \
 	tests/fuzz/fuzz_pgoutput \
 	tests/fuzz/fuzz_scram \
@@ -141,6 +144,11 @@ tests_fuzz_replay_msgread_SOURCES = tests/fuzz/fuzz_msgread.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_msgread_SOURCES = tests/fuzz/fuzz_msgread.c
 tests_fuzz_fuzz_msgread_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_parcel_SOURCES = tests/fuzz/fuzz_parcel.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_parcel_SOURCES = tests/fuzz/fuzz_parcel.c
+tests_fuzz_fuzz_parcel_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_parse_SOURCES = tests/fuzz/fuzz_parse.c \
 	tests/fuzz/replay_main.c

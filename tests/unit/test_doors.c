@@ -62,7 +62,7 @@ static struct doors *
 open_doors(const struct conf *c, int first, int n)
 {
 	why[0] = '\0';
-	return doors_open(c, workers, WORKERS, first, n, on_accept, why,
+	return doors_open(c, workers, WORKERS, first, n, NULL, on_accept, why,
 	    sizeof(why));
 }
 
@@ -212,6 +212,79 @@ test_inherited(void **state PG_UNUSED)
 }
 
 static void
+give(void *arg, int fd, enum door_kind kind)
+{
+	assert_true(given_doors_add(arg, fcntl(fd, F_DUPFD_CLOEXEC, 0),
+	    kind));
+}
+
+static unsigned
+unused(const struct given_doors *g)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < g->n; i++)
+		n += !g->v[i].used;
+	return n;
+}
+
+/* Connections that wait in the sockets of one process are taken by the next,
+ * with more workers or fewer. */
+static void
+test_handed_over(void **state PG_UNUSED)
+{
+	struct conf *c = conf_of("listen = \"127.0.0.1:0\"\n"
+	    "unix_socket_dir = \"%s\"\n", dir);
+	struct given_doors g = { .n = 0 };
+	struct doors *d = open_doors(c, -1, 0), *next;
+	unsigned n_workers[] = { WORKERS, 1, WORKERS };
+	char path[200];
+	unsigned round;
+	int i, port;
+
+	assert_non_null(d);
+	port = port_of(d);
+	snprintf(path, sizeof(path), "%s/.s.PGSQL.6432", dir);
+	for (round = 0; round < ARRAY_SIZE(n_workers); round++) {
+		for (i = 0; i < 8; i++)
+			assert_int_equal(visit_tcp(port), 0);
+		doors_each(d, give, &g);
+		doors_disown(d);
+		doors_free(&d);
+		next = doors_open(c, workers, n_workers[round], -1, 0, &g,
+		    on_accept, why, sizeof(why));
+		assert_non_null(next);
+		assert_int_equal(unused(&g), 0);
+		given_doors_end(&g);
+		assert_int_equal(port_of(next), port);
+		assert_int_equal(access(path, F_OK), 0);
+		assert_int_equal(turn(), 8);
+		d = next;
+	}
+	/* Those that are not wanted any more are closed. */
+	doors_each(d, give, &g);
+	doors_disown(d);
+	doors_free(&d);
+	given_doors_end(&g);
+	assert_int_equal(visit_tcp(port), -1);
+	assert_int_equal(access(path, F_OK), -1);
+	conf_unref(&c);
+}
+
+static void
+test_not_a_door(void **state PG_UNUSED)
+{
+	struct given_doors g = { .n = 0 };
+
+	assert_false(given_doors_add(&g, socket(AF_INET, SOCK_STREAM, 0),
+	    DOOR_BOUND));
+	assert_false(given_doors_add(&g, open("/dev/null", O_RDONLY),
+	    DOOR_HTTP));
+	assert_int_equal(g.n, 0);
+	given_doors_drop(&g);
+}
+
+static void
 test_bad_directory(void **state PG_UNUSED)
 {
 	struct conf *c = conf_of("listen = \"127.0.0.1:0\"\n"
@@ -255,6 +328,8 @@ main(void)
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_unix_of_a_successor),
 		cmocka_unit_test(test_inherited),
+		cmocka_unit_test(test_handed_over),
+		cmocka_unit_test(test_not_a_door),
 		cmocka_unit_test(test_bad_directory),
 	};
 

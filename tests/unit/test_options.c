@@ -44,6 +44,25 @@ test_modes(void **state PG_UNUSED)
 }
 
 static void
+test_successor(void **state PG_UNUSED)
+{
+	struct options o;
+
+	PARSE(&o, ARG("--successor"), ARG("3"), ARG("--"), ARG("a.conf"));
+	assert_int_equal(o.mode, OPTIONS_RUN);
+	assert_int_equal(o.successor, 3);
+	assert_string_equal(o.path, "a.conf");
+	PARSE(&o, ARG("a.conf"));
+	assert_int_equal(o.successor, -1);
+	PARSE(&o, ARG("--successor"), ARG("0"));
+	assert_int_equal(o.mode, OPTIONS_WRONG);
+	PARSE(&o, ARG("--successor"), ARG("a.conf"));
+	assert_int_equal(o.mode, OPTIONS_WRONG);
+	PARSE(&o, ARG("--successor"));
+	assert_int_equal(o.mode, OPTIONS_WRONG);
+}
+
+static void
 test_default_file(void **state PG_UNUSED)
 {
 	char *argv[] = { ARG("pgsluice") };
@@ -114,6 +133,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_default_file),
 		cmocka_unit_test(test_dashes),
 		cmocka_unit_test(test_import),

@@ -32,7 +32,7 @@ test_vouch(void **state PG_UNUSED)
 	assert_false(vouch_holds(v, one, 100));
 	assert_false(vouch_holds(v, two, 99));
 	vouch_on_doubt(on_doubt);
-	doubts = vouch_doubt_count;
+	doubts = vouch_doubts.count;
 	vouch_doubt();
 	assert_int_equal(doubted, 1);
 	assert_false(vouch_holds(v, one, 99));

@@ -22,6 +22,7 @@ UNIT_TESTS = \
 	tests/unit/test_buf \
 	tests/unit/test_census \
 	tests/unit/test_change \
+	tests/unit/test_channel \
 	tests/unit/test_checks \
 	tests/unit/test_command \
 	tests/unit/test_compare \
@@ -87,6 +88,7 @@ UNIT_TESTS = \
 	tests/unit/test_named \
 	tests/unit/test_object \
 	tests/unit/test_options \
+	tests/unit/test_parcel \
 	tests/unit/test_parse \
 	tests/unit/test_pgoutput \
 	tests/unit/test_plan \
@@ -186,6 +188,10 @@ tests_unit_test_census_LDADD = $(UNIT_LDADD)
 tests_unit_test_change_SOURCES = tests/unit/test_change.c
 tests_unit_test_change_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_change_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_channel_SOURCES = tests/unit/test_channel.c
+tests_unit_test_channel_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_channel_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_checks_SOURCES = tests/unit/test_checks.c
 tests_unit_test_checks_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -446,6 +452,10 @@ tests_unit_test_object_LDADD = $(UNIT_LDADD)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c
 tests_unit_test_options_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_options_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_parcel_SOURCES = tests/unit/test_parcel.c
+tests_unit_test_parcel_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_parcel_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_parse_SOURCES = tests/unit/test_parse.c
 tests_unit_test_parse_CPPFLAGS = $(UNIT_CPPFLAGS)

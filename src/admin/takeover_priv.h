@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * What the two processes of a takeover say to each other: for takeover.c and
+ * succession.c.
+ */
+#ifndef PGSLUICE_ADMIN_TAKEOVER_PRIV_H
+#define PGSLUICE_ADMIN_TAKEOVER_PRIV_H
+
+#include "pgwire/msgread.h"
+#include "run/channel.h"
+
+#define TAKEOVER_VERSION 1
+
+/* Types of messages; numbers are in network order. */
+#define TAKEOVER_HELLO 'H'   /* version 4, pid 4; memory */
+#define TAKEOVER_DOOR 'D'    /* enum door_kind 4; socket */
+#define TAKEOVER_GO 'G'
+#define TAKEOVER_FAILED 'F'  /* text */
+#define TAKEOVER_READY 'R'
+#define TAKEOVER_SESSION 'S' /* a parcel; its connection */
+#define TAKEOVER_CANCEL 'C'  /* request 8, pid 4, key; the answer: request 8 */
+#define TAKEOVER_END 'E'     /* STAY_REASON_COUNT times 4 */
+
+static inline void
+takeover_put(char *out, uint32_t v)
+{
+	out[0] = (char)(v >> 24);
+	out[1] = (char)(v >> 16);
+	out[2] = (char)(v >> 8);
+	out[3] = (char)v;
+}
+
+static inline uint64_t
+takeover_get64(struct msgread *r)
+{
+	uint64_t high = msgread_u32(r);
+
+	return high << 32 | msgread_u32(r);
+}
+
+#endif
