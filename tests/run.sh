@@ -33,8 +33,8 @@ e2e_total=0
 # Where threads meet: pools over several workers, cancels, hubs, the cache with
 # its fills and Redis, reloads, console tours, logins, lookups, connectors.
 thread_tests=(test_api.py test_auth_query.py test_cache.py test_cancel.py
-	test_conf.py test_console_steering.py test_listen.py test_pool.py test_races.py
-	test_server_limits.py test_statement_log.py test_storm.py)
+	test_conf.py test_console_steering.py test_listen.py test_mirror.py test_pool.py
+	test_races.py test_server_limits.py test_statement_log.py test_storm.py)
 
 usage() {
 	sed -n '/^#   tests\/run.sh/,/^set /p' "$0" | sed -n 's/^# \{0,3\}//p'

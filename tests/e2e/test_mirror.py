@@ -401,8 +401,8 @@ def test_a_restart_stops_it(make, lab):
     drained(sluice)
     sluice.stop()
     sluice.start()
-    until(lambda: state(sluice)["state"] == "stopped")
-    assert "mirrored" in state(sluice)["reason"]
+    until(lambda: "mirrored" in state(sluice)["reason"])
+    assert state(sluice)["state"] == "stopped"
     sluice.console("START EXPERIMENT try")
     until(lambda: state(sluice)["state"] == "running")
 
