@@ -57,6 +57,15 @@ tls_choose_protocol(SSL *ssl PG_UNUSED, const unsigned char **out,
 	return SSL_TLSEXT_ERR_OK;
 }
 
+/* Nobody is asked for a passphrase: OpenSSL would do so on the terminal, and the
+ * control thread would wait for an answer. */
+static int
+tls_no_passphrase(char *out PG_UNUSED, int size PG_UNUSED, int write PG_UNUSED,
+    void *arg PG_UNUSED)
+{
+	return -1;
+}
+
 /* Certificate and key. NULL, or the file that is no good. */
 static const char *
 tls_load_own(SSL_CTX *ctx, const char *cert, const char *key)
@@ -122,6 +131,7 @@ tls_new_ctx(const SSL_METHOD *side, bool tls13, char *why, size_t why_size)
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
 	    SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase);
 	return ctx;
 }
 

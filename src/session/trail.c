@@ -71,6 +71,11 @@ trail_query(struct session *s, const struct query *q)
 	if (c->log_statement_text == LOG_TEXT_FULL)
 		t->text = strndup(q->sql.p, q->sql.n < TEXT_KEPT ? q->sql.n :
 		    TEXT_KEPT);
+	/* ALTER ROLE ... PASSWORD and its like: the words alone. */
+	if (t->text != NULL && strcasestr(t->text, "password") != NULL) {
+		free(t->text);
+		t->text = NULL;
+	}
 }
 
 void

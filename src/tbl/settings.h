@@ -50,7 +50,7 @@ SETTING_ENUM(log_level, int, 2, "error|warn|info|debug", true, "Least severe lev
 /* what is told of single statements */
 SETTING_STR(log_min_duration_statement, "-1", true, "Statements that take at least this long are logged, a line each; 0: all; -1: none. Per database and user too.")
 SETTING_STR(log_statement_sample_rate, "0", true, "Share of all statements that are logged however short they are, such as \"0.1%\"; 0: none.")
-SETTING_ENUM(log_statement_text, enum conf_log_text, LOG_TEXT_SHAPE, "shape|full", true, "What these lines hold of a statement's text. shape: its words, without literals and comments; full: as the client sent it, with them. Values of parameters are never logged.")
+SETTING_ENUM(log_statement_text, enum conf_log_text, LOG_TEXT_SHAPE, "shape|full", true, "What these lines hold of a statement's text. shape: its words, without literals and comments; full: as the client sent it, with them, unless the word password is in it. Values of parameters are never logged.")
 SETTING_BOOL(trace_exemplars, false, true, "The buckets of pgsluice_query_duration_seconds carry trace_id and span_id of a statement that said in a comment (sqlcommenter's traceparent) that its trace is kept; where the reader asks for OpenMetrics.")
 SETTING_BOOL(track_shapes, false, true, "Calls, rows, times and outcomes of the cache are counted for each statement shape, for SHOW SHAPES.")
 SETTING_INT(track_shapes_max, 1000, 10, 20000, true, "Shapes that each worker counts, about 3 kB each; of more, those met long ago and seldom are forgotten.")
@@ -66,7 +66,7 @@ SETTING_STR(auth_dbname, "", true, "Database (of this file) in which auth_query 
 SETTING_TIME(auth_cache_ttl, 10 * S_, 0, 3600 * S_, true, "How long answers of auth_query are remembered, so that changed passwords and roles that may no longer log in count at the latest; 0: not at all.")
 SETTING_ENUM(tls_mode, enum conf_tls_mode, TLS_MODE_DISABLE, "disable|allow|prefer|require|verify-ca|verify-full", true, "TLS for clients. allow and prefer: if they ask for it; require: no other, the unix socket excepted; verify-ca and verify-full: and only with a certificate that tls_ca_file vouches for (whom it is made out to is for the authentication rules).")
 SETTING_STR(tls_cert_file, "", true, "Server certificate chain, PEM.")
-SETTING_STR(tls_key_file, "", true, "Its private key, PEM, not readable by others.")
+SETTING_STR(tls_key_file, "", true, "Its private key, PEM, not readable by others, without a passphrase.")
 SETTING_STR(tls_ca_file, "", true, "CA that signs client certificates; empty: none are asked for. One is demanded on every TLS connection, but with auth = \"hba\" only where tls_mode or a rule says so.")
 SETTING_ENUM(tls_min_version, enum conf_tls_version, 0, "TLSv1.2|TLSv1.3", true, "Oldest version of TLS spoken with clients.")
 SETTING_STR(tls_ciphers, "", true, "Ciphers for TLS 1.2, in OpenSSL's format; empty: the library's.")
