@@ -8,6 +8,8 @@
 #include <stdio.h>
 
 #include "admin/offline.h"
+#include "ctl/capture.h"
+#include "ctl/diff.h"
 #include "ctl/explain.h"
 #include "ctl/options.h"
 #include "ctl/trouble.h"
@@ -23,6 +25,10 @@ main_run(const struct ctl_options *o)
 		    o->markdown ? REPORT_MARKDOWN : REPORT_HTML);
 	case CTL_EXPLAIN:
 		return ctl_explain(o);
+	case CTL_CAPTURE:
+		return ctl_capture(o);
+	case CTL_DIFF:
+		return ctl_diff(o);
 	case CTL_NONE:
 	case CTL_COMMANDS:
 		break;

@@ -15,7 +15,7 @@
 #include "admin/offline.h"
 #include "conf/trial.h"
 #include "ctl/dial.h"
-#include "ctl/planner.h"
+#include "ctl/itinerary.h"
 #include "ctl/trouble.h"
 
 struct offline_explain {
@@ -105,37 +105,18 @@ explain_catalogs(const struct planned *pd)
 		    "rule is not used\n");
 }
 
-static bool
-explain_is_of(const struct conf_experiment *e, const struct route_plan *p)
-{
-	size_t i;
-
-	for (i = 0; i < e->n_databases; i++)
-		if (e->databases[i] == p->db)
-			return e->table == p->table;
-	return false;
-}
-
 static void
-explain_experiments(const struct planner *pl, const struct planned *pd)
+explain_experiment(void *arg PG_UNUSED, const struct conf_experiment *e)
 {
-	const struct conf *c = pl->conf;
-	const struct conf_experiment *e;
 	unsigned k;
 
-	if (pd->plan->table == NULL)
-		return;
-	for (e = c->experiments; e < c->experiments + c->n_experiments; e++) {
-		if (!explain_is_of(e, pd->plan))
-			continue;
-		printf("unknown: whether experiment %s is running or promoted; "
-		    "its arms, by %s%s:", e->name, conf_unit_name(e->unit),
-		    e->shadow ? ", in shadow mode" : "");
-		for (k = 0; k < e->n_arms; k++)
-			printf("%s %s (%u)", k > 0 ? "," : "",
-			    e->arms[k].variant->name, e->arms[k].weight);
-		putchar('\n');
-	}
+	printf("unknown: whether experiment %s is running or promoted; its "
+	    "arms, by %s%s:", e->name, conf_unit_name(e->unit),
+	    e->shadow ? ", in shadow mode" : "");
+	for (k = 0; k < e->n_arms; k++)
+		printf("%s %s (%u)", k > 0 ? "," : "",
+		    e->arms[k].variant->name, e->arms[k].weight);
+	putchar('\n');
 }
 
 static void
@@ -211,7 +192,7 @@ explain_with(struct planner *pl, const struct ctl_options *o)
 		explain_catalogs(&pd);
 	}
 	planned_each_divided(&pd, explain_divided, &x);
-	explain_experiments(pl, &pd);
+	itinerary_each_experiment(pl, &pd, explain_experiment, NULL);
 	planned_fini(&pd);
 	return trouble_of_output();
 }

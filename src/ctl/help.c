@@ -20,6 +20,8 @@ const char *const ctl_help[CTL_COMMANDS] = {
 	    "       pgsluicectl report [--markdown] FILE\n"
 	    "       pgsluicectl explain --conf FILE [--database DB] [--user U] 'SQL'\n"
 	    "       pgsluicectl explain --live [connection options] 'SQL'\n"
+	    "       pgsluicectl capture [connection options] > FILE\n"
+	    "       pgsluicectl diff OLD NEW --shapes FILE [--database DB] [--routes]\n"
 	    "       pgsluicectl --version\n"
 	    "       pgsluicectl [COMMAND] --help\n",
 	[CTL_CHECK] =
@@ -49,4 +51,23 @@ const char *const ctl_help[CTL_COMMANDS] = {
 	    "  --live            ask a running pgsluice\n"
 	    "\n"
 	    HELP_CONNECT,
+	[CTL_CAPTURE] =
+	    "usage: pgsluicectl capture [connection options] > FILE\n"
+	    "\n"
+	    "Writes what a running pgsluice knows of statement shapes (SHOW SHAPES,\n"
+	    "needs track_shapes), a line each: database, calls, mean milliseconds,\n"
+	    "words. For pgsluicectl diff.\n"
+	    "\n"
+	    HELP_CONNECT
+	    "The database is pgsluice, the console, if none is given.\n",
+	[CTL_DIFF] =
+	    "usage: pgsluicectl diff OLD NEW --shapes FILE [--database DB] [--routes]\n"
+	    "\n"
+	    "Says what differs between two configurations: settings, and the ways of\n"
+	    "captured shapes, those called most first. No server is asked. Status 0:\n"
+	    "nothing differs; 1: something does; 2: trouble.\n"
+	    "\n"
+	    "  --shapes FILE   as pgsluicectl capture writes it; -: standard input\n"
+	    "  --database DB   only the shapes of this database\n"
+	    "  --routes        ways of shapes only, not settings\n",
 };

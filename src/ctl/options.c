@@ -16,6 +16,7 @@
 
 #define CTL_BIT(c) (1u << CTL_##c)
 #define CTL_ALL (~0u)
+#define CTL_CONNECTS (CTL_BIT(EXPLAIN) | CTL_BIT(CAPTURE))
 
 /* ---- rows -------------------------------------------------------------------- */
 
@@ -28,6 +29,8 @@ static const struct {
 	{ "check", CTL_CHECK, 1, 1, "FILE" },
 	{ "report", CTL_REPORT, 1, 1, "FILE" },
 	{ "explain", CTL_EXPLAIN, 1, 1, "'SQL'" },
+	{ "capture", CTL_CAPTURE, 0, 0, "without a word behind it" },
+	{ "diff", CTL_DIFF, 2, 2, "OLD NEW, two files" },
 };
 
 enum option_kind { OPTION_FLAG, OPTION_TEXT };
@@ -42,15 +45,18 @@ static const struct option_row {
 } ctl_rows[] = {
 	{ "--help", '\0', OPTION_FLAG, AT(help), CTL_ALL },
 	{ "--version", 'V', OPTION_FLAG, AT(version), CTL_ALL },
-	{ "--host", 'h', OPTION_TEXT, AT(host), CTL_BIT(EXPLAIN) },
-	{ "--port", 'p', OPTION_TEXT, AT(port), CTL_BIT(EXPLAIN) },
-	{ "--username", 'U', OPTION_TEXT, AT(login), CTL_BIT(EXPLAIN) },
-	{ "--dbname", 'd', OPTION_TEXT, AT(conninfo), CTL_BIT(EXPLAIN) },
+	{ "--host", 'h', OPTION_TEXT, AT(host), CTL_CONNECTS },
+	{ "--port", 'p', OPTION_TEXT, AT(port), CTL_CONNECTS },
+	{ "--username", 'U', OPTION_TEXT, AT(login), CTL_CONNECTS },
+	{ "--dbname", 'd', OPTION_TEXT, AT(conninfo), CTL_CONNECTS },
 	{ "--markdown", '\0', OPTION_FLAG, AT(markdown), CTL_BIT(REPORT) },
 	{ "--live", '\0', OPTION_FLAG, AT(live), CTL_BIT(EXPLAIN) },
 	{ "--conf", 'f', OPTION_TEXT, AT(conf), CTL_BIT(EXPLAIN) },
-	{ "--database", '\0', OPTION_TEXT, AT(database), CTL_BIT(EXPLAIN) },
+	{ "--database", '\0', OPTION_TEXT, AT(database),
+	    CTL_BIT(EXPLAIN) | CTL_BIT(DIFF) },
 	{ "--user", '\0', OPTION_TEXT, AT(user), CTL_BIT(EXPLAIN) },
+	{ "--shapes", '\0', OPTION_TEXT, AT(shapes), CTL_BIT(DIFF) },
+	{ "--routes", '\0', OPTION_FLAG, AT(routes), CTL_BIT(DIFF) },
 };
 #undef AT
 
@@ -212,6 +218,8 @@ options_whole(const struct reading *r)
 	    o->n_words > ctl_commands[i].max)
 		return options_wrong(r, "expected: %s %s",
 		    ctl_commands[i].name, ctl_commands[i].words);
+	if (o->command == CTL_DIFF && o->shapes == NULL)
+		return options_wrong(r, "diff needs --shapes FILE");
 	return o->command != CTL_EXPLAIN || options_explain(r);
 }
 

@@ -17,6 +17,8 @@ enum ctl_command {
 	CTL_CHECK,
 	CTL_REPORT,
 	CTL_EXPLAIN,
+	CTL_CAPTURE,
+	CTL_DIFF,
 	CTL_COMMANDS
 };
 
@@ -28,6 +30,8 @@ struct ctl_options {
 	bool markdown;
 	bool live;
 	const char *conf, *database, *user;
+	const char *shapes; /* a file */
+	bool routes;
 	/* What stands behind the command. */
 	const char *words[2];
 	unsigned n_words;

@@ -5,6 +5,9 @@
 #include "ctl/planner.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/words.h"
 
 #define PLANNER_SHAPES 1000
 
@@ -60,13 +63,33 @@ planner_plan(struct planner *p, const struct conf_database *db,
 	route_decide(out->plan, out->shape, &out->values, &out->where);
 }
 
+bool
+planner_plan_words(struct planner *p, const struct conf_database *db,
+    const char *words, char **sql, struct planned *out)
+{
+	const struct analysis *a;
+	bool planned;
+	unsigned n;
+
+	for (n = 0; (*sql = words_reading(words, n, &planned)) != NULL; n++) {
+		planner_plan(p, db, slice_str(*sql), out);
+		a = out->shape->an;
+		if (a->kind != STMT_UNPARSED &&
+		    (planned || !analysis_is_planned(a)))
+			return true;
+		planned_fini(out);
+		free(*sql);
+	}
+	return false;
+}
+
 void
 planned_fini(struct planned *pd)
 {
 	route_plan_free(&pd->plan);
 }
 
-static bool
+bool
 planned_is_known(const struct conf_table *t)
 {
 	const struct conf_variant *v = t->use;

@@ -35,8 +35,14 @@ const struct conf_database *planner_database(const struct planner *p,
 /* As a Query, so that parameters have no values. */
 void planner_plan(struct planner *p, const struct conf_database *db,
     struct slice sql, struct planned *out);
+/* The same for the words of a shape: *sql is the reading that was taken,
+ * malloc'ed. false: there is none that can be parsed. */
+bool planner_plan_words(struct planner *p, const struct conf_database *db,
+    const char *words, char **sql, struct planned *out) PG_MUST_CHECK;
 void planned_fini(struct planned *pd);
 
+/* Are the parts of the table known without catalogs? */
+bool planned_is_known(const struct conf_table *t);
 /* Each variant that the statement needs which is divided; known: its parts stand
  * in the configuration. */
 void planned_each_divided(const struct planned *pd,

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import binary
+from harness import binary, until
 
 CONF = """
 auth = "trust"
@@ -92,7 +92,7 @@ def test_check_and_report_are_the_daemons(town, lab):
 
 
 @pytest.mark.parametrize("command", [
-    "", "check", "report", "explain"])
+    "", "check", "report", "explain", "capture", "diff"])
 def test_help_and_what_is_not_known(command):
     words = [command] if command else []
     said = run(*words, "--help")
@@ -204,6 +204,139 @@ def test_explain_says_what_is_wrong(town, lab):
     assert said.returncode == 2 and "takes one statement" in said.stderr
     assert said.stderr.count("\n") == 1
 
+
+# -- capture and diff ---------------------------------------------------------
+
+ASKED = {
+    "SELECT v FROM t WHERE id = ?": 5,
+    "SELECT n FROM ev WHERE tenant = ?": 3,
+    "SELECT id FROM u WHERE id IN (?, ?) LIMIT ?": 2,
+    "INSERT INTO u VALUES (?) ON CONFLICT DO NOTHING": 1,
+}
+
+
+@pytest.fixture
+def captured(town, lab):
+    """(daemon, file of what was asked of it)."""
+    town = town()
+    with town.wire() as wire:
+        for shape, calls in ASKED.items():
+            for i in range(calls):
+                wire.query(shape.replace("?", str(1 + i % 2)))
+        wire.query("SELECT 1 AS " + "x" * 600)
+    until(lambda: sum(r["calls"] for r in town.console("SHOW SHAPES")) >=
+          sum(ASKED.values()) + 1)
+    said = run("capture", *at(town))
+    assert said.returncode == 0, said.stderr
+    path = os.path.join(lab.work, "shapes.txt")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(said.stdout)
+    return town, path
+
+
+def lines_of(path):
+    with open(path, encoding="utf-8") as f:
+        return [line.rstrip("\n") for line in f if not line.startswith("#")]
+
+
+def changed(lab, town, old, new):
+    with open(town.conf, encoding="utf-8") as f:
+        text = f.read()
+    assert text.count(old) == 1
+    path = os.path.join(lab.work, "new.conf")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text.replace(old, new))
+    return path
+
+
+def test_capture_is_what_was_asked(captured):
+    town, path = captured
+    lines = lines_of(path)
+    found = {}
+    for line in lines:
+        database, calls, mean, text = line.split(" ", 3)
+        assert database == "app" and float(mean) >= 0
+        found[text] = int(calls)
+    cut = [text for text in found if text.endswith(" ...")]
+    assert len(cut) == 1 and found.pop(cut[0]) == 1
+    assert found == ASKED
+    assert list(found.values()) == sorted(ASKED.values(), reverse=True)
+    town.console("SET track_shapes = false")
+    said = run("capture", *at(town))
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "shapes are not counted" in said.stderr
+    said = run("capture", *at(town), "-d", "app")
+    assert said.returncode == 2 and said.stderr.count("\n") == 1
+
+
+def test_diff_of_the_same(captured):
+    town, path = captured
+    said = run("diff", town.conf, town.conf, "--shapes", path)
+    assert (said.returncode, said.stderr) == (0, "")
+    same, cut = said.stdout.splitlines()
+    assert same == "4 of 5 shapes, 91.7 % of calls, are the same"
+    assert cut.startswith("1 shapes, 8.3 % of calls, were not compared")
+
+
+def test_diff_of_a_ttl(captured, lab):
+    town, path = captured
+    new = changed(lab, town, "ttl = 60s", "ttl = 30s")
+    said = run("diff", town.conf, new, "--shapes", path)
+    assert said.returncode == 1 and not said.stderr
+    assert said.stdout.splitlines()[:6] == [
+        "settings:",
+        '  cache "t" ttl: 1min -> 30s',
+        '  cache "t" l1_ttl: 1min -> 30s',
+        "ways:",
+        *[line for line in said.stdout.splitlines()
+          if line.startswith("  app: 5 calls (41.7 %), mean ") and
+          line.endswith(": SELECT v FROM t WHERE id = ?")],
+        "    times: ttl 1min, l1_ttl 1min -> ttl 30s, l1_ttl 30s"]
+    assert "3 of 5 shapes, 50.0 % of calls, are the same" in said.stdout
+    said = run("diff", town.conf, new, "--shapes", path, "--database", "none")
+    assert said.returncode == 1 and "ways:" not in said.stdout
+    said = run("diff", town.conf, new, "--shapes", path, "--routes",
+               "--database", "none")
+    assert said.returncode == 0
+    assert said.stdout == "0 of 0 shapes, 0.0 % of calls, are the same\n"
+
+
+def test_diff_of_a_route(captured, lab):
+    town, path = captured
+    new = changed(lab, town, 'use = "sharded"', 'use = "plain"')
+    said = run("diff", "--routes", town.conf, new, "--shapes", path)
+    assert said.returncode == 1 and not said.stderr
+    lines = said.stdout.splitlines()
+    assert lines[0] == "ways:" and "app: 3 calls" in lines[1]
+    assert "    variant: sharded (sharded) -> plain (plain)" in lines
+    assert "    backend: a shard, by the tenant's value -> main" in lines
+    assert "    sql: SELECT n FROM ev WHERE tenant = $1 -> " \
+        "SELECT n FROM ev_plain AS ev WHERE tenant = $1" in lines
+    assert "3 of 5 shapes, 66.7 % of calls, are the same" in lines
+    # Where a shard is, too, though no value proves it.
+    new = changed(lab, town, '{"s0", "s1"}', '{"s1", "s0"}')
+    said = run("diff", "--routes", town.conf, new, "--shapes", path)
+    assert said.returncode == 1
+    assert "s0 ev_part, s1 ev_part -> " in said.stdout
+
+
+def test_diff_in_trouble(captured, lab):
+    town, path = captured
+    new = changed(lab, town, "ttl = 60s", "ttl = none")
+    said = run("diff", town.conf, new, "--shapes", path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "new.conf:" in said.stderr
+    with open(path, "a", encoding="utf-8") as f:
+        f.write("app many - SELECT 1\n")
+    said = run("diff", town.conf, town.conf, "--shapes", path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert f"{path}:{len(lines_of(path)) + 2}: expected a number of calls" \
+        in said.stderr
+    said = run("diff", town.conf, town.conf)
+    assert said.returncode == 2 and "--shapes" in said.stderr
+
+
+# -- connections --------------------------------------------------------------
 
 def test_wrong_password_and_nobody_there(town, users_file):
     town = town()

@@ -35,6 +35,8 @@ UNIT_TESTS = \
 	tests/unit/test_copyrows \
 	tests/unit/test_credentials \
 	tests/unit/test_ctl_options \
+	tests/unit/test_ctl_shapes \
+	tests/unit/test_ctl_words \
 	tests/unit/test_dbstate \
 	tests/unit/test_decide \
 	tests/unit/test_doors \
@@ -240,6 +242,14 @@ tests_unit_test_credentials_LDADD = $(UNIT_LDADD)
 tests_unit_test_ctl_options_SOURCES = tests/unit/test_ctl_options.c
 tests_unit_test_ctl_options_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_ctl_options_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_ctl_shapes_SOURCES = tests/unit/test_ctl_shapes.c
+tests_unit_test_ctl_shapes_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ctl_shapes_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_ctl_words_SOURCES = tests/unit/test_ctl_words.c
+tests_unit_test_ctl_words_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ctl_words_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_dbstate_SOURCES = tests/unit/test_dbstate.c
 tests_unit_test_dbstate_CPPFLAGS = $(UNIT_CPPFLAGS)
