@@ -7,8 +7,9 @@ import sys
 
 import tree
 
-ROWS = [f"S{n}" for n in range(1, 44)] + [f"P{n}" for n in range(1, 74)]
-ROW = re.compile(r"\| ([SP]\d+) \|.*\| (.*) \|$")
+ROWS = [f"{kind}{n}" for kind, last in (("S", 43), ("P", 73), ("F", 45))
+        for n in range(1, last + 1)]
+ROW = re.compile(r"\| ([SPF]\d+) \|.*\| (.*) \|$")
 TEST = re.compile(r"`([\w/]+\.(?:py|c))(?:::(\w+))?`")
 SCRIPTS = re.compile(r"diff: (P\d+)")
 
