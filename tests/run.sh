@@ -257,13 +257,17 @@ run_stage() {
 	esac
 }
 
-# The unit's exposure, where systemd can tell (threshold in tenths).
+# The units' exposure, where systemd can tell (threshold in tenths).
 harden() {
+	local name units=packaging/systemd
 	[ -n "$unit" ] || return 0
 	command -v systemd-analyze >/dev/null || return 0
-	make -s -C "$work/plain" packaging/systemd/pgsluice.service &&
-	    step unit-exposure systemd-analyze security --offline=true \
-		--threshold=15 "$work/plain/packaging/systemd/pgsluice.service"
+	for name in pgsluice pgsluice@; do
+		make -s -C "$work/plain" "$units/$name.service" || return 1
+		step "exposure-$name" systemd-analyze security --offline=true \
+		    --threshold=11 "$work/plain/$units/$name.service" ||
+		    return 1
+	done
 }
 
 main() {

@@ -9,6 +9,7 @@
 #include "run/worker.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -122,7 +123,11 @@ static void *
 worker_main(void *arg)
 {
 	struct worker *w = arg;
+	char name[16];
 
+	/* Which one it is, for top and for a debugger. */
+	snprintf(name, sizeof(name), "worker %u", w->id % 1000);
+	CHECK(pthread_setname_np(pthread_self(), name) == 0);
 	event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
 	worker_on_reclaim(-1, 0, w);
 	return NULL;

@@ -47,8 +47,8 @@ block "title" { name = value }  # a block
 
 - `#` and `//` start comments up to the end of the line, `/* */` enclose them.
 - Values of letters, digits and `. : - _` need no quotes. Inside double quotes
-  `\\"` is a quote and `${NAME}` the environment variable NAME; inside single
-  quotes everything stands for itself.
+  `\\"` is a quote, `${NAME}` the environment variable NAME and `${NAME:-text}` text
+  where there is no such variable; inside single quotes everything stands for itself.
 - *time*: `250ms`, `30s`, `5min`, `1h`, `7d`, or `0`. *size*: bytes, or `64kB`, `64MB`,
   `1GB`. *month*: `2026-01`. *true or false*: also on, off, yes, no.
 - An option may be given once. An empty list is the same as none given.
