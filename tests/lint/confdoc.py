@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""doc/configuration.md says what src/tbl/settings.h and blocks.h say.
+"""doc/configuration.md and doc/pgsluice.conf.5 say what src/tbl/settings.h and
+blocks.h say.
 
     tests/lint/confdoc.py            compare (part of make check)
-    tests/lint/confdoc.py --write    write the page
+    tests/lint/confdoc.py --write    write the pages
 
 Options, types, bounds, defaults and one sentence each come from the tables;
-the text around them stands here.
+the text around them stands here.  The manual page has its own text: lists are
+written between its comments "begin settings" and "end settings", "begin blocks"
+and "end blocks".
 """
 
 import re
@@ -317,6 +320,62 @@ def blocks(top):
     return out.rstrip("\n") + "\n"
 
 
+# ---- the manual page ----
+
+def roff(text):
+    text = text.replace("`", "").replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + text if text[:1] in (".", "'") else text
+
+
+def paragraph(row):
+    """A tagged paragraph of a row of a table: name, type, default, ..., doc."""
+    name, kind, default, *_, doc = [
+        c.strip().replace("\\|", "|") for c in
+        re.split(r"(?<!\\)\|", row.strip())[1:-1]]
+    value = "needed" if default == "*needed*" else \
+        f"default {default}" if default else "empty by default"
+    if len(default) > 60:
+        value = "see SHOW CONFIG for the default"
+    return (f".TP\n.B {roff(name)}\n({roff(kind)}; {roff(value)})\n"
+            f"{roff(doc)}\n")
+
+
+def manual(page, heading):
+    """Lists of a page as headings and tagged paragraphs."""
+    out = ""
+    for line in page.splitlines():
+        if line.startswith("### "):
+            out += f".{heading} {roff(line[4:].replace(chr(34), ''))}\n"
+        elif line.startswith("| `"):
+            out += paragraph(line)
+    return out
+
+
+def manual_page(top, text):
+    """The page with its lists written anew; None: a mark is missing."""
+    for name, made in (("settings", settings(top)), ("blocks", blocks(top))):
+        begin, end = (f'.\\" {w} {name}\n' for w in ("begin", "end"))
+        if text.count(begin) != 1 or text.count(end) != 1:
+            return None
+        head, _, rest = text.partition(begin)
+        text = head + begin + manual(made, "SS") + end + rest.partition(end)[2]
+    return text
+
+
+def manual_faults(top, write):
+    page = top / "doc/pgsluice.conf.5"
+    old = page.read_text(encoding="utf-8") if page.exists() else ""
+    new = manual_page(top, old)
+    if new is None:
+        return ["doc/pgsluice.conf.5: the places of the lists are not marked"]
+    if write and new != old:
+        page.write_text(new, encoding="utf-8")
+        old = new
+    return [] if new == old else [
+        "doc/pgsluice.conf.5 is not what the tables say: "
+        "run tests/lint/confdoc.py --write"]
+
+
 def main():
     top = tree.root(sys.argv)
     page = top / "doc/configuration.md"
@@ -328,6 +387,7 @@ def main():
     if not page.exists() or page.read_text() != text:
         faults.append("doc/configuration.md is not what the tables say: "
                       "run tests/lint/confdoc.py --write")
+    faults += manual_faults(top, "--write" in sys.argv)
     tree.finish("confdoc", faults)
 
 
