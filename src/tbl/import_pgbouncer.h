@@ -102,7 +102,7 @@ IMPORT(GLOBAL, "cancel_wait_timeout", UNNEEDED, SAID, "", "Cancel requests do no
 IMPORT(GLOBAL, "client_idle_timeout", MAPPED, SECONDS, "client_idle_timeout", "The same.")
 IMPORT(GLOBAL, "idle_transaction_timeout", MAPPED, SECONDS, "idle_transaction_timeout", "The same.")
 IMPORT(GLOBAL, "transaction_timeout", MAPPED, SECONDS, "transaction_timeout", "The same.")
-IMPORT(GLOBAL, "suspend_timeout", UNNEEDED, SAID, "", "There is no SUSPEND.")
+IMPORT(GLOBAL, "suspend_timeout", UNNEEDED, SAID, "", "There is no SUSPEND: TAKEOVER has takeover_timeout.")
 IMPORT(GLOBAL, "pkt_buf", UNNEEDED, SAID, "", "Buffers grow and shrink by themselves.")
 IMPORT(GLOBAL, "max_packet_size", MAPPED, BYTES, "max_message_size", "The same, from 64 kB to 1 GB.")
 IMPORT(GLOBAL, "listen_backlog", UNNEEDED, SAID, "", "The system's net.core.somaxconn.")

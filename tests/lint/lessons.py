@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""tests/lessons.md: every row is there once, and the tests it names exist."""
+"""tests/lessons.md: every row is there once, and the tests it names exist; and so
+do those that doc/threat-model.md names."""
 
 import re
 import sys
@@ -45,6 +46,14 @@ def row_faults(top, tests):
             yield f"no script {number}"
 
 
+def model_faults(top):
+    page = top / "doc/threat-model.md"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    for name, function in TEST.findall(text):
+        for fault in test_faults(top, name, function or None):
+            yield f"{page.relative_to(top)}: {fault}"
+
+
 def check(top):
     seen = []
     page = top / "tests/lessons.md"
@@ -60,6 +69,7 @@ def check(top):
     for row in seen:
         if row not in ROWS:
             yield f"{row}: there is no such row"
+    yield from model_faults(top)
 
 
 def main():

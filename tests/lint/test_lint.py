@@ -150,6 +150,45 @@ class Lessons(Lint):
         self.assertNotIn("P1:", done)
 
 
+    def test_the_threat_model_names_tests(self):
+        self.put("tests/lessons.md", "")
+        self.put("doc/threat-model.md", "| a | b | `test_a.py::test_b` |\n")
+        self.fails("lessons.py", "doc/threat-model.md: no file test_a.py")
+
+
+class Links(Lint):
+    RULES = "contrib/prometheus/pgsluice.rules.yml"
+    ALERT = "      - alert: PgsluiceX\n        expr: x\n"
+
+    def test_good(self):
+        self.put("README.md", "[a](doc/a.md#one-two) [b](doc/a.md#one-two-1) "
+                 "[c](https://x.example/#y) [d](#here)\n## Here!\n"
+                 "```\n[no](link)\n# no heading\n```\n")
+        self.put("doc/a.md", "# One, `two`\n## one two\n[up](../README.md)\n")
+        self.passes("links.py")
+
+    def test_nowhere(self):
+        self.put("doc/a.md", "[a](b.md) [c](#d) [e](a.md#no-heading)\n"
+                 "```\n# No heading\n```\n")
+        self.fails("links.py", "doc/a.md: (b.md): there is no such file",
+                   "(#d): doc/a.md has no such heading",
+                   "(a.md#no-heading): doc/a.md has no such heading")
+
+    def test_alerts(self):
+        runbook = '          runbook: "doc/operations.md#pgsluicex"\n'
+        self.put("src/tbl/m.h", 'FAMILY(X, "pgsluice_x_total", "counter")\n')
+        self.put("doc/operations.md", "### PgsluiceX\n`pgsluice_x_total`\n")
+        self.put(self.RULES, self.ALERT + runbook)
+        self.passes("links.py")
+        self.put(self.RULES, self.ALERT)
+        self.fails("links.py", "PgsluiceX has not runbook")
+        self.put(self.RULES, self.ALERT + runbook)
+        self.put("doc/operations.md", "### PgsluiceY\n`pgsluice_z_total`\n")
+        self.fails("links.py", "there is no section PgsluiceX",
+                   "section pgsluicey is of no alert",
+                   "there is no metric pgsluice_z_total")
+
+
 class Sources(Lint):
     def test_write_then_compare(self):
         self.put("src/base/b.c", "")
