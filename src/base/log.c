@@ -40,6 +40,7 @@ static _Atomic size_t log_head; /* next position to claim */
 static size_t log_tail;         /* next position to read; writer only */
 static _Atomic uint64_t log_drops;
 static uint64_t log_drops_told; /* writer only */
+static bool log_torn;           /* ... the last line has no end */
 static _Atomic bool log_running;
 static _Atomic bool log_stopping;
 static sem_t log_filled;
@@ -127,19 +128,34 @@ log_format(char *line, size_t size, enum log_level level, const char *area,
 	return log_finish(line, size, len);
 }
 
-static void
+/* false: it is lost, or its end is. */
+static bool
 log_write(const char *line, size_t len)
 {
-	while (len > 0) {
-		ssize_t n = write(STDERR_FILENO, line, len);
+	size_t left = len;
+
+	while (left > 0) {
+		ssize_t n = write(STDERR_FILENO, line + len - left, left);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return; /* nowhere left to complain */
-		line += n;
-		len -= (size_t)n;
+		if (n <= 0) {
+			log_torn = left < len;
+			return false;
+		}
+		left -= (size_t)n;
 	}
+	return true;
+}
+
+/* What comes behind half a line is to be a line of its own. The writer's. */
+static void
+log_write_line(const char *line, size_t len)
+{
+	if (log_torn && log_write("\n", 1))
+		log_torn = false;
+	if (!log_write(line, len))
+		atomic_fetch_add_explicit(&log_drops, 1, memory_order_relaxed);
 }
 
 /* ------------------------------------------------------------ ring */
@@ -181,14 +197,14 @@ log_pop(void)
 	if (atomic_load_explicit(&s->seq, memory_order_acquire) !=
 	    log_tail + 1)
 		return false;
-	log_write(s->line, s->len);
+	log_write_line(s->line, s->len);
 	atomic_store_explicit(&s->seq, log_tail + LOG_SLOTS,
 	    memory_order_release);
 	log_tail++;
 	return true;
 }
 
-static void PG_PRINTF(3, 4)
+static bool PG_PRINTF(3, 4)
 log_direct(enum log_level level, const char *area, const char *fmt, ...)
 {
 	char line[LOG_LINE];
@@ -198,19 +214,19 @@ log_direct(enum log_level level, const char *area, const char *fmt, ...)
 	va_start(ap, fmt);
 	len = log_format(line, sizeof(line), level, area, fmt, ap);
 	va_end(ap);
-	log_write(line, len);
+	return log_write(line, len);
 }
 
+/* If that is lost, too, it is told with what comes. */
 static void
 log_tell_drops(void)
 {
 	uint64_t n = log_dropped();
 
-	if (n == log_drops_told)
-		return;
-	log_direct(LOG_L_WARN, "log", "msg=\"log lines dropped\" count=%llu",
-	    (unsigned long long)(n - log_drops_told));
-	log_drops_told = n;
+	if (n != log_drops_told && log_direct(LOG_L_WARN, "log",
+	    "msg=\"log lines dropped\" count=%llu",
+	    (unsigned long long)(n - log_drops_told)))
+		log_drops_told = n;
 }
 
 static void *
@@ -241,7 +257,7 @@ log_msg(enum log_level level, const char *area, const char *fmt, ...)
 	len = log_format(line, sizeof(line), level, area, fmt, ap);
 	va_end(ap);
 	if (!atomic_load_explicit(&log_running, memory_order_acquire))
-		log_write(line, len);
+		(void)!log_write(line, len);
 	else if (!log_push(line, len))
 		atomic_fetch_add_explicit(&log_drops, 1, memory_order_relaxed);
 }

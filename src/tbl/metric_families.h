@@ -88,7 +88,7 @@ FAMILY(QUERY_DURATION, "pgsluice_query_duration_seconds", "histogram", "route, v
 FAMILY(CACHE_STALENESS, "pgsluice_cache_staleness_seconds", "histogram", "", "Ages of hits that verify found to be stale, at most as old as their rule allows: the staleness that clients saw was at most that")
 FAMILY(SERVER_WAIT, "pgsluice_server_wait_seconds", "histogram", "", "Time statements waited for a server")
 FAMILY(WORKER_LAG, "pgsluice_worker_lag_seconds", "histogram", "", "How late the ticks of workers came, ten a second each: what sessions wait for because a worker is busy")
-FAMILY(LOG_DROPPED, "pgsluice_log_lines_dropped_total", "counter", "", "Log lines lost because the log was not read fast enough")
+FAMILY(LOG_DROPPED, "pgsluice_log_lines_dropped_total", "counter", "", "Log lines lost because the log was not read fast enough, or could not be written")
 FAMILY(RSS, "process_resident_memory_bytes", "gauge", "", "Resident memory")
 FAMILY(CPU, "process_cpu_seconds_total", "counter", "", "CPU time, user and system")
 FAMILY(FDS, "process_open_fds", "gauge", "", "Open file descriptors")

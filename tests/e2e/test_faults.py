@@ -469,6 +469,43 @@ def test_int_is_fast(make):
     sluice.proc = None
 
 
+def test_stopped_for_a_while(pg, db, pgsluice):
+    """As by a debugger, or a machine that is moved: lives go on meanwhile, limits
+    do not end everybody at once, and nobody gets what was another's."""
+    pg.psql("SET ROLE app; CREATE TABLE t (v int); INSERT INTO t VALUES (1)",
+            db)
+    sluice = pgsluice(CONF + """
+table "t" { variant "t" { kind = "plain" backend = "main" relation = "t" } }
+cache "t" { tables = {"t"} ttl = "2s" grace = "0s" }
+""", SIZE=2, WAIT="1s")
+    idle = [sluice.connect() for _ in range(8)]
+    assert idle[0].execute("SELECT v FROM t").fetchone() == (1,)
+    assert idle[1].execute("SELECT v FROM t").fetchone() == (1,)
+    pg.psql("UPDATE t SET v = 2", db)
+    sluice.freeze()
+    time.sleep(3)
+    sluice.thaw()
+    for n, c in enumerate(idle):
+        assert c.execute("SELECT v FROM t").fetchone() == (2,)
+        assert c.execute("SELECT %s::int", (n,)).fetchone() == (n,)
+        c.close()
+
+
+def test_nowhere_to_log_to(make, lab):
+    """The log's disk is full: lines are lost and counted, nothing else."""
+    sluice = make()
+    sluice.stop()
+    log, sluice.logfile = sluice.logfile, "/dev/full"
+    sluice.start()
+    for n in range(20):
+        assert sluice.query("SELECT %s::int", (n,)) == [(n,)]
+        with pytest.raises(psycopg.Error):
+            sluice.query("SELECT 1", dbname="none")
+    until(lambda: sluice.metric("pgsluice_log_lines_dropped_total") > 0)
+    sluice.logfile = log
+    sluice.stop()
+
+
 def test_address_in_use(make, pgsluice, pg, db):
     sluice = make()
     second = pgsluice(DEFAULT_CONF, start=False, PORT=sluice.port)

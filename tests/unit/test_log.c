@@ -210,6 +210,37 @@ test_blocked_stderr_does_not_block(void **state PG_UNUSED)
 	close(saved);
 }
 
+/* A full disk takes no line: each is counted, and told when there is room. */
+static void
+test_full_disk(void **state PG_UNUSED)
+{
+	uint64_t before = log_dropped();
+	int full, saved, i;
+	char want[64];
+
+	capture_begin();
+	saved = dup(STDERR_FILENO);
+	full = open("/dev/full", O_WRONLY);
+	assert_true(full >= 0);
+	log_start();
+	dup2(full, STDERR_FILENO);
+	close(full);
+	for (i = 0; i < 50; i++)
+		log_info("a", "msg=\"no room for this line\" i=%d", i);
+	while (log_dropped() < before + 50)
+		usleep(1000);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	log_info("a", "msg=\"there is room\"");
+	log_stop();
+	capture_end();
+	assert_int_equal(log_dropped(), before + 50);
+	assert_non_null(strstr(captured, "there is room"));
+	assert_null(strstr(captured, "no room"));
+	snprintf(want, sizeof(want), "dropped\" count=50\n");
+	assert_non_null(strstr(captured, want));
+}
+
 static void
 assert_esc(const char *bytes, size_t n, const char *want)
 {
@@ -330,6 +361,7 @@ main(void)
 		cmocka_unit_test(test_ring_keeps_order),
 		cmocka_unit_test(test_flood_is_counted),
 		cmocka_unit_test(test_blocked_stderr_does_not_block),
+		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_utf8),
 		cmocka_unit_test(test_escape_is_cut),
