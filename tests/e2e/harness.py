@@ -177,6 +177,10 @@ class Sluice(lablib.Pgsluice):
             wait_for("counters", risen, timeout=2)
         assert found == expected
 
+    def wait_log(self, text, timeout=10):
+        """A line of the log may come a moment after what it tells of."""
+        wait_for(f"'{text}' in the log", lambda: text in self.log, timeout)
+
     def watched(self):
         """Every watch vouches for what the catalogs say."""
         return all(v == 1 for k, v in self.metrics().items()

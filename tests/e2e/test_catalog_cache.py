@@ -460,7 +460,7 @@ def test_nobody_to_log_in_as(pg, db, pgsluice):
                       TABLES='"base"', MORE="", BOUND="5s", WATCHER="app")
     pg.psql(SCHEMA, db)
     assert not any(is_hit(sluice, BASE) for _ in range(3))
-    assert "nobody to log in as" in sluice.log
+    sluice.wait_log("nobody to log in as")
 
 
 def test_entries_in_redis(pg, db, redis, pgsluice):

@@ -251,6 +251,7 @@ def test_off_and_refused(make, redis):
                     f'redis_password_file = "{path}"')
         until(lambda: notes(weak)["tracking"].startswith(
             "Redis refuses: NOPERM"))
+        weak.wait_log("redis does not tell of changed names")
         assert weak.log.count("redis does not tell of changed names") == 1
         everywhere(redis, (weak,), (1,))
     finally:

@@ -201,7 +201,7 @@ def test_a_missing_remainder(town):
     assert state == "unknown"
     assert "expected a partition for every remainder of modulus 3, found " \
         "none for remainder 2" in texts[0]
-    assert "found none for remainder 2" in town.sluice.log
+    town.sluice.wait_log("found none for remainder 2")
     assert town.sluice.metric("pgsluice_layout_ok") == 0
     assert town.route(1)["backend"] == "whole"
     town.attach(2, mod(3, 2), 2)

@@ -417,7 +417,7 @@ test_every_setting(void **state PG_UNUSED)
 	size_t i, k;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		assert_ptr_equal(import_row_find(rows[i].place,
+		assert_string_equal(import_row_find(rows[i].place,
 		    rows[i].name)->doc, rows[i].doc);
 		value = "30";
 		for (k = 0; k < ARRAY_SIZE(samples); k++)
