@@ -12,6 +12,7 @@
 #include "ctl/diff.h"
 #include "ctl/explain.h"
 #include "ctl/options.h"
+#include "ctl/top.h"
 #include "ctl/trouble.h"
 
 static int
@@ -27,6 +28,8 @@ main_run(const struct ctl_options *o)
 		return ctl_explain(o);
 	case CTL_CAPTURE:
 		return ctl_capture(o);
+	case CTL_TOP:
+		return ctl_top(o);
 	case CTL_DIFF:
 		return ctl_diff(o);
 	case CTL_NONE:

@@ -210,8 +210,31 @@ show_series(struct rows *r, const struct series_name *s,
 	rows_add(r, &row);
 }
 
-void
-console_show_latency(struct console_call *call)
+static void
+show_buckets(struct rows *r, const struct series_name *s,
+    const struct hist_view *v)
+{
+	struct row row = { .n = 0 };
+	unsigned b;
+
+	for (b = 0; b < HIST_BUCKETS; b++) {
+		if (v->bucket[b] == 0)
+			continue;
+		row_str(&row, s->route);
+		row_str(&row, s->variant);
+		row_str(&row, s->backend);
+		row_str(&row, s->outcome);
+		row_u64(&row, b);
+		row_ms(&row, hist_bucket_upper(b));
+		row_u64(&row, v->bucket[b]);
+		rows_add(r, &row);
+	}
+}
+
+/* Rows by fn of each series that has been used. */
+static void
+show_all_series(struct console_call *call, void (*fn)(struct rows *r,
+    const struct series_name *s, const struct hist_view *v))
 {
 	struct hist_view v;
 	struct metrics **all;
@@ -223,8 +246,20 @@ console_show_latency(struct console_call *call)
 	for (i = 0; i < count; i++) {
 		metrics_sum_series(all, n, i, &v);
 		if (v.count > 0)
-			show_series(&r, series_get(i), &v);
+			fn(&r, series_get(i), &v);
 	}
 	free(all);
 	rows_reply(&r, call->w, call->session, "SHOW");
+}
+
+void
+console_show_latency(struct console_call *call)
+{
+	show_all_series(call, show_series);
+}
+
+void
+console_show_latency_buckets(struct console_call *call)
+{
+	show_all_series(call, show_buckets);
 }

@@ -5,14 +5,13 @@
 #ifndef PGSLUICE_CTL_CONSOLE_H
 #define PGSLUICE_CTL_CONSOLE_H
 
-#include <libpq-fe.h>
-#include <stdbool.h>
-
-#include "base/check.h"
+#include "ctl/dial.h"
 
 #define CONSOLE_DATABASE "pgsluice"
 
-/* Has an answer all of these columns? names: separated by blanks. */
-bool console_has(const PGresult *r, const char *names) PG_MUST_CHECK;
+/* A command, and the columns that its answer must have, separated by blanks.
+ * NULL: dial.why, which also says so if whoever answers is no console. */
+PGresult *console_ask(struct dial *l, const char *command,
+    const char *columns) PG_MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "ctl/dial.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -19,17 +20,24 @@
 
 /* ---- errors ---------------------------------------------------------------- */
 
-/* As one line. */
+/* As one line, which commands no terminal. */
 static void
 dial_fail(struct dial *l, const char *text)
 {
 	char *to = l->why, *end = l->why + sizeof(l->why) - 1;
 
+	bool gap = false;
+
 	for (; *text != '\0' && to < end; text++) {
-		if (*text != '\n')
-			*to++ = *text == '\t' ? ' ' : *text;
-		else if (text[1] != '\0')
+		if (isspace((unsigned char)*text)) {
+			gap = true;
+			continue;
+		}
+		if (gap && to > l->why)
 			*to++ = ' ';
+		gap = false;
+		if (to < end)
+			*to++ = iscntrl((unsigned char)*text) ? '.' : *text;
 	}
 	*to = '\0';
 }
@@ -160,13 +168,15 @@ dial_open(struct dial *l, const struct ctl_options *o, const char *dbname)
 	dial_word(&w, "port", o->port);
 	dial_word(&w, "user", o->login);
 	dial_word(&w, "fallback_application_name", "pgsluicectl");
+	dial_word(&w, "password", l->password);
 	ok = dial_connect(l, &w);
 	if (!ok && l->conn != NULL && PQconnectionNeedsPassword(l->conn) &&
 	    l->idle == NULL && prompt_password(PQuser(l->conn), password)) {
-		dial_close(l);
-		dial_word(&w, "password", password);
-		ok = dial_connect(l, &w);
+		dial_fini(l);
+		l->password = x_strdup(password);
 		explicit_bzero(password, sizeof(password));
+		dial_word(&w, "password", l->password);
+		ok = dial_connect(l, &w);
 	}
 	if (!ok)
 		dial_close(l);
@@ -178,6 +188,16 @@ dial_close(struct dial *l)
 {
 	PQfinish(l->conn);
 	l->conn = NULL;
+}
+
+void
+dial_fini(struct dial *l)
+{
+	dial_close(l);
+	if (l->password != NULL)
+		explicit_bzero(l->password, strlen(l->password));
+	free(l->password);
+	l->password = NULL;
 }
 
 bool
@@ -239,9 +259,11 @@ dial_ask(struct dial *l, const char *sql)
 {
 	nsec_t until = clock_mono() + DIAL_PATIENCE;
 	PGresult *r = NULL;
+	const char *state;
 
 	CHECK(l->conn != NULL);
 	l->given_up = false;
+	l->sqlstate[0] = '\0';
 	if (PQsetnonblocking(l->conn, 1) != 0 ||
 	    PQsendQuery(l->conn, sql) == 0)
 		dial_fail(l, PQerrorMessage(l->conn));
@@ -255,6 +277,9 @@ dial_ask(struct dial *l, const char *sql)
 	    PQresultStatus(r) == PGRES_COMMAND_OK)
 		return r;
 	dial_fail(l, PQresultErrorMessage(r));
+	state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	snprintf(l->sqlstate, sizeof(l->sqlstate), "%s", state != NULL ?
+	    state : "");
 	PQclear(r);
 	return NULL;
 }

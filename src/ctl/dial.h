@@ -26,7 +26,9 @@ struct dial_idle {
 struct dial {
 	PGconn *conn; /* NULL: closed */
 	char why[DIAL_WHY]; /* of the last failure */
+	char sqlstate[6];   /* ... if the server says it; or "" */
 	const struct dial_idle *idle; /* or NULL */
+	char *password;     /* that was asked for; or NULL */
 	bool given_up; /* the last failure is that idle said so */
 };
 
@@ -38,7 +40,10 @@ bool dial_open(struct dial *l, const struct ctl_options *o,
  * over then: see dial_is_open(). Free with PQclear(). */
 PGresult *dial_ask(struct dial *l, const char *sql) PG_MUST_CHECK;
 bool dial_is_open(const struct dial *l);
+/* May be opened again. */
 void dial_close(struct dial *l);
+/* ... and forget the password. */
+void dial_fini(struct dial *l);
 
 /* A cell by the name of its column; NULL: there is none of that name. */
 const char *dial_cell(const PGresult *r, int row, const char *column);

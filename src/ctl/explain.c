@@ -241,13 +241,13 @@ explain_live(const struct ctl_options *o)
 		r = dial_ask(&l, question);
 	free(question);
 	if (r == NULL) {
-		dial_close(&l);
+		dial_fini(&l);
 		return trouble("%s", l.why);
 	}
 	for (i = 0; i < PQntuples(r); i++)
 		puts(PQgetvalue(r, i, 0));
 	PQclear(r);
-	dial_close(&l);
+	dial_fini(&l);
 	return trouble_of_output();
 }
 

@@ -20,6 +20,8 @@ const char *const ctl_help[CTL_COMMANDS] = {
 	    "       pgsluicectl report [--markdown] FILE\n"
 	    "       pgsluicectl explain --conf FILE [--database DB] [--user U] 'SQL'\n"
 	    "       pgsluicectl explain --live [connection options] 'SQL'\n"
+	    "       pgsluicectl top [connection options] [--interval SECONDS]\n"
+	    "               [--count N] [--sort KEY]\n"
 	    "       pgsluicectl capture [connection options] > FILE\n"
 	    "       pgsluicectl diff OLD NEW --shapes FILE [--database DB] [--routes]\n"
 	    "       pgsluicectl --version\n"
@@ -51,6 +53,22 @@ const char *const ctl_help[CTL_COMMANDS] = {
 	    "  --live            ask a running pgsluice\n"
 	    "\n"
 	    HELP_CONNECT,
+	[CTL_TOP] =
+	    "usage: pgsluicectl top [connection options] [--interval SECONDS]\n"
+	    "               [--count N] [--sort KEY]\n"
+	    "\n"
+	    "Shows what a running pgsluice does: statements, hits, latency by route,\n"
+	    "pools, backends, and the shapes that take most (track_shapes). Numbers are\n"
+	    "of the last interval. On a terminal it draws over until q or ^C; else it\n"
+	    "prints a block for each interval.\n"
+	    "\n"
+	    "  -i, --interval SECONDS   from 0.1 on, by default 1\n"
+	    "  -n, --count N            end after so many\n"
+	    "  --sort KEY               routes and shapes by time (the default), calls,\n"
+	    "                           or p99 (shapes: by their mean)\n"
+	    "\n"
+	    HELP_CONNECT
+	    "The database is pgsluice, the console, if none is given.\n",
 	[CTL_CAPTURE] =
 	    "usage: pgsluicectl capture [connection options] > FILE\n"
 	    "\n"

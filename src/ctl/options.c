@@ -10,13 +10,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "conf/units.h"
 #include "ctl/help.h"
 
 #define CTL_BIT(c) (1u << CTL_##c)
 #define CTL_ALL (~0u)
-#define CTL_CONNECTS (CTL_BIT(EXPLAIN) | CTL_BIT(CAPTURE))
+#define SECONDS_MIN 0.1
+#define SECONDS_MAX 86400.0
+#define CTL_CONNECTS (CTL_BIT(EXPLAIN) | CTL_BIT(CAPTURE) | CTL_BIT(TOP))
 
 /* ---- rows -------------------------------------------------------------------- */
 
@@ -30,10 +34,11 @@ static const struct {
 	{ "report", CTL_REPORT, 1, 1, "FILE" },
 	{ "explain", CTL_EXPLAIN, 1, 1, "'SQL'" },
 	{ "capture", CTL_CAPTURE, 0, 0, "without a word behind it" },
+	{ "top", CTL_TOP, 0, 0, "without a word behind it" },
 	{ "diff", CTL_DIFF, 2, 2, "OLD NEW, two files" },
 };
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_SECONDS, OPTION_COUNT };
 
 #define AT(field) offsetof(struct ctl_options, field)
 static const struct option_row {
@@ -56,6 +61,9 @@ static const struct option_row {
 	    CTL_BIT(EXPLAIN) | CTL_BIT(DIFF) },
 	{ "--user", '\0', OPTION_TEXT, AT(user), CTL_BIT(EXPLAIN) },
 	{ "--shapes", '\0', OPTION_TEXT, AT(shapes), CTL_BIT(DIFF) },
+	{ "--interval", 'i', OPTION_SECONDS, AT(interval), CTL_BIT(TOP) },
+	{ "--count", 'n', OPTION_COUNT, AT(count), CTL_BIT(TOP) },
+	{ "--sort", '\0', OPTION_TEXT, AT(sort), CTL_BIT(TOP) },
 	{ "--routes", '\0', OPTION_FLAG, AT(routes), CTL_BIT(DIFF) },
 };
 #undef AT
@@ -87,6 +95,37 @@ options_wrong(const struct reading *r, const char *fmt, ...)
 	return false;
 }
 
+static bool
+options_seconds(const struct reading *r, const struct option_row *row,
+    const char *value)
+{
+	char *end;
+	double v = *value >= '0' && *value <= '9' ? strtod(value, &end) : -1;
+	nsec_t t;
+
+	if (v < SECONDS_MIN || v > SECONDS_MAX || *end != '\0')
+		return options_wrong(r, "%s: %.80s, expected seconds from %g "
+		    "to %g", row->name, value, SECONDS_MIN, SECONDS_MAX);
+	t = (nsec_t)(v * 1e9);
+	memcpy((char *)r->o + row->at, &t, sizeof(t));
+	return true;
+}
+
+static bool
+options_count(const struct reading *r, const struct option_row *row,
+    const char *value)
+{
+	int64_t v = 0;
+	uint64_t n;
+
+	if (!units_parse_int(value, &v) || v < 1)
+		return options_wrong(r, "%s: %.80s, expected a number from 1 "
+		    "on", row->name, value);
+	n = (uint64_t)v;
+	memcpy((char *)r->o + row->at, &n, sizeof(n));
+	return true;
+}
+
 /* Set a row's field. value: what stands in the same word, or NULL: if it takes
  * one, the next word is it. */
 static bool
@@ -107,6 +146,10 @@ options_set(struct reading *r, size_t i, const char *value)
 		value = r->argv[++r->at];
 	if (value == NULL)
 		return options_wrong(r, "%s needs a value", row->name);
+	if (row->kind == OPTION_SECONDS)
+		return options_seconds(r, row, value);
+	if (row->kind == OPTION_COUNT)
+		return options_count(r, row, value);
 	memcpy(field, &value, sizeof(value));
 	return true;
 }
@@ -230,7 +273,8 @@ ctl_options_parse(struct ctl_options *o, int argc, char *const *argv,
 	struct reading r = { .o = o, .argc = argc, .argv = argv, .why = why,
 		.size = size };
 
-	*o = (struct ctl_options){ .command = CTL_NONE };
+	*o = (struct ctl_options){ .command = CTL_NONE,
+		.interval = NSEC_PER_SEC, .count = UINT64_MAX, .sort = "time" };
 	for (r.at = 1; r.at < argc; r.at++)
 		if (!options_one(&r))
 			return false;

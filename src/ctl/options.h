@@ -19,6 +19,7 @@ enum ctl_command {
 	CTL_EXPLAIN,
 	CTL_CAPTURE,
 	CTL_DIFF,
+	CTL_TOP,
 	CTL_COMMANDS
 };
 
@@ -32,6 +33,9 @@ struct ctl_options {
 	const char *conf, *database, *user;
 	const char *shapes; /* a file */
 	bool routes;
+	nsec_t interval;
+	uint64_t count; /* UINT64_MAX: no end */
+	const char *sort;
 	/* What stands behind the command. */
 	const char *words[2];
 	unsigned n_words;

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from ctl import at, run
 from harness import binary, until
 
 CONF = """
@@ -33,18 +34,6 @@ table "ev" {
 }
 cache "t" { tables = {"t"} ttl = 60s $RULE }
 """
-
-
-def run(*words, **environment):
-    """pgsluicectl as a process that has ended."""
-    program = os.path.join(os.path.dirname(binary()), "pgsluicectl")
-    return subprocess.run(
-        [program, *words], text=True, capture_output=True, timeout=60,
-        env={**os.environ, **environment}, check=False)
-
-
-def at(sluice, user="app"):
-    return ["-h", sluice.host, "-p", str(sluice.port), "-U", user]
 
 
 @pytest.fixture
@@ -92,7 +81,7 @@ def test_check_and_report_are_the_daemons(town, lab):
 
 
 @pytest.mark.parametrize("command", [
-    "", "check", "report", "explain", "capture", "diff"])
+    "", "check", "report", "explain", "capture", "diff", "top"])
 def test_help_and_what_is_not_known(command):
     words = [command] if command else []
     said = run(*words, "--help")
@@ -265,8 +254,30 @@ def test_capture_is_what_was_asked(captured):
     said = run("capture", *at(town))
     assert (said.returncode, said.stdout) == (2, "")
     assert "shapes are not counted" in said.stderr
-    said = run("capture", *at(town), "-d", "app")
-    assert said.returncode == 2 and said.stderr.count("\n") == 1
+
+
+def test_capture_writes_lines_whatever_names_hold(town):
+    town = town()
+    with town.wire() as wire:
+        wire.query('SELECT 1 AS "a\nb\x1b[31m"')
+    until(lambda: town.console("SHOW SHAPES"))
+    said = run("capture", *at(town))
+    line, = [l for l in said.stdout.splitlines() if not l.startswith("#")]
+    assert line.startswith("app 1 ")
+    assert line.endswith(' SELECT ? AS "a b.[31m" ...')
+
+
+@pytest.mark.parametrize("command", ["capture", "top"])
+def test_what_is_no_console(town, command):
+    town = town()
+    for where in (("-d", "app"), ("-d", "postgres", "-p", town.holes["PG"])):
+        said = run(command, *at(town), *map(str, where))
+        assert (said.returncode, said.stdout) == (2, "")
+        assert "expected the database pgsluice\n" in said.stderr
+        assert said.stderr.count("\n") == 1
+    said = run(command, *at(town, "alice"))
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "not allowed to use the console" in said.stderr
 
 
 def test_diff_of_the_same(captured):

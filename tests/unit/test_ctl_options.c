@@ -100,6 +100,29 @@ test_wrong(void **state PG_UNUSED)
 }
 
 static void
+test_numbers(void **state PG_UNUSED)
+{
+	assert_true(PARSE(&o, why, "top"));
+	assert_true(o.interval == NSEC_PER_SEC && o.count == UINT64_MAX);
+	assert_string_equal(o.sort, "time");
+	assert_true(PARSE(&o, why, "top", "-i", "0.25", "--count=7", "--sort",
+	    "p99"));
+	assert_true(o.interval == 250 * NSEC_PER_MSEC && o.count == 7);
+	assert_string_equal(o.sort, "p99");
+	assert_false(PARSE(&o, why, "top", "-i", "0.01"));
+	refused("--interval: 0.01, expected seconds from 0.1 to 86400");
+	assert_false(PARSE(&o, why, "top", "-i", "-1"));
+	assert_false(PARSE(&o, why, "top", "-i", "1s"));
+	assert_false(PARSE(&o, why, "top", "-i", ""));
+	assert_false(PARSE(&o, why, "top", "-n", "0"));
+	refused("--count: 0, expected a number from 1 on");
+	assert_false(PARSE(&o, why, "top", "-n", "1.5"));
+	assert_false(PARSE(&o, why, "top", "x"));
+	assert_false(PARSE(&o, why, "diff", "a", "b"));
+	refused("diff needs --shapes FILE");
+}
+
+static void
 test_explain_asks_one_of_two(void **state PG_UNUSED)
 {
 	assert_false(PARSE(&o, why, "explain", "SELECT 1"));
@@ -122,6 +145,7 @@ main(void)
 		cmocka_unit_test(test_words_and_options_in_any_order),
 		cmocka_unit_test(test_help_comes_first),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_explain_asks_one_of_two),
 	};
 

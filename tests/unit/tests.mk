@@ -35,6 +35,7 @@ UNIT_TESTS = \
 	tests/unit/test_copyrows \
 	tests/unit/test_credentials \
 	tests/unit/test_ctl_options \
+	tests/unit/test_ctl_page \
 	tests/unit/test_ctl_shapes \
 	tests/unit/test_ctl_words \
 	tests/unit/test_dbstate \
@@ -242,6 +243,10 @@ tests_unit_test_credentials_LDADD = $(UNIT_LDADD)
 tests_unit_test_ctl_options_SOURCES = tests/unit/test_ctl_options.c
 tests_unit_test_ctl_options_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_ctl_options_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_ctl_page_SOURCES = tests/unit/test_ctl_page.c
+tests_unit_test_ctl_page_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ctl_page_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_ctl_shapes_SOURCES = tests/unit/test_ctl_shapes.c
 tests_unit_test_ctl_shapes_CPPFLAGS = $(UNIT_CPPFLAGS)
