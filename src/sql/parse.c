@@ -119,27 +119,57 @@ parse_copy(struct slice sql, size_t blank)
 	return copy;
 }
 
-/* false: libpg_query cannot parse it, or no memory. */
+/* rows: left out of it, or NULL. false: libpg_query cannot parse it, it is of no
+ * use, or no memory. */
 static bool
-parse_text(struct parse *p, const char *text)
+parse_text(struct parse *p, const char *text, struct parse_rows *rows)
 {
 	PgQueryProtobufParseResult r = pg_query_parse_protobuf(text);
 	PgQuery__ParseResult *tree = NULL;
+	bool ok;
 
 	if (r.error == NULL)
 		tree = pg_query__parse_result__unpack(NULL, r.parse_tree.len,
 		    (const uint8_t *)r.parse_tree.data);
-	if (tree != NULL) {
+	ok = tree != NULL && (rows == NULL || parse_rows_fit(rows, tree));
+	if (ok) {
+		p->rows = rows;
 		parse_tree(p, tree);
-		pg_query__parse_result__free_unpacked(tree, NULL);
 	}
+	if (tree != NULL)
+		pg_query__parse_result__free_unpacked(tree, NULL);
 	pg_query_free_protobuf_parse_result(r);
-	return tree != NULL && !p->failed;
+	return ok;
+}
+
+/* Rows that need not be read are not, unless all have to be. */
+static bool
+parse_copied(struct parse *p, char *text, bool whole)
+{
+	struct parse_rows *rows = whole ? NULL : parse_rows_new(p->sql,
+	    p->lx);
+	bool ok = false;
+
+	if (rows != NULL) {
+		parse_rows_blank(rows, text);
+		ok = parse_text(p, text, rows);
+		p->rows = NULL;
+		parse_rows_free(&rows);
+		memcpy(text, p->sql.p, p->sql.n);
+	}
+	return (ok || parse_text(p, text, NULL)) && !p->failed;
 }
 
 struct analysis *
 analysis_new(struct slice sql, const struct lexer *lx,
     const struct an_functions *fns)
+{
+	return parse_analysis(sql, lx, fns, false);
+}
+
+struct analysis *
+parse_analysis(struct slice sql, const struct lexer *lx,
+    const struct an_functions *fns, bool whole)
 {
 	struct parse p = { .sql = sql, .lx = lx, .fns = fns };
 	struct slice inner;
@@ -155,7 +185,7 @@ analysis_new(struct slice sql, const struct lexer *lx,
 	text = parse_copy(sql, inner.p == NULL ? 0 :
 	    (size_t)(inner.p - sql.p));
 	p.an = x_calloc(1, sizeof(*p.an));
-	ok = text != NULL && parse_text(&p, text);
+	ok = text != NULL && parse_copied(&p, text, whole || inner.p != NULL);
 	free(text);
 	free(p.refs);
 	free(p.ctes);

@@ -197,7 +197,8 @@ parse_identity(struct parse *p, const parse_node *stmt)
 	bool changes = NODE_IS(stmt, INSERT_STMT) ||
 	    NODE_IS(stmt, UPDATE_STMT) || NODE_IS(stmt, DELETE_STMT);
 
-	if (!NODE_IS(stmt, SELECT_STMT) && !changes)
+	/* With rows left out there are more places than are told. */
+	if ((!NODE_IS(stmt, SELECT_STMT) && !changes) || p->rows != NULL)
 		return;
 	d.all_placed = changes;
 	buf_init(&d.b, IDENTITY_MAX);

@@ -173,24 +173,48 @@ preds_rows_known(const PgQuery__InsertStmt *s)
 	return true;
 }
 
+/* What the rows of the text give to column i. */
+static void
+preds_rows(const struct parse *p, const PgQuery__InsertStmt *s, size_t i,
+    struct an_pred *pred)
+{
+	const PgQuery__SelectStmt *v = s->select_stmt->select_stmt;
+	const struct parse_row_text *text = p->rows != NULL &&
+	    p->rows->of == s ? p->rows->v : NULL, *row;
+	struct an_value *value = pred->values;
+	size_t n;
+
+	for (n = 0; n < pred->n_values; n++, value++) {
+		row = text != NULL ? &text[n] : NULL;
+		if (row != NULL && row->like != n) {
+			*value = pred->values[row->like];
+			if (value->kind == AN_VAL_CUT)
+				value->index += row->cut -
+				    text[row->like].cut;
+		} else if (!parse_value(p, v->values_lists[row != NULL ?
+		    row->place : n]->list->items[i], value)) {
+			value->kind = AN_VAL_OTHER;
+		}
+	}
+}
+
 /* INSERT ... VALUES: one predicate a column, whatever its values. */
 void
 parse_insert_rows(struct parse *p, unsigned table,
     const PgQuery__InsertStmt *s)
 {
 	const PgQuery__SelectStmt *v = s->select_stmt->select_stmt;
+	size_t n = p->rows != NULL && p->rows->of == s ? p->rows->n :
+	    v->n_values_lists, i;
 	struct an_pred *pred;
-	size_t i, row;
 
 	if (!preds_rows_known(s))
 		return;
 	for (i = 0; i < s->n_cols && !p->failed; i++) {
 		pred = parse_pred_values(p, table, s->cols[i]->res_target->name,
-		    AN_ROWS, v->n_values_lists);
-		for (row = 0; pred != NULL && row < v->n_values_lists; row++)
-			if (!parse_value(p, v->values_lists[row]->list->
-			    items[i], &pred->values[row]))
-				pred->values[row].kind = AN_VAL_OTHER;
+		    AN_ROWS, n);
+		if (pred != NULL)
+			preds_rows(p, s, i, pred);
 	}
 	p->an->insert_known = !p->failed && !p->unproven;
 }

@@ -115,6 +115,20 @@ struct parse_cte {
 	bool used;
 };
 
+/* Rows of INSERT ... VALUES of which some are left out of the tree. */
+struct parse_row_text {
+	uint32_t from, to;  /* bytes of it and of the comma before it */
+	uint32_t cut;       /* its first */
+	uint32_t like;      /* the row that is kept for it; itself: it is kept */
+	uint32_t place;     /* of one that is kept: in the tree */
+	uint32_t n_places;  /* likewise: see parse_identity.c */
+};
+struct parse_rows {
+	size_t n, n_kept;
+	struct parse_row_text *v;
+	const PgQuery__InsertStmt *of;
+};
+
 struct parse {
 	struct slice sql;
 	const struct lexer *lx;
@@ -152,6 +166,7 @@ struct parse {
 	                         order than its columns' */
 	bool shared_cte;      /* a query of WITH is read twice, or by itself */
 	bool unproven;      /* over a cap: no conditions */
+	const struct parse_rows *rows; /* NULL: all are in the tree */
 	enum parse_use use; /* of relations that the walk meets */
 	bool failed;        /* out of memory or over a cap */
 };
@@ -167,6 +182,20 @@ void parse_end(struct parse *p, enum pin_reason r);
  * argument of set_config() holds. */
 void parse_setting(struct parse *p, const char *name,
     const struct an_value *value, bool reset);
+
+/* parse_rows.c. NULL: no rows may be left out, or it is not worth it. */
+struct parse_rows *parse_rows_new(struct slice sql, const struct lexer *lx)
+    PG_MUST_CHECK;
+void parse_rows_free(struct parse_rows **rows);
+void parse_rows_blank(const struct parse_rows *rows, char *text);
+/* The tree of the blanked text says the same as the whole one would; else it
+ * is of no use. */
+bool parse_rows_fit(struct parse_rows *rows, const PgQuery__ParseResult *tree)
+    PG_MUST_CHECK;
+
+/* parse.c: analysis_new(); whole: leave out no rows. */
+struct analysis *parse_analysis(struct slice sql, const struct lexer *lx,
+    const struct an_functions *fns, bool whole) PG_MUST_CHECK;
 
 /* parse_walk.c */
 const struct parse_row *parse_node_row(PgQuery__Node__NodeCase c);

@@ -24,6 +24,7 @@ libpgsluice_a_SOURCES += \
 	src/sql/parse_levels.c \
 	src/sql/parse_preds.c \
 	src/sql/parse_priv.h \
+	src/sql/parse_rows.c \
 	src/sql/parse_scope.c \
 	src/sql/parse_split.c \
 	src/sql/parse_split_item.c \

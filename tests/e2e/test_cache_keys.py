@@ -338,6 +338,47 @@ def test_prepared_by_sql(sluice, client):
     assert rawpg.rows(client.ask(TENANT % 5)) != first
 
 
+def one_row(rng, number, tenants):
+    """In February, spelled in one of many ways."""
+    return (f"({number}, {spelled(rng, rng.choice(tenants))}, "
+            f"'2026-02-{rng.randrange(2, 28):02d} 12:00Z', "
+            f"{rng.choice(('NULL', str(rng.randrange(99)), '-7'))})")
+
+
+def told(reader, read):
+    return [tuple(None if v is None else v.decode() for v in r)
+            for r in rawpg.rows(reader.ask(read))]
+
+
+@pytest.mark.parametrize("n", [40, 700])
+def test_a_long_insert_ends_what_each_row_names(sluice, client, pg, db, n):
+    """Of rows that are alike one is parsed; the values of each count."""
+    rng = random.Random(n)
+    own = [f"SELECT n FROM event WHERE id = {5000 + i}"
+           for i in (0, 1, n // 2, n - 1)]
+    touched = [TENANT % t for t in (1, 4, 6, 7)] + [MONTH % (2, 3)] + own
+    others = [TENANT % t for t in (0, 2, 3, 5, 8, 9)] + [MONTH % (3, 4)]
+    rows_of = [one_row(rng, 5000 + i, (1, 4, 6)) for i in range(n)]
+    # Its tenant stands in one row only, which is like some before it.
+    rows_of[-2] = f"({5000 + n - 2}, 7, '2026-02-03 12:00Z', 1000)"
+    for read in touched + others:
+        client.ask(read)
+    with sluice.counting(cache_hits_l1=len(touched + others)):
+        for read in touched + others:
+            client.ask(read)
+    with sluice.counting(cache_hits_l1=len(others)):
+        m = client.ask("INSERT INTO event (id, tenant, at, n) VALUES " +
+                       ",\n  ".join(rows_of) + " -- the end")
+        assert not rawpg.sqlstates(m), rawpg.sqlstates(m)
+        found = {read: told(client, read) for read in touched + others}
+    with pg.connect(db, user="app", autocommit=True) as direct:
+        for read, answer in found.items():
+            assert answer == [tuple(None if v is None else str(v) for v in r)
+                              for r in direct.execute(read).fetchall()], read
+    assert found[TENANT % 7][0][0] > "1000"
+    assert all(len(found[read]) == 1 for read in own)
+
+
 # -- against an oracle --------------------------------------------------------
 
 def spelled(rng, value):
@@ -411,8 +452,7 @@ def test_no_result_is_older_than_a_write(sluice, client, pg, db, seed):
                 sql = some_write(rng)
                 client.ask(sql)
             for read in rng.sample(pool, 4):
-                found = [tuple(None if v is None else v.decode() for v in r)
-                         for r in rawpg.rows(client.ask(read))]
+                found = told(client, read)
                 expected = [tuple(None if v is None else str(v) for v in r)
                             for r in direct.execute(read).fetchall()]
                 assert found == expected, f"seed {seed}, {n}: {sql}; {read}"

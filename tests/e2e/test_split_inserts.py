@@ -84,6 +84,22 @@ def test_literals(scene):
     assert scene.held(rows) == [5, 4]
 
 
+@pytest.mark.parametrize("n", [60, 501])
+def test_many_rows(scene, n):
+    """Of rows that are alike one is parsed; each goes where it belongs."""
+    rows = scene.rows(n)
+    odd, cast = n // 3, n // 2
+    rows[odd] = (*rows[odd][:3], '{"it": "it\'\'s"}')
+    tenant = f"'{rows[cast][0]}', '{rows[cast][1]}'"
+    sql = text(rows).replace(tenant, tenant + "::uuid")
+    assert len(sql) == len(text(rows)) + len("::uuid")
+    before = scene.count()
+    with scene.through() as conn:
+        assert conn.execute(sql).statusmessage == f"INSERT 0 {n}"
+    assert scene.held(rows) == [(n + 1) // 2, n // 2]
+    assert scene.count() == before + 1
+
+
 @pytest.mark.parametrize("kind", ["%s", "%b", "%t"])
 @pytest.mark.parametrize("prepare", [None, True])
 def test_parameters(scene, kind, prepare):

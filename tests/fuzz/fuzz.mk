@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/parcel \
 	tests/fuzz/corpus/parse \
 	tests/fuzz/corpus/pgoutput \
+	tests/fuzz/corpus/rows \
 	tests/fuzz/corpus/scram \
 	tests/fuzz/corpus/startup \
 	tests/fuzz/corpus/trace \
@@ -42,6 +43,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_parcel \
 	tests/fuzz/replay_parse \
 	tests/fuzz/replay_pgoutput \
+	tests/fuzz/replay_rows \
 	tests/fuzz/replay_scram \
 	tests/fuzz/replay_startup \
 	tests/fuzz/replay_trace \
@@ -66,6 +68,7 @@ FUZZERS = \
 	tests/fuzz/fuzz_parcel \
 	tests/fuzz/fuzz_parse \
 	tests/fuzz/fuzz_pgoutput \
+	tests/fuzz/fuzz_rows \
 	tests/fuzz/fuzz_scram \
 	tests/fuzz/fuzz_startup \
 	tests/fuzz/fuzz_trace \
@@ -159,6 +162,11 @@ tests_fuzz_replay_pgoutput_SOURCES = tests/fuzz/fuzz_pgoutput.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_pgoutput_SOURCES = tests/fuzz/fuzz_pgoutput.c
 tests_fuzz_fuzz_pgoutput_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_rows_SOURCES = tests/fuzz/fuzz_rows.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_rows_SOURCES = tests/fuzz/fuzz_rows.c
+tests_fuzz_fuzz_rows_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_replay_scram_SOURCES = tests/fuzz/fuzz_scram.c \
 	tests/fuzz/replay_main.c

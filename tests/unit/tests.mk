@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/unit/experiment_util.h \
 	tests/unit/l2_util.h \
 	tests/unit/route_util.h \
+	tests/unit/sql_same.h \
 	tests/unit/sql_util.h \
 	tests/unit/tenant_known.h \
 	tests/unit/wire_util.h
@@ -93,6 +94,7 @@ UNIT_TESTS = \
 	tests/unit/test_options \
 	tests/unit/test_parcel \
 	tests/unit/test_parse \
+	tests/unit/test_parse_rows \
 	tests/unit/test_pgoutput \
 	tests/unit/test_plan \
 	tests/unit/test_pools \
@@ -475,6 +477,10 @@ tests_unit_test_parcel_LDADD = $(UNIT_LDADD)
 tests_unit_test_parse_SOURCES = tests/unit/test_parse.c
 tests_unit_test_parse_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_parse_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_parse_rows_SOURCES = tests/unit/test_parse_rows.c
+tests_unit_test_parse_rows_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_parse_rows_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_pgoutput_SOURCES = tests/unit/test_pgoutput.c
 tests_unit_test_pgoutput_CPPFLAGS = $(UNIT_CPPFLAGS)
