@@ -197,7 +197,8 @@ main_bind(struct program *p)
 	p->doors = doors_open(c, p->workers, p->n_workers, first, n,
 	    &p->given, session_accept, why, sizeof(why));
 	if (p->doors != NULL && (c->http_listen[0] == '\0' ||
-	    (p->http = http_bind(c, &p->given, why, sizeof(why))) >= 0)) {
+	    (p->http = http_bind(c, &p->given, why, sizeof(why))) >= 0) &&
+	    succession_agree(p->setup.conf, why, sizeof(why))) {
 		given_doors_end(&p->given);
 		return true;
 	}

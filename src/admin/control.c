@@ -145,6 +145,23 @@ control_refused(const struct conf_diag *d)
 	    "configuration stays\" errors=%d", d->n);
 }
 
+/* Between two processes of a takeover some of it has to stay as it is. Else
+ * fresh is released. */
+static bool
+control_may_use(struct session_setup *fresh, struct conf_diag *d)
+{
+	const char *why = takeover_forbids(fresh->conf);
+	char *text;
+
+	if (why == NULL)
+		return true;
+	CHECK(asprintf(&text, "%s: %s; then try again", fresh->conf->path,
+	    why) >= 0);
+	d->msg[d->n++] = text;
+	setup_release(fresh);
+	return false;
+}
+
 bool
 control_reload(struct control *c, struct conf_diag *d, control_change_cb *fn,
     void *arg)
@@ -156,7 +173,8 @@ control_reload(struct control *c, struct conf_diag *d, control_change_cb *fn,
 	/* A service manager must not hear of readiness while stopping. */
 	if (c->state == CONTROL_SERVING)
 		c->hooks.reloading();
-	c->last_reload_ok = setup_load(c->path, &c->setup, &fresh, d);
+	c->last_reload_ok = setup_load(c->path, &c->setup, &fresh, d) &&
+	    control_may_use(&fresh, d);
 	if (c->last_reload_ok) {
 		control_apply(c, &fresh, &ch);
 		log_info("conf", "msg=\"configuration reloaded\" file=%s "
@@ -180,7 +198,8 @@ control_set(struct control *c, const char *name, const char *value,
 	struct session_setup fresh;
 
 	CHECK_MAGIC(c, CONTROL_MAGIC);
-	if (!setup_change(&c->setup, name, value, &fresh, d))
+	if (!setup_change(&c->setup, name, value, &fresh, d) ||
+	    !control_may_use(&fresh, d))
 		return false;
 	control_apply(c, &fresh, &ch);
 	layouts_read();

@@ -2,6 +2,8 @@
 # Written by tests/lint/sources.py --write.
 
 libpgsluice_a_SOURCES += \
+	src/admin/accord.c \
+	src/admin/accord.h \
 	src/admin/act.c \
 	src/admin/admin.c \
 	src/admin/admin.h \

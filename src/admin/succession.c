@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin/accord.h"
 #include "admin/takeover_priv.h"
 #include "base/log.h"
 
@@ -32,6 +33,8 @@ static struct {
 	unsigned n_workers, next;
 	atomic_bool open;    /* the process before is there */
 	atomic_int pid;
+	bool agreed;         /* the process before goes by accord, too */
+	struct accord accord;
 	_Atomic uint64_t stayed[STAY_REASON_COUNT];
 } line = { .lock = PTHREAD_MUTEX_INITIALIZER, .sock = -1 };
 
@@ -129,6 +132,53 @@ succession_begin(int sock, struct given_doors *doors, int *memory, char *why,
 		channel_message_fini(&m);
 	}
 	return r == 0;
+}
+
+/* The answer. */
+static bool
+succession_agreed(const struct channel_message *m)
+{
+	struct msgread r;
+	uint8_t agreed;
+
+	msgread_init(&r, buf_head(&m->body), buf_len(&m->body));
+	agreed = msgread_u8(&r);
+	if (m->type != TAKEOVER_AGREED || !msgread_done(&r) || agreed > 1)
+		return false;
+	line.agreed = agreed == 1;
+	return true;
+}
+
+bool
+succession_agree(struct conf *c, char *why, size_t why_size)
+{
+	struct channel_message m;
+	enum channel_verdict v;
+	char out[ACCORD_SIZE];
+	bool ok;
+
+	if (line.sock < 0)
+		return true;
+	if (!accord_of(c, &line.accord)) {
+		snprintf(why, why_size, "what this process goes by cannot be "
+		    "told: is there no /proc, or has %s changed?", c->path);
+		return false;
+	}
+	accord_write(&line.accord, out);
+	/* If it is gone there is nobody to wait for. */
+	if (!channel_send(line.sock, TAKEOVER_OURS, out, sizeof(out), -1,
+	    true))
+		return true;
+	v = channel_recv(line.sock, &m);
+	if (v == CHANNEL_END)
+		return true;
+	ok = v == CHANNEL_GOT && succession_agreed(&m);
+	if (v == CHANNEL_GOT)
+		channel_message_fini(&m);
+	if (!ok)
+		snprintf(why, why_size, "the process before does not say what "
+		    "becomes of its cache");
+	return ok;
 }
 
 void
@@ -229,6 +279,16 @@ bool
 succession_is_open(void)
 {
 	return atomic_load(&line.open);
+}
+
+const char *
+succession_forbids(struct conf *c)
+{
+	struct accord fresh;
+
+	return succession_is_open() && line.agreed && !(accord_of(c, &fresh) &&
+	    accord_eq(&line.accord, &fresh)) ? "the process before, which "
+	    "goes by the settings of now, has not ended: SHOW TAKEOVER" : NULL;
 }
 
 bool

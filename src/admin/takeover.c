@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "admin/accord.h"
 #include "admin/admin.h"
 #include "admin/kept.h"
 #include "admin/takeover_priv.h"
@@ -65,6 +66,10 @@ static struct {
 	bool short_of_files;
 	int sock, wake_fd;
 	pid_t pid;
+	bool told;             /* accord counts; this and that: control's until
+	                          the thread begins */
+	struct accord accord;
+	atomic_uint acks;      /* of workers, see take_yield() */
 
 	/* under lock */
 	bool starting;         /* ... and has not said that it serves */
@@ -264,14 +269,46 @@ take_is_over(void)
 	return over;
 }
 
-/* What it says first. false: it will not serve. */
+/* ---- the time before it serves ---- */
+
+struct yield_message {
+	struct message m;
+	bool on;
+};
+
+static void
+yield_run(struct worker *w, struct message *m)
+{
+	session_yield(w, ((struct yield_message *)(void *)m)->on);
+	free(m);
+	atomic_fetch_add(&take.acks, 1);
+}
+
+/* Returns when all workers do so. */
+static void
+take_yield(bool on)
+{
+	static const struct timespec pause = { 0, 1000 * 1000 };
+	const struct control *c = take.control;
+	struct yield_message *ym;
+	unsigned i;
+
+	atomic_store(&take.acks, 0);
+	for (i = 0; i < c->n_workers; i++) {
+		ym = x_calloc(1, sizeof(*ym));
+		ym->m.run = yield_run;
+		ym->on = on;
+		worker_post(c->workers[i], &ym->m);
+	}
+	while (atomic_load(&take.acks) < c->n_workers)
+		nanosleep(&pause, NULL);
+}
+
+/* Until it says something. false: it does not. */
 static bool
-take_is_ready(void)
+take_wait(nsec_t until)
 {
 	struct pollfd p = { .fd = take.sock, .events = POLLIN };
-	nsec_t until = clock_mono() + START_TIME;
-	struct channel_message m;
-	enum channel_verdict v;
 
 	while (poll(&p, 1, LOOK_EVERY_MS) <= 0) {
 		if (clock_mono() > until)
@@ -284,17 +321,56 @@ take_is_ready(void)
 		take_kill();
 		return false;
 	}
-	v = channel_recv(take.sock, &m);
-	if (v == CHANNEL_GOT && m.type == TAKEOVER_READY) {
-		channel_message_fini(&m);
-		return true;
+	return true;
+}
+
+enum take_verdict { TAKE_READY, TAKE_ON, TAKE_FAILED };
+
+/* It is about to serve. */
+static bool
+take_theirs(const struct channel_message *m, bool *yielded)
+{
+	struct accord theirs;
+	struct msgread r;
+	char agreed;
+
+	msgread_init(&r, buf_head(&m->body), buf_len(&m->body));
+	if (!accord_read(&r, &theirs)) {
+		take_fail("the new process does not say what it goes by");
+		take_kill();
+		return false;
 	}
-	if (v == CHANNEL_GOT && m.type == TAKEOVER_FAILED) {
+	agreed = take.told && accord_eq(&take.accord, &theirs);
+	if (!agreed) {
+		*yielded = true;
+		take_yield(true);
+	}
+	/* If it does not get that, its end is next. */
+	(void)!channel_send(take.sock, TAKEOVER_AGREED, &agreed, 1, -1, true);
+	return true;
+}
+
+/* One word of it. */
+static enum take_verdict
+take_word(bool *yielded)
+{
+	struct channel_message m;
+	enum channel_verdict v = channel_recv(take.sock, &m);
+	enum take_verdict r = TAKE_FAILED;
+
+	if (v == CHANNEL_END) {
+		take_say_ended();
+		return r;
+	}
+	if (v == CHANNEL_GOT && m.type == TAKEOVER_READY) {
+		r = TAKE_READY;
+	} else if (v == CHANNEL_GOT && m.type == TAKEOVER_OURS) {
+		if (take_theirs(&m, yielded))
+			r = TAKE_ON;
+	} else if (v == CHANNEL_GOT && m.type == TAKEOVER_FAILED) {
 		take_fail("the new process will not serve: %.*s",
 		    (int)buf_len(&m.body), buf_head(&m.body));
 		take_kill();
-	} else if (v == CHANNEL_END) {
-		take_say_ended();
 	} else {
 		take_fail("the new process says what is not understood: is it "
 		    "of another version?");
@@ -302,8 +378,25 @@ take_is_ready(void)
 	}
 	if (v == CHANNEL_GOT)
 		channel_message_fini(&m);
-	return false;
+	return r;
 }
+
+/* false: it will not serve. */
+static bool
+take_is_ready(void)
+{
+	nsec_t until = clock_mono() + START_TIME;
+	enum take_verdict v = TAKE_ON;
+	bool yielded = false;
+
+	while (v == TAKE_ON)
+		v = take_wait(until) ? take_word(&yielded) : TAKE_FAILED;
+	if (v == TAKE_FAILED && yielded)
+		take_yield(false);
+	return v == TAKE_READY;
+}
+
+/* ---- the time while it serves ---- */
 
 /* A key that it does not know. */
 static void
@@ -523,6 +616,20 @@ take_door(void *arg PG_UNUSED, int fd, enum door_kind kind)
 		v[take.n_doors++] = (struct giving_door){ copy, kind };
 }
 
+/* Other arms must get its writes in the order of their commits, which only one
+ * process can tell. */
+static bool
+takeover_mirrors(const struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_experiments; i++)
+		if (c->experiments[i].state == EXPERIMENT_RUNNING &&
+		    c->experiments[i].writes == CONF_WRITES_ALL)
+			return true;
+	return false;
+}
+
 /* NULL: nothing is in the way. */
 static const char *
 takeover_obstacle(const struct control *c)
@@ -535,6 +642,9 @@ takeover_obstacle(const struct control *c)
 		return "the process before this one has not ended";
 	if (pool_paused())
 		return "paused; RESUME first";
+	if (takeover_mirrors(c->setup.conf))
+		return "an experiment gives writes to all arms; STOP "
+		    "EXPERIMENT first";
 	if (take.memory < 0)
 		return "there is no memory to be shared; see the log of the "
 		    "start";
@@ -571,6 +681,7 @@ takeover_start(struct control *c, struct worker *w, uint64_t session)
 	take.control = c;
 	take.w = w;
 	take.session = session;
+	take.told = accord_of(c->setup.conf, &take.accord);
 	kept_now(c);
 	take.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	CHECK(take.wake_fd >= 0);
@@ -583,6 +694,17 @@ takeover_start(struct control *c, struct worker *w, uint64_t session)
 	take.over = false;
 	pthread_mutex_unlock(&take.lock);
 	CHECK(pthread_create(&take.thread, NULL, take_thread, NULL) == 0);
+}
+
+const char *
+takeover_forbids(struct conf *c)
+{
+	struct accord fresh;
+
+	if (take.begun && !(take.told && accord_of(c, &fresh) &&
+	    accord_eq(&take.accord, &fresh)))
+		return "another process takes over, by the settings of now";
+	return succession_forbids(c);
 }
 
 /* How many it has closed, and why they could not be moved. */

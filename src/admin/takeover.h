@@ -8,8 +8,10 @@
  *   starts it, with a socket pair
  *     H: version, pid; memory     -->  shares the memory
  *     D, ...: listening sockets   -->
- *     G: go                       -->  configuration, doors, threads
+ *     G: go                       -->  configuration, doors
  *   goes on as ever               <--  F: text: it will not; it ends
+ *   may leave its cache alone     <--  Y: by what it is about to serve
+ *     O: whether both agree       -->  threads
  *                                 <--  R: it serves
  *   closes its doors, tells the service manager whose pid counts
  *     S, ...: a client            -->  goes on with it
@@ -45,6 +47,10 @@ void takeover_init(const char *path, int memory);
 /* Control thread: start the successor. w, session: who asked on the console and
  * gets the answer; NULL, 0: nobody. */
 void takeover_start(struct control *c, struct worker *w, uint64_t session);
+/* Control thread: why c may not be put in force now; NULL: it may. While two
+ * processes live that agree (admin/accord.h), neither changes what a write
+ * ends. */
+const char *takeover_forbids(struct conf *c);
 /* Control thread, when no session is left or none may stay: the successor is
  * told, and no more goes to it. */
 void takeover_end(void);
@@ -65,6 +71,13 @@ bool succession_begin(int sock, struct given_doors *doors, int *memory,
     char *why, size_t why_size) PG_MUST_CHECK;
 /* It will not be: the process before goes on. Nothing if there is none. */
 void succession_fail(const char *why);
+/* Main thread, before anything is served by c: the process before hears of it,
+ * and leaves its cache alone if it goes by something else. false with one line
+ * in why. */
+bool succession_agree(struct conf *c, char *why, size_t why_size)
+    PG_MUST_CHECK;
+/* Control thread: what takeover_forbids() says because of the process before. */
+const char *succession_forbids(struct conf *c);
 /* Control thread: this process serves. */
 void succession_serve(struct control *c);
 /* The process before has not ended. */

@@ -16,6 +16,8 @@
 #define TAKEOVER_DOOR 'D'    /* enum door_kind 4; socket */
 #define TAKEOVER_GO 'G'
 #define TAKEOVER_FAILED 'F'  /* text */
+#define TAKEOVER_OURS 'Y'    /* an accord: it is about to serve by that */
+#define TAKEOVER_AGREED 'O'  /* the answer: 1 if both go by the same, else 0 */
 #define TAKEOVER_READY 'R'
 #define TAKEOVER_SESSION 'S' /* a parcel; its connection */
 #define TAKEOVER_CANCEL 'C'  /* request 8, pid 4, key; the answer: request 8 */
@@ -28,6 +30,13 @@ takeover_put(char *out, uint32_t v)
 	out[1] = (char)(v >> 16);
 	out[2] = (char)(v >> 8);
 	out[3] = (char)v;
+}
+
+static inline void
+takeover_put64(char *out, uint64_t v)
+{
+	takeover_put(out, (uint32_t)(v >> 32));
+	takeover_put(out + 4, (uint32_t)v);
 }
 
 static inline uint64_t

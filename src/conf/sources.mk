@@ -11,6 +11,8 @@ libpgsluice_a_SOURCES += \
 	src/conf/deps_use.c \
 	src/conf/diag.c \
 	src/conf/diff.c \
+	src/conf/digest.c \
+	src/conf/digest.h \
 	src/conf/ident.c \
 	src/conf/ident.h \
 	src/conf/keys.c \

@@ -101,6 +101,9 @@ fill_key(struct session *s, const struct unit *u, struct slice sql,
 	if (!s->db->cache || s->db->n_rules == 0 ||
 	    session_layer_l1() == NULL)
 		return false;
+	*why = BYPASS_TAKEOVER;
+	if (unlikely(s->sw->yields))
+		return false;
 	*why = BYPASS_UNWATCHED;
 	if (!conf_is_vouched(s->db, s->started) || !fill_may(s, u, stmt, why))
 		return false;

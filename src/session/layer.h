@@ -105,6 +105,12 @@ struct session_moves {
 };
 struct session_moves session_moves(void); /* any thread */
 
+/* On the worker's thread: another process, by another configuration or of another
+ * program, is about to serve, or will not. Two such processes may tell results
+ * apart by different columns, so that what a write ends for one is not all that
+ * it ends for the other.  From now on nothing is answered from the cache here,
+ * and writes end all results. */
+void session_yield(struct worker *w, bool on);
 /* On the worker's thread: from now on sessions leave as soon as they can. */
 void session_move_all(struct worker *w);
 /* Any thread: a session that has come is w's. Both are taken over. false: it is

@@ -15,6 +15,7 @@
  * be for it: what it has seen counts as seen elsewhere, now.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,8 +93,8 @@ session_stays(const struct session *s)
 	if (s->tx != 'I' || s->state != SESSION_IDLE || s->open_unit ||
 	    s->body_left > 0 || s->unit_len > 0 || s->skip_to_sync ||
 	    s->leaving || s->pumping || !TAILQ_EMPTY(&s->parsing) ||
-	    s->held_begin != NULL || s->writes.any || explain_runs(s) ||
-	    settings_are_open(s))
+	    s->held_begin != NULL || s->writes.any || s->mirroring != NULL ||
+	    explain_runs(s) || settings_are_open(s))
 		return STAY_TRANSACTION;
 	if (s->listening != NULL)
 		return STAY_LISTEN;
@@ -212,8 +213,12 @@ session_move(struct session *s)
 static void
 session_move_close(struct session *s, enum stay_reason why)
 {
+	char detail[256];
+
 	atomic_fetch_add(&closed[why], 1);
-	session_close(s, CLOSE_TAKEOVER, stay_docs[why]);
+	snprintf(detail, sizeof(detail), "This client could not be moved to "
+	    "the new process: %s.", stay_docs[why]);
+	session_close(s, CLOSE_TAKEOVER, detail);
 }
 
 /* Those who asked on the console for all this get their answer first. */
@@ -241,6 +246,19 @@ session_move_tick(struct session_worker *sw, nsec_t now)
 		    session_may_drain(s))
 			session_move_close(s, why);
 	}
+}
+
+void
+session_yield(struct worker *w, bool on)
+{
+	struct session_worker *sw = w->sessions;
+
+	/* What is here may have missed a write of the other process. */
+	if (sw->yields && !on) {
+		l1_flush(session_layer_l1());
+		tag_bump(TAG_ALL);
+	}
+	sw->yields = on;
 }
 
 void

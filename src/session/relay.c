@@ -44,7 +44,9 @@ session_statement_epoch(void)
 static void
 write_set_bump(struct session_worker *sw, const struct write_set *w)
 {
-	tag_t all = TAG_ALL;
+	const tag_t all = TAG_ALL;
+	/* Results of the other process may depend on other tags. */
+	const bool whole = w->all || sw->yields;
 	unsigned i;
 
 	if (PLANTED(NO_INVALIDATION))
@@ -59,8 +61,8 @@ write_set_bump(struct session_worker *sw, const struct write_set *w)
 	/* L2 first: whoever sees the new generations must find L2 closed for
 	 * these tags until Redis has acknowledged. */
 	if (sw->l2 != NULL)
-		l2_bump(sw->l2, w->all ? &all : w->tag, w->all ? 1 : w->n);
-	if (w->all)
+		l2_bump(sw->l2, whole ? &all : w->tag, whole ? 1 : w->n);
+	if (whole)
 		tag_bump(TAG_ALL);
 	else
 		for (i = 0; i < w->n; i++)

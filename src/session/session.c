@@ -276,7 +276,8 @@ session_tell(struct session *s, enum close_reason why, const char *sqlstate,
 	    why == CLOSE_VERSION || why == CLOSE_BACKEND_DOWN ?
 	    detail : reasons[why].text,
 	    why == CLOSE_PROTOCOL || why == CLOSE_STARTUP ||
-	    why == CLOSE_SERVER_LOST || why == CLOSE_LISTENER_LOST ? detail : NULL, NULL);
+	    why == CLOSE_SERVER_LOST || why == CLOSE_LISTENER_LOST ||
+	    why == CLOSE_TAKEOVER ? detail : NULL, NULL);
 	if (!w.failed)
 		(void)!stream_send(&s->st, buf_head(&b), buf_len(&b));
 	buf_reset(&b);

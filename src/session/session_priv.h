@@ -312,6 +312,8 @@ struct session_worker {
 	unsigned n_sessions;
 	nsec_t last_second;
 	bool draining;
+	bool yields;            /* another process takes over, see
+	                           session_yield() */
 	bool moving;            /* sessions leave for another process */
 };
 

@@ -38,4 +38,5 @@ BYPASS_REASON(UNPROFITABLE, "unprofitable", "caching statements of its shape doe
 BYPASS_REASON(HIT_FOR_PASS, "hit_for_pass", "its result could not be shared a moment ago, so it waits for nobody and is not recorded")
 BYPASS_REASON(EXPERIMENT, "experiment", "its experiment says cache = false; it runs on another arm than its unit's; or on one that gets what is written from elsewhere, and no feed tells when")
 BYPASS_REASON(EMPTY, "empty", "its result has no rows, and its rule says ttl_empty = 0")
+BYPASS_REASON(TAKEOVER, "takeover", "a process with another configuration, or of another program, takes over, and its writes count by its own")
 #undef BYPASS_REASON

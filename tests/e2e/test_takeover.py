@@ -91,12 +91,12 @@ def started(sluice):
 def takeover(sluice):
     """By the console, whose answer comes when the new one serves; the
     process before."""
-    old = sluice.proc
+    old, before = sluice.proc, len(started(sluice))
     sluice.console("TAKEOVER")
+    until(lambda: len(started(sluice)) > before)
     sluice.proc = Successor(started(sluice)[-1])
     assert sluice.proc.pid != old.pid
     return old
-
 
 
 def plain(sluice, **kw):
@@ -171,6 +171,78 @@ def test_what_is_written_there_is_seen_here(sluice):
         assert old.wait(10) == 0
 
 
+def value(c):
+    # A statement that is sent in another form is another question.
+    c.prepare_threshold = None
+    return c.execute("SELECT v FROM t WHERE id = 1").fetchone()[0]
+
+
+def write_past(pg, db, v):
+    """By a connection of its own, of which no rule hears."""
+    with pg.connect(db) as c:
+        c.execute("UPDATE t SET v = %s WHERE id = 1", (v,))
+
+
+def test_both_go_on_with_their_caches(sluice, pg, db):
+    """What is written in one process ends results of the other."""
+    with plain(sluice) as busy, plain(sluice) as writer:
+        until(lambda: value(busy) == "one" and
+              sluice.count("cache_hits_l1") > 0)
+        busy.execute("BEGIN")
+        assert value(busy) == "one"
+        old = takeover(sluice)
+        until(lambda: shown(sluice)["clients_taken"] == "1")
+        write_past(pg, db, "past")
+        assert value(busy) == "one"
+        writer.execute("UPDATE t SET v = 'new' WHERE id = 1")
+        assert value(busy) == "new"
+        busy.execute("COMMIT")
+        assert old.wait(10) == 0
+
+
+def test_another_configuration(sluice, pg, db):
+    """By which results are told apart otherwise: the process before leaves its
+    cache alone, and what is written there ends all results here."""
+    with plain(sluice) as busy, plain(sluice) as reader:
+        until(lambda: value(busy) == "one" and
+              sluice.count("cache_hits_l1") > 0)
+        busy.execute("BEGIN")
+        assert value(busy) == "one"
+        sluice.rewrite(CONF.replace("ttl = 60s",
+                                    'ttl = 60s keys = {"t.id"}'))
+        old = takeover(sluice)
+        until(lambda: shown(sluice)["clients_taken"] == "1")
+        until(lambda: [r["state"] for r in
+                       sluice.console("SHOW CACHE KEYS")] == ["in use"])
+        write_past(pg, db, "past")
+        assert value(busy) == "past"
+        hits = sluice.count("cache_hits_l1")
+        until(lambda: value(reader) == "past" and
+              sluice.count("cache_hits_l1") > hits)
+        busy.execute("UPDATE t SET v = 'new' WHERE id = 1")
+        assert value(reader) == "past"
+        busy.execute("COMMIT")
+        assert value(reader) == "new"
+        assert old.wait(10) == 0
+
+
+def test_settings_stay_while_both_live(sluice):
+    with plain(sluice) as busy:
+        busy.execute("BEGIN")
+        busy.execute("SELECT 1")
+        old = takeover(sluice)
+        sluice.console("RELOAD")
+        good = open(sluice.conf, encoding="utf-8").read()
+        sluice.write_conf(good.replace("ttl = 60s", "ttl = 50s"))
+        for command in ("RELOAD", "SET query_timeout = '7s'"):
+            with pytest.raises(Exception, match="has not ended"):
+                sluice.console(command)
+        busy.execute("COMMIT")
+        assert old.wait(10) == 0
+        until(lambda: shown(sluice)["before"] == "has ended")
+        sluice.console("RELOAD")
+
+
 def test_cancel_reaches_the_process_before(sluice):
     failed = []
     with plain(sluice) as c:
@@ -201,12 +273,19 @@ def test_cancel_reaches_the_process_before(sluice):
 
 
 def test_tls_clients_are_closed_when_idle(sluice):
-    with sluice.connect(sslmode="require") as c, \
+    with contextlib.closing(rawpg.RawConn(
+            sluice.host, sluice.port, "app", "app", tls=True)) as idle, \
+            sluice.connect(sslmode="require") as c, \
             plain(sluice) as pinned:
         c.execute("BEGIN")
         pinned.execute("CREATE TEMP TABLE mine (id int)")
         old = takeover(sluice)
         until(lambda: "it holds a server" in sluice.log)
+        # Nothing was asked, so nothing can have been lost.
+        kind, body = idle.recv_message()
+        said = rawpg.error_fields(body)
+        assert (kind, said["S"], said["C"]) == ("E", "FATAL", "57P01")
+        assert RESTARTED in said["M"] and "keys" in said["D"]
         assert c.execute("SELECT 7").fetchone() == (7,)
         with pytest.raises(psycopg.OperationalError, match=RESTARTED):
             pinned.execute("SELECT 1")
@@ -215,7 +294,7 @@ def test_tls_clients_are_closed_when_idle(sluice):
             c.execute("SELECT 1")
         assert old.wait(10) == 0
     until(lambda: shown(sluice)["before"] == "has ended")
-    assert shown(sluice)["before_closed_tls"] == "1"
+    assert shown(sluice)["before_closed_tls"] == "2"
     assert shown(sluice)["before_closed_server"] == "1"
 
 
@@ -297,6 +376,7 @@ def test_the_service_manager_is_told(pg, db, pgsluice, lab, certificate):
         # The new one is ready before the old one says that it counts.
         assert b"READY=1" in s.recv(4096)
         said = s.recv(4096).decode()
+        until(lambda: len(started(sluice)) == 2)
         sluice.proc = Successor(started(sluice)[-1])
         assert said.splitlines()[0] == f"MAINPID={sluice.proc.pid}"
         assert old.wait(10) == 0

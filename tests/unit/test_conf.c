@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "conf/conf_priv.h"
+#include "conf/digest.h"
 
 /* Two lines that make any text complete. */
 #define REST "backend \"a\" { conninfo = \"host=h\" }\n" \
@@ -1329,6 +1330,32 @@ test_change_refused(void **state PG_UNUSED)
 	conf_unref(&c);
 }
 
+static bool
+digest_eq(const char *a, const char *b)
+{
+	struct conf *from = load(a), *to = load(b);
+	bool eq = hash_eq(conf_digest(from), conf_digest(to));
+
+	conf_unref(&from);
+	conf_unref(&to);
+	return eq;
+}
+
+static void
+test_digest(void **state PG_UNUSED)
+{
+	assert_true(digest_eq(full, full));
+	assert_true(digest_eq(REST "workers = 2\n",
+	    "# moved\n\n" REST "workers = 2\n"));
+	assert_false(digest_eq(REST "workers = 2\n", REST "workers = 3\n"));
+	assert_false(digest_eq(REST "admin_users = {\"a\"}\n",
+	    REST "admin_users = {\"a\", \"b\"}\n"));
+	/* A hidden part. */
+	assert_false(digest_eq(REST "backend \"b\" { conninfo = "
+	    "\"host=h password=a\" }\n", REST "backend \"b\" { conninfo = "
+	    "\"host=h password=b\" }\n"));
+}
+
 static void
 test_setting_names(void **state PG_UNUSED)
 {
@@ -1381,6 +1408,7 @@ main(void)
 		cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_change_refused),
+		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_setting_names),
 	};
 
