@@ -18,9 +18,12 @@
 static int
 main_run(const struct ctl_options *o)
 {
+	int status;
+
 	switch (o->command) {
 	case CTL_CHECK:
-		return offline_check(o->words[0]);
+		status = offline_check(o->words[0]);
+		return status == 0 ? trouble_of_output() : status;
 	case CTL_REPORT:
 		return offline_report("pgsluicectl", o->words[0],
 		    o->markdown ? REPORT_MARKDOWN : REPORT_HTML);

@@ -254,12 +254,36 @@ dial_result(struct dial *l, nsec_t until)
 	return last;
 }
 
+static const char *
+dial_field(const PGresult *r, int field)
+{
+	const char *text = PQresultErrorField(r, field);
+
+	return text != NULL ? text : "";
+}
+
+/* What the server says, but not where in the text: that is not the one which the
+ * user wrote. */
+static void
+dial_refused(struct dial *l, const PGresult *r)
+{
+	const char *what = dial_field(r, PG_DIAG_MESSAGE_PRIMARY),
+	    *hint = dial_field(r, PG_DIAG_MESSAGE_HINT);
+	char text[DIAL_WHY];
+
+	snprintf(l->sqlstate, sizeof(l->sqlstate), "%s",
+	    dial_field(r, PG_DIAG_SQLSTATE));
+	snprintf(text, sizeof(text), "%s: %s%s%s",
+	    dial_field(r, PG_DIAG_SEVERITY), what, *hint != '\0' ? "; " : "",
+	    hint);
+	dial_fail(l, *what != '\0' ? text : PQresultErrorMessage(r));
+}
+
 PGresult *
 dial_ask(struct dial *l, const char *sql)
 {
 	nsec_t until = clock_mono() + DIAL_PATIENCE;
 	PGresult *r = NULL;
-	const char *state;
 
 	CHECK(l->conn != NULL);
 	l->given_up = false;
@@ -276,10 +300,7 @@ dial_ask(struct dial *l, const char *sql)
 	if (PQresultStatus(r) == PGRES_TUPLES_OK ||
 	    PQresultStatus(r) == PGRES_COMMAND_OK)
 		return r;
-	dial_fail(l, PQresultErrorMessage(r));
-	state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-	snprintf(l->sqlstate, sizeof(l->sqlstate), "%s", state != NULL ?
-	    state : "");
+	dial_refused(l, r);
 	PQclear(r);
 	return NULL;
 }

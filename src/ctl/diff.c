@@ -147,6 +147,29 @@ diff_wants(const struct ctl_options *o, const struct captured *c)
 	return o->database == NULL || strcmp(o->database, c->database) == 0;
 }
 
+static void
+diff_sum(const struct comparison *c, const char *database)
+{
+	bool one = c->unread.shapes == 1;
+
+	if (c->all.shapes == 0) {
+		printf("there are no shapes%s%s\n", database != NULL ?
+		    " of database " : "", database != NULL ? database : "");
+		return;
+	}
+	printf("%" PRIu64 " of %" PRIu64 " shapes, %.1f %% of calls, are the "
+	    "same\n", c->same.shapes, c->all.shapes,
+	    c->all.calls > 0 ? percent(c->same.calls, c->all.calls) :
+	    percent(c->same.shapes, c->all.shapes));
+	if (c->unread.shapes > 0)
+		printf("%" PRIu64 " shape%s, %.1f %% of calls, %s not "
+		    "compared: %s cut, cannot be read, or %s of no "
+		    "database here\n", c->unread.shapes, one ? "" : "s",
+		    percent(c->unread.calls, c->all.calls),
+		    one ? "was" : "were", one ? "it was" : "they were",
+		    one ? "is" : "are");
+}
+
 /* Does anything differ? */
 static bool
 diff_shapes(struct comparison *c, const struct ctl_options *o,
@@ -160,15 +183,7 @@ diff_shapes(struct comparison *c, const struct ctl_options *o,
 	for (i = 0; i < shapes->n; i++)
 		if (diff_wants(o, &shapes->v[i]))
 			diff_shape(c, &shapes->v[i]);
-	printf("%" PRIu64 " of %" PRIu64 " shapes, %.1f %% of calls, are the "
-	    "same\n", c->same.shapes, c->all.shapes,
-	    c->all.calls > 0 ? percent(c->same.calls, c->all.calls) :
-	    percent(c->same.shapes, c->all.shapes));
-	if (c->unread.shapes > 0)
-		printf("%" PRIu64 " shapes, %.1f %% of calls, were not "
-		    "compared: they were cut, cannot be read, or are of no "
-		    "database here\n", c->unread.shapes,
-		    percent(c->unread.calls, c->all.calls));
+	diff_sum(c, o->database);
 	return c->differing > 0;
 }
 
@@ -195,6 +210,22 @@ diff_confs(struct conf *from, struct conf *to, const struct ctl_options *o,
 	return status;
 }
 
+/* false: it has been said why. */
+static bool
+diff_can(const struct conf *from, const struct conf *to,
+    const struct ctl_options *o)
+{
+	if (from == NULL || to == NULL)
+		return false;
+	if (o->database == NULL ||
+	    conf_find_database(from, o->database) != NULL ||
+	    conf_find_database(to, o->database) != NULL)
+		return true;
+	(void)trouble("there is no database %s in %s, nor in %s", o->database,
+	    o->words[0], o->words[1]);
+	return false;
+}
+
 int
 ctl_diff(const struct ctl_options *o)
 {
@@ -208,7 +239,7 @@ ctl_diff(const struct ctl_options *o)
 	captures_sort(&shapes);
 	from = offline_conf(o->words[0]);
 	to = offline_conf(o->words[1]);
-	if (from != NULL && to != NULL) {
+	if (diff_can(from, to, o)) {
 		status = diff_confs(from, to, o, &shapes);
 	} else {
 		status = TROUBLE;

@@ -168,6 +168,12 @@ explain_user(const struct planner *pl, const struct planned *pd,
 	putchar('\n');
 }
 
+static bool
+explain_is_one(const struct analysis *an)
+{
+	return an->kind != STMT_EMPTY && (an->flags & AN_MULTI) == 0;
+}
+
 static int
 explain_with(struct planner *pl, const struct ctl_options *o)
 {
@@ -180,6 +186,10 @@ explain_with(struct planner *pl, const struct ctl_options *o)
 	if (db == NULL)
 		return trouble("%s", why);
 	planner_plan(pl, db, slice_str(o->words[0]), &pd);
+	if (!explain_is_one(pd.shape->an)) {
+		planned_fini(&pd);
+		return trouble("explain takes one statement");
+	}
 	x.pd = &pd;
 	planned_each_divided(&pd, explain_open, &x);
 	route_explain(pd.plan, pd.shape, &pd.values, &pd.where, explain_line,
@@ -229,6 +239,17 @@ explain_question(const char *sql)
 	return text;
 }
 
+/* PostgreSQL, in whatever language, names the option that it has not. */
+static int
+explain_refused(const struct dial *l)
+{
+	bool other = strcmp(l->sqlstate, "42601") == 0 &&
+	    strstr(l->why, "\"route\"") != NULL;
+
+	return trouble("%s%s", l->why, other ? "; this is no pgsluice, which "
+	    "would know it" : "");
+}
+
 static int
 explain_live(const struct ctl_options *o)
 {
@@ -242,7 +263,7 @@ explain_live(const struct ctl_options *o)
 	free(question);
 	if (r == NULL) {
 		dial_fini(&l);
-		return trouble("%s", l.why);
+		return explain_refused(&l);
 	}
 	for (i = 0; i < PQntuples(r); i++)
 		puts(PQgetvalue(r, i, 0));

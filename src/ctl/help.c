@@ -12,6 +12,10 @@
     "  -U, --username NAME\n" \
     "  -d, --dbname NAME or CONNINFO\n"
 
+#define HELP_CONSOLE \
+    "The database is pgsluice, the console, if none is given; the user needs the\n" \
+    "role read (stats_users, or more).\n"
+
 const char *const ctl_help[CTL_COMMANDS] = {
 	[CTL_NONE] =
 	    "pgsluicectl: looks into pgsluice and its configurations\n"
@@ -25,7 +29,10 @@ const char *const ctl_help[CTL_COMMANDS] = {
 	    "       pgsluicectl capture [connection options] > FILE\n"
 	    "       pgsluicectl diff OLD NEW --shapes FILE [--database DB] [--routes]\n"
 	    "       pgsluicectl --version\n"
-	    "       pgsluicectl [COMMAND] --help\n",
+	    "       pgsluicectl [COMMAND] --help\n"
+	    "\n"
+	    "Options and words may stand in any order; behind -- there are words only.\n"
+	    "Status 2: the command line is wrong, or it could not be done.\n",
 	[CTL_CHECK] =
 	    "usage: pgsluicectl check FILE\n"
 	    "\n"
@@ -68,7 +75,7 @@ const char *const ctl_help[CTL_COMMANDS] = {
 	    "                           or p99 (shapes: by their mean)\n"
 	    "\n"
 	    HELP_CONNECT
-	    "The database is pgsluice, the console, if none is given.\n",
+	    HELP_CONSOLE,
 	[CTL_CAPTURE] =
 	    "usage: pgsluicectl capture [connection options] > FILE\n"
 	    "\n"
@@ -77,7 +84,7 @@ const char *const ctl_help[CTL_COMMANDS] = {
 	    "words. For pgsluicectl diff.\n"
 	    "\n"
 	    HELP_CONNECT
-	    "The database is pgsluice, the console, if none is given.\n",
+	    HELP_CONSOLE,
 	[CTL_DIFF] =
 	    "usage: pgsluicectl diff OLD NEW --shapes FILE [--database DB] [--routes]\n"
 	    "\n"

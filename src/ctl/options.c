@@ -100,7 +100,8 @@ options_seconds(const struct reading *r, const struct option_row *row,
     const char *value)
 {
 	char *end;
-	double v = *value >= '0' && *value <= '9' ? strtod(value, &end) : -1;
+	bool decimal = value[strspn(value, "0123456789.")] == '\0';
+	double v = decimal && *value != '\0' ? strtod(value, &end) : -1;
 	nsec_t t;
 
 	if (v < SECONDS_MIN || v > SECONDS_MAX || *end != '\0')
@@ -155,6 +156,14 @@ options_set(struct reading *r, size_t i, const char *value)
 }
 
 static bool
+options_unknown(const struct reading *r, const char *word)
+{
+	return options_wrong(r, "unknown option: %.80s%s", word,
+	    strpbrk(word, " \t\n") != NULL ? " (what is no option, but begins "
+	    "with -, goes behind --)" : "");
+}
+
+static bool
 options_long(struct reading *r, const char *word)
 {
 	size_t n = strcspn(word, "="), i;
@@ -164,7 +173,7 @@ options_long(struct reading *r, const char *word)
 		    memcmp(ctl_rows[i].name, word, n) == 0)
 			return options_set(r, i, word[n] == '=' ?
 			    word + n + 1 : NULL);
-	return options_wrong(r, "unknown option: %.80s", word);
+	return options_unknown(r, word);
 }
 
 static bool
@@ -176,7 +185,7 @@ options_short(struct reading *r, const char *word)
 		if (word[1] != '\0' && ctl_rows[i].letter == word[1])
 			return options_set(r, i, word[2] != '\0' ? word + 2 :
 			    NULL);
-	return options_wrong(r, "unknown option: %.80s", word);
+	return options_unknown(r, word);
 }
 
 static bool

@@ -5,6 +5,8 @@
 #ifndef PGSLUICE_CTL_PROMPT_H
 #define PGSLUICE_CTL_PROMPT_H
 
+#include <stdbool.h>
+
 #include "base/check.h"
 
 #define PROMPT_MAX 1024

@@ -88,8 +88,9 @@ class Screen:
         self.before = termios.tcgetattr(self.slave)
         self.seen = ""
         self.proc = subprocess.Popen(
-            ["setsid", "--ctty", program(), *words], stdin=self.slave,
-            stdout=self.slave, stderr=subprocess.PIPE,
+            # A shell's background jobs ignore ^C, and so would this one.
+            ["env", "--default-signal", "setsid", "--ctty", program(), *words],
+            stdin=self.slave, stdout=self.slave, stderr=subprocess.PIPE,
             env={**os.environ, "TERM": "xterm", **environment})
 
     def size(self, columns, lines):

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from ctl import at, run
+from ctl import at, program, run
 from harness import binary, until
 
 CONF = """
@@ -188,10 +188,38 @@ def test_explain_says_what_is_wrong(town, lab):
         f.write("frob = 1\n")
     said = run("explain", "-f", bad, sql)
     assert said.returncode == 2 and "bad.conf:1" in said.stderr
-    said = run("explain", "--live", *at(town), "-d", "app",
-               "SELECT 1; SELECT 2")
-    assert said.returncode == 2 and "takes one statement" in said.stderr
-    assert said.stderr.count("\n") == 1
+    for sql in ("SELECT 1; SELECT 2", "", "/* none */ ;"):
+        for where in (("--live", *at(town), "-d", "app"), ("-f", town.conf)):
+            said = run("explain", *where, "--", sql)
+            assert (said.returncode, said.stdout) == (2, ""), sql
+            assert "takes one statement" in said.stderr
+            assert said.stderr.count("\n") == 1
+
+
+def test_what_a_server_says_is_one_line(town):
+    town = town()
+    said = run("explain", "--live", *at(town), "-d", "app", "SELEKT 1")
+    assert (said.returncode, said.stdout, said.stderr) == (
+        2, "", 'pgsluicectl: ERROR: syntax error at or near "SELEKT"\n')
+    said = run("explain", "--live", *at(town), "-d", "pgsluice", "SELECT 1")
+    assert said.returncode == 2 and said.stderr.count("\n") == 1
+    assert ": it knows commands, not SQL; SHOW HELP lists" in said.stderr
+    said = run("explain", "--live", *at(town), "-p", str(town.holes["PG"]),
+               "-d", town.holes["DB"], "SELECT 1")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "this is no pgsluice" in said.stderr
+
+
+def test_output_that_cannot_be_written(town):
+    town = town(start=False)
+    for words in (("check", town.conf), ("explain", "-f", town.conf, "SELECT"),
+                  ("--help",), ("--version",)):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            r = subprocess.run([program(), *words], stdout=full, text=True,
+                               stderr=subprocess.PIPE, timeout=60, check=False)
+        assert r.returncode == 2, words
+        assert r.stderr.endswith("cannot be written: No space left on "
+                                 "device\n")
 
 
 # -- capture and diff ---------------------------------------------------------
@@ -286,7 +314,7 @@ def test_diff_of_the_same(captured):
     assert (said.returncode, said.stderr) == (0, "")
     same, cut = said.stdout.splitlines()
     assert same == "4 of 5 shapes, 91.7 % of calls, are the same"
-    assert cut.startswith("1 shapes, 8.3 % of calls, were not compared")
+    assert cut.startswith("1 shape, 8.3 % of calls, was not compared")
 
 
 def test_diff_of_a_ttl(captured, lab):
@@ -304,12 +332,33 @@ def test_diff_of_a_ttl(captured, lab):
           line.endswith(": SELECT v FROM t WHERE id = ?")],
         "    times: ttl 1min, l1_ttl 1min -> ttl 30s, l1_ttl 30s"]
     assert "3 of 5 shapes, 50.0 % of calls, are the same" in said.stdout
+
+
+def test_diff_of_a_database(captured, lab):
+    town, path = captured
+    new = changed(lab, town, 'database "app"', 'database "new"')
+    for name, first in (("app", "    database app: removed"),
+                        ("new", "there are no shapes of database new")):
+        said = run("diff", town.conf, new, "--shapes", path, "--routes",
+                   "--database", name)
+        assert not said.stderr and first in said.stdout.splitlines()
+        assert said.returncode == (name == "app")
     said = run("diff", town.conf, new, "--shapes", path, "--database", "none")
-    assert said.returncode == 1 and "ways:" not in said.stdout
-    said = run("diff", town.conf, new, "--shapes", path, "--routes",
-               "--database", "none")
-    assert said.returncode == 0
-    assert said.stdout == "0 of 0 shapes, 0.0 % of calls, are the same\n"
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "there is no database none" in said.stderr
+
+
+def test_diff_of_no_shapes(captured, lab):
+    town, path = captured
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("# none\n")
+    said = run("diff", town.conf, town.conf, "--shapes", path)
+    assert (said.returncode, said.stdout) == (0, "there are no shapes\n")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("nobody 2 - SELECT 1\n")
+    said = run("diff", town.conf, town.conf, "--shapes", path)
+    assert said.stdout.splitlines()[1].startswith(
+        "1 shape, 100.0 % of calls, was not compared: it was cut, ")
 
 
 def test_diff_of_a_route(captured, lab):

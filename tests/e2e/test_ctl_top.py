@@ -54,6 +54,14 @@ def traffic(town):
         thread.join()
 
 
+def ask_for_passwords(town, users_file):
+    with open(town.conf, encoding="utf-8") as f:
+        text = f.read()
+    town.write_conf(text.replace('auth = "trust"', 'auth = "scram-sha-256"\n'
+                                 f'users_file = "{users_file}"'))
+    town.reload()
+
+
 def number(lines, name):
     return float(re.search(name + r" ([0-9.]+)", "\n".join(lines))[1])
 
@@ -186,13 +194,7 @@ def test_a_terminal_that_cannot_be_drawn_over(town):
 
 
 def test_a_password_is_asked_for_once(town, users_file):
-    with open(town.conf, encoding="utf-8") as f:
-        text = f.read()
-    town.write_conf(text.replace('auth = "trust"', 'auth = "scram-sha-256"\n'
-                                 f'users_file = "{users_file}"'))
-    town.hangup()
-    until(lambda: run("top", *at(town), "-n", "1", "-i", "0.1",
-                      PGPASSWORD="").returncode == 2)
+    ask_for_passwords(town, users_file)
     asks = ("top", *at(town, "bob"), "-i", "0.1")
     with Screen(*asks) as screen:
         screen.wait("Password for user bob: ")
@@ -214,6 +216,15 @@ def test_a_password_is_asked_for_once(town, users_file):
         assert "bob-password" not in last and last.endswith(LEFT)
 
 
+def test_leaving_at_the_password(town, users_file):
+    """The terminal shows again what is typed."""
+    ask_for_passwords(town, users_file)
+    with Screen("top", *at(town, "bob")) as screen:
+        screen.wait("Password for user bob: ")
+        screen.keys("\x03")
+        assert screen.ended()[0] == -signal.SIGINT
+
+
 def test_quits_while_nobody_answers(town):
     with Screen("top", *at(town), "-i", "0.1") as screen:
         screen.page(has("statements/s"))
@@ -230,7 +241,7 @@ def test_quits_while_nobody_answers(town):
 def test_refuses(town):
     said = run("top", "--sort", "size")
     assert said.returncode == 2 and "expected time, calls or p99" in said.stderr
-    for words in (("-i", "0"), ("-i", "1x"), ("-n", "0"), ("-n", "x")):
+    for words in (("-i", "0"), ("-i", "1x"), ("-i", "0x1"), ("-n", "0"), ("-n", "x")):
         said = run("top", *words)
         assert said.returncode == 2 and ", expected " in said.stderr
     town.stop()

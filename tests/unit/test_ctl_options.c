@@ -85,6 +85,12 @@ test_wrong(void **state PG_UNUSED)
 	refused("unknown option: --frob");
 	assert_false(PARSE(&o, why, "-x"));
 	refused("unknown option: -x");
+	assert_false(PARSE(&o, why, "explain", "-f", "x", "-- SELECT 1"));
+	refused("unknown option: -- SELECT 1 (what is no option, but begins "
+	    "with -, goes behind --)");
+	assert_false(PARSE(&o, why, "explain", "-f", "x", "-1 SELECT"));
+	refused("unknown option: -1 SELECT (what is no option, but begins "
+	    "with -, goes behind --)");
 	assert_false(PARSE(&o, why, "--user", "bob"));
 	refused("a command is missing");
 	assert_false(PARSE(&o, why, "check", "a", "--markdown"));
@@ -113,6 +119,10 @@ test_numbers(void **state PG_UNUSED)
 	refused("--interval: 0.01, expected seconds from 0.1 to 86400");
 	assert_false(PARSE(&o, why, "top", "-i", "-1"));
 	assert_false(PARSE(&o, why, "top", "-i", "1s"));
+	assert_false(PARSE(&o, why, "top", "-i", "0x1"));
+	assert_false(PARSE(&o, why, "top", "-i", "1e1"));
+	assert_false(PARSE(&o, why, "top", "-i", "1.1.1"));
+	assert_false(PARSE(&o, why, "top", "-i", "."));
 	assert_false(PARSE(&o, why, "top", "-i", ""));
 	assert_false(PARSE(&o, why, "top", "-n", "0"));
 	refused("--count: 0, expected a number from 1 on");
