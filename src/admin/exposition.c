@@ -439,6 +439,7 @@ exposition_write(struct control *c, struct buf *out, bool open)
 	exposition_experiments(&p, c->setup.conf);
 	exposition_replicas(&p, c);
 	exposition_checks(&p);
+	exposition_peers(&p, c->setup.conf);
 	exposition_process(&p);
 	prom_end(&p);
 	return !p.failed;

@@ -30,6 +30,8 @@ void exposition_watches(struct prom *p); /* exposition_watch.c */
 /* exposition_experiment.c: of those that have run. */
 void exposition_experiments(struct prom *p, const struct conf *c);
 void exposition_checks(struct prom *p); /* show_checks.c */
+/* show_peers.c */
+void exposition_peers(struct prom *p, const struct conf *c);
 /* show_replica.c: replicas, and what did not go to them. */
 void exposition_replicas(struct prom *p, const struct control *c);
 

@@ -86,6 +86,7 @@ libpgsluice_a_SOURCES += \
 	src/admin/show_feed.c \
 	src/admin/show_hot_keys.c \
 	src/admin/show_layout.c \
+	src/admin/show_peers.c \
 	src/admin/show_pools.c \
 	src/admin/show_replica.c \
 	src/admin/show_shapes.c \

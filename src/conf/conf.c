@@ -68,6 +68,7 @@ conf_free(struct conf *c)
 	conf_free_views(c);
 	conf_free_experiments(c);
 	conf_free_checks(c);
+	conf_free_peers(c);
 	for (i = 0; i < c->n_backends; i++) {
 		free(c->backends[i].name);
 		conf_free_secret(c->backends[i].conninfo);
@@ -218,6 +219,7 @@ conf_build(const struct conf_source *from, struct conf_diag *d)
 		conf_take_writes(&p);
 		conf_take_experiments(&p);
 		conf_take_checks(&p);
+		conf_take_peers(&p);
 		conf_take_users(&p);
 		conf_take_user_map(&p);
 		conf_check_replicas(&p);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -363,6 +364,17 @@ struct conf_check {
 	nsec_t interval, timeout;
 };
 
+/* Another process that serves the same clients. */
+#define CONF_NODE_MAX 255
+struct conf_peer {
+	char *title;   /* its number, as written */
+	unsigned node; /* ... 1..CONF_NODE_MAX */
+	char *host;
+	int64_t port;
+	struct sockaddr_storage addr;
+	socklen_t addr_len;
+};
+
 struct deps;
 struct vouch;
 
@@ -475,6 +487,8 @@ struct conf {
 	size_t n_experiments;
 	struct conf_check *checks;
 	size_t n_checks;
+	struct conf_peer *peers;
+	size_t n_peers;
 	struct conf_database *views; /* of databases, as arms see them */
 	size_t n_views;
 	struct conf_table *arm_tables; /* theirs: copies that own nothing */
@@ -553,6 +567,12 @@ int conf_diff(const struct conf *from, const struct conf *to,
     void (*fn)(void *arg, const char *line), void *arg);
 
 struct conf_database *conf_find_database(const struct conf *c, const char *name);
+/* NULL: there is none of that number, or it is this process. */
+const struct conf_peer *conf_find_peer(const struct conf *c, unsigned node);
+/* Is this the title of a peer? the host of one, which is an IP address or a
+ * folder? */
+bool conf_is_node(const char *title);
+bool conf_is_peer_host(const char *host);
 struct conf_backend *conf_find_backend(const struct conf *c, const char *name);
 /* The limits that hold for a client user. */
 const struct conf_user *conf_find_user(const struct conf *c, const char *name);

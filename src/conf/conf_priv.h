@@ -181,6 +181,9 @@ void conf_free_experiments(struct conf *c);
 /* validate_check.c */
 void conf_take_checks(struct conf_parse *p);
 void conf_free_checks(struct conf *c);
+/* validate_peer.c */
+void conf_take_peers(struct conf_parse *p);
+void conf_free_peers(struct conf *c);
 void conf_take_users(struct conf_parse *p);
 void conf_take_user_map(struct conf_parse *p);
 /* When all that may name a backend has been taken. */

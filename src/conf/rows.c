@@ -469,6 +469,14 @@ rows_check(struct rows *r, const struct conf_check *k)
 }
 
 static void
+rows_peer(struct rows *r, const struct conf_peer *k)
+{
+	rows_block(r, BLOCK_PEER, "", k->title, 0);
+	rows_option(r, "host", k->host);
+	rows_option_int(r, "port", k->port);
+}
+
+static void
 rows_user(struct rows *r, const struct conf_user *u)
 {
 	rows_block(r, BLOCK_USER, "", u->name, 0);
@@ -504,6 +512,8 @@ conf_each_value(const struct conf *c, conf_value_cb *fn, void *arg)
 		rows_experiment(&r, &c->experiments[i]);
 	for (i = 0; i < c->n_checks; i++)
 		rows_check(&r, &c->checks[i]);
+	for (i = 0; i < c->n_peers; i++)
+		rows_peer(&r, &c->peers[i]);
 	for (i = 0; i < c->n_users; i++)
 		rows_user(&r, &c->users[i]);
 	for (i = 0; i < c->n_user_map; i++) {

@@ -37,6 +37,7 @@ libpgsluice_a_SOURCES += \
 	src/conf/validate_check.c \
 	src/conf/validate_experiment.c \
 	src/conf/validate_log.c \
+	src/conf/validate_peer.c \
 	src/conf/validate_replicas.c \
 	src/conf/validate_settings.c \
 	src/conf/validate_table.c \

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf.h"
 #include "import/import_priv.h"
 #include "import/ini.h"
 
@@ -155,6 +156,16 @@ import_value(const struct import *im, const char *name, const char *def)
 	const struct import_entry *e = import_global(im, name);
 
 	return e != NULL ? e->value : def;
+}
+
+unsigned
+import_node(const struct import *im)
+{
+	char *end;
+	const char *text = import_value(im, "peer_id", "0");
+	unsigned long v = strtoul(text, &end, 10);
+
+	return *end == '\0' && v <= CONF_NODE_MAX ? (unsigned)v : 0;
 }
 
 const char *

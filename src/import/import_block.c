@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf.h"
 #include "import/import_priv.h"
 #include "import/pairs.h"
 
@@ -42,8 +43,9 @@ struct block {
 	struct import_out *o;
 	const struct import_entry *e;
 	struct buf conninfo, options; /* of the connection */
-	struct buf backend, database, user; /* lines of the blocks */
+	struct buf backend, database, user, peer; /* lines of the blocks */
 	char *forced;
+	char *address;               /* of a peer */
 	bool has_host, has_password, has_dbname;
 };
 
@@ -56,6 +58,7 @@ block_init(struct block *b, struct import_out *o, const struct import_entry *e)
 	buf_init(&b->backend, IMPORT_TEXT_MAX);
 	buf_init(&b->database, IMPORT_TEXT_MAX);
 	buf_init(&b->user, IMPORT_TEXT_MAX);
+	buf_init(&b->peer, IMPORT_TEXT_MAX);
 }
 
 static void
@@ -66,7 +69,9 @@ block_fini(struct block *b)
 	buf_reset(&b->backend);
 	buf_reset(&b->database);
 	buf_reset(&b->user);
+	buf_reset(&b->peer);
 	free(b->forced);
+	free(b->address);
 }
 
 static void
@@ -85,6 +90,8 @@ block_of(struct block *b, const char *to, const char **option)
 	*option = strchr(to, '.') + 1;
 	if (strncmp(to, "backend.", 8) == 0)
 		return &b->backend;
+	if (strncmp(to, "peer.", 5) == 0)
+		return &b->peer;
 	return strncmp(to, "user.", 5) == 0 ? &b->user : &b->database;
 }
 
@@ -178,6 +185,10 @@ block_pair(struct block *b, enum import_place place, const char *key,
 		break;
 	case IMPORT_POOL_MODE:
 		block_pool_mode(b, value);
+		break;
+	case IMPORT_PEER_HOST:
+		if (b->address == NULL)
+			b->address = x_strdup(value);
 		break;
 	default:
 		block_scalar(b, row, value);
@@ -353,13 +364,41 @@ import_user(struct import_out *o, const struct import_entry *e)
 	block_fini(&b);
 }
 
+/* Why there is no block for it; NULL: there is one. */
+static const char *
+peer_refused(const struct import_out *o, const struct import_entry *e,
+    const char *host)
+{
+	if (import_node(o->im) == 0)
+		return "is of no use without peer_id";
+	if (!conf_is_node(e->key))
+		return "is no number that a node can have, expected 1 to 255";
+	if (!conf_is_peer_host(host))
+		return "is at no address that is taken: names are not "
+		    "resolved, expected an IP address or a folder";
+	return NULL;
+}
+
 void
 import_peer(struct import_out *o, const struct import_entry *e)
 {
+	const char *host, *why;
 	struct block b;
 
 	block_init(&b, o, e);
 	block_pairs(&b);
+	host = b.address != NULL ? b.address :
+	    import_value(o->im, "unix_socket_dir", "/tmp");
+	why = peer_refused(o, e, host);
+	if (why != NULL) {
+		import_note(o, e, e->key, host, "%s", why);
+	} else {
+		import_put(o->out, "peer \"%s\" {\n\thost = ", e->key);
+		import_quote(o->out, host);
+		import_put(o->out, "\n");
+		block_append(o->out, &b.peer);
+		import_put(o->out, "}\n");
+	}
 	block_fini(&b);
 }
 

@@ -22,8 +22,11 @@ enum import_how {
 	IMPORT_PREPARED, IMPORT_AUTH, IMPORT_HBA, IMPORT_USERS, IMPORT_QUERY,
 	IMPORT_AUTH_DB, IMPORT_VERBOSE, IMPORT_LIFETIME, IMPORT_RETRY,
 	IMPORT_SSLMODE, IMPORT_CLIENT_CA, IMPORT_PROTOCOLS, IMPORT_CIPHERS,
+	IMPORT_NODE,
 	/* parts of a conninfo */
 	IMPORT_CONNINFO, IMPORT_HOST, IMPORT_OPTION,
+	/* of a peer */
+	IMPORT_PEER_HOST,
 };
 
 struct import_row {
@@ -69,6 +72,8 @@ const struct import_entry *import_global(const struct import *im,
 /* Its value, or what stands for it. */
 const char *import_value(const struct import *im, const char *name,
     const char *def);
+/* The number of this node; 0: it has none, or one that cannot be. */
+unsigned import_node(const struct import *im);
 /* A mistake at this entry. */
 void import_wrong(struct import *im, const char *file, int line,
     const char *fmt, ...) PG_PRINTF(4, 5);

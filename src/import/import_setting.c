@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf.h"
 #include "import/import_priv.h"
 
 #define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
@@ -385,6 +386,20 @@ setting_pool_mode(struct import_out *o, const struct import_entry *e)
 	}
 }
 
+/* Clipped to the nearest, two nodes would be the same. */
+static void
+setting_node(struct import_out *o, const struct import_entry *e)
+{
+	if (import_node(o->im) != 0)
+		import_put(o->out, "node = %u\n", import_node(o->im));
+	else if (strcmp(e->value, "0") == 0)
+		setting_unused(o, e, "is no peer");
+	else
+		import_note(o, e, e->key, e->value, "is no number that a node "
+		    "can have: give each one from 1 to %d (node)",
+		    CONF_NODE_MAX);
+}
+
 static void
 setting_mapped(struct import_out *o, const struct import_entry *e)
 {
@@ -411,6 +426,7 @@ setting_mapped(struct import_out *o, const struct import_entry *e)
 	case IMPORT_CLIENT_CA: setting_client_ca(o, e); break;
 	case IMPORT_PROTOCOLS: setting_protocols(o, e); break;
 	case IMPORT_CIPHERS: setting_ciphers(o, e); break;
+	case IMPORT_NODE: setting_node(o, e); break;
 	case IMPORT_VERBOSE:
 		setting_text(o, "log_level", strcmp(e->value, "0") == 0 ?
 		    "info" : "debug");

@@ -12,7 +12,7 @@
  *
  * While another process hands its clients over (session_abroad), keys that are
  * not known here may be its own: it is asked, and its answer is waited for in
- * the same way.
+ * the same way.  So are peers, whose number is in their keys (peers.h).
  */
 #include <pthread.h>
 #include <openssl/crypto.h>
@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "session/gather.h"
+#include "session/peers.h"
 #include "session/spread.h"
 #include "session/session_priv.h"
 
@@ -67,8 +68,7 @@ cancel_register(struct session *s, bool wide)
 	hash_random(k->secret, k->len);
 	pthread_mutex_lock(&table.lock);
 	do {
-		hash_random(&pid, sizeof(pid));
-		pid &= 0x7fffffff;
+		pid = peers_key_pid((unsigned)s->conf->node);
 	} while (pid == 0 || cancel_find(pid) != NULL);
 	k->pid = (int32_t)pid;
 	htab_insert(&table.keys, &k->node, pid);
@@ -83,6 +83,9 @@ cancel_adopt(struct session *s, int pid)
 {
 	struct cancel_key *k;
 
+	/* A server's pid has no room for the node. */
+	if (s->conf->node != 0)
+		return;
 	pthread_mutex_lock(&table.lock);
 	if (cancel_find((uint32_t)pid) == NULL) {
 		k = cancel_find((uint32_t)s->cancel_pid);
@@ -193,17 +196,28 @@ cancel_request(struct session *s, uint32_t pid, const char *key,
     size_t key_len)
 {
 	const struct session_abroad *a = session_abroad_ops();
+	struct counters *c = &session_metrics(s)->c;
+	bool marked = peers_is_marked(key_len);
 	struct cancel_message *cm;
 	unsigned worker = 0;
-	uint64_t session = cancel_of(pid, key, key_len, &worker);
+	uint64_t session;
 
+	if (marked) {
+		stat_add(&c->cancels_came, 1);
+		key_len--;
+	}
+	session = cancel_of(pid, key, key_len, &worker);
+	if (session == 0 && !marked && peers_take(s, pid, key, key_len))
+		return;
 	if (session == 0 && a->cancel != NULL && a->cancel(s->id, pid, key,
 	    key_len)) {
 		session_enter(s, SESSION_CANCEL_WAIT);
 		return;
 	}
 	if (session == 0) {
-		stat_add(&session_metrics(s)->c.cancels_ignored, 1);
+		stat_add(&c->cancels_ignored, 1);
+		if (marked && pid >> PEER_KEY_BITS != (unsigned)s->conf->node)
+			stat_add(&c->cancels_astray, 1);
 		session_close(s, CLOSE_CANCEL_SENT, NULL);
 		return;
 	}

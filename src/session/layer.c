@@ -16,6 +16,7 @@
 #include "session/farewell.h"
 #include "session/gather.h"
 #include "session/mirror_lane.h"
+#include "session/peers.h"
 #include "session/spread.h"
 #include "session/fill.h"
 #include "session/session_priv.h"
@@ -201,6 +202,7 @@ session_worker_init(struct worker *w, const struct session_setup *setup)
 	TAILQ_INIT(&sw->lanes);
 	TAILQ_INIT(&sw->sessions);
 	TAILQ_INIT(&sw->farewells);
+	TAILQ_INIT(&sw->peer_calls);
 	verify_init(sw);
 	shadow_init(sw);
 	hash_random(&sw->dice, sizeof(sw->dice));
@@ -447,6 +449,7 @@ session_layer_tick(struct worker *w, nsec_t now)
 	verify_tick(sw, now);
 	shadow_tick(sw, now);
 	lane_tick(sw, now);
+	peers_tick(sw, now);
 	if (now - sw->last_second < NSEC_PER_SEC)
 		return;
 	sw->last_second = now;
@@ -504,8 +507,10 @@ session_drain(struct worker *w, enum session_drain how)
 		if (session_drains(s, how))
 			session_close(s, CLOSE_SHUTDOWN, NULL);
 	}
-	if (how == DRAIN_NOW)
+	if (how == DRAIN_NOW) {
+		peers_stop(sw);
 		farewell_close_all(sw);
+	}
 }
 
 /* ---- for the admin layer ---------------------------------------------------------------------- */

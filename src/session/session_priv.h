@@ -303,6 +303,7 @@ struct session_worker {
 		TAILQ_HEAD(, verify_job) open; /* different, to be decided */
 		unsigned n;       /* all of them */
 	} verify;
+	TAILQ_HEAD(, peer_call) peer_calls; /* oldest first, see peers.h */
 	struct aside_queue *shadows; /* of shadow.c */
 	TAILQ_HEAD(, lane) lanes;    /* of mirror_lane.c */
 	uint64_t dice;          /* of session_draws() */

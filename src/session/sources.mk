@@ -53,6 +53,8 @@ libpgsluice_a_SOURCES += \
 	src/session/parcel.h \
 	src/session/part.c \
 	src/session/part.h \
+	src/session/peers.c \
+	src/session/peers.h \
 	src/session/physical.c \
 	src/session/pins.c \
 	src/session/plans.c \

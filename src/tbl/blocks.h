@@ -94,6 +94,10 @@ BLOCK_OPTION(CHECK, query, STR, MUST, "", "", "A statement that gives one row wi
 BLOCK_OPTION(CHECK, interval, TIME, MAY, "10s", "100ms..1d", "From an answer to the next question.")
 BLOCK_OPTION(CHECK, timeout, TIME, MAY, "5s", "1ms..1h", "A question that is not answered in this time has failed.")
 
+BLOCK(PEER, "peer", ROOT, "Another pgsluice that serves the same clients, titled with the number that its node has. A cancel request whose key is one of its clients' is passed on to it, wherever a load balancer has sent it. All may have the same list: who is named in it himself is no peer of his own.")
+BLOCK_OPTION(PEER, host, STR, MUST, "", "", "Its IP address, or the folder of its unix socket. Names are not resolved.")
+BLOCK_OPTION(PEER, port, INT, MAY, "6432", "1..65535", "Its port.")
+
 BLOCK(CACHE, "cache", ROOT, "A cache rule. A SELECT is cached by the first rule whose tables contain every table it reads, and whose query it is where the rule has one.")
 BLOCK_OPTION(CACHE, databases, LIST, MAY, "", "", "Databases it applies to; default: all. A title may occur again as long as no database is named by two of its blocks.")
 BLOCK_OPTION(CACHE, tables, LIST, MAY, "", "", "The tables a statement may read to be cached by this rule; default: those of query. Needed without one. \"*\" alone: any, as far as the catalogs prove that it may be; rules that name their tables come first.")

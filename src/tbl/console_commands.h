@@ -39,6 +39,7 @@ COMMAND("SHOW USERS", READ, console_show_users, "name pool_mode role", "Users of
 COMMAND("SHOW PREPARED_STATEMENTS", OPERATE, console_show_prepared, "worker:4 hash references:4 bytes:8 query", "Texts that clients have prepared")
 COMMAND("SHOW ROUTES", READ, console_show_routes, "table databases key_column key_type time_column variant in_use kind backend relation shard_relation parts", "Routed tables and their variants")
 COMMAND("SHOW REPLICAS", READ, console_show_replicas, "backend replica state replayed lag_bytes:8 age_ms:n timeline:8 reason error", "Replicas of backends: whether they take reads, how far behind they are, and why not")
+COMMAND("SHOW PEERS", READ, console_show_peers, "peer_id:4 host port:4 pool_size:4 state passed:8 failed:8 dropped:8 under_way:4 last error", "Other nodes: what became of the cancel requests that were passed on to them; pool_size is how many may be under way")
 COMMAND("SHOW CHECKS", READ, console_show_checks, "check backend state value took_ms:n age_ms:n interval_ms:n runs:8 failures:8 error query", "Checks: the number that was answered last, and why there is none")
 COMMAND("SHOW LAYOUTS", READ, console_show_layouts, "table variant backend state read_at kind text", "What the catalogs say of sharded and monthly variants: whether it is in force, errors, notes")
 COMMAND("SHOW SHARDS", READ, console_show_shards, "table variant remainder:4 modulus:4 backend relation rows:8 bytes:8 skew:n direct difference prepared:8", "Hash partitions: where they are, how large, and whether they are asked directly")
@@ -105,7 +106,6 @@ ABSENT("SUSPEND", OPERATE, "TAKEOVER starts the new process itself and hands cli
 ABSENT("SHOW FDS", READ, "Sockets are handed over by TAKEOVER, not by the console. SHOW SOCKETS shows connections.")
 ABSENT("SHOW DNS_HOSTS", READ, "Names are resolved by libpq when it connects, and not kept.")
 ABSENT("SHOW DNS_ZONES", READ, "Names are resolved by libpq when it connects, and not kept.")
-ABSENT("SHOW PEERS", READ, "There is no peering: processes share nothing but PostgreSQL and Redis.")
-ABSENT("SHOW PEER_POOLS", READ, "There is no peering: processes share nothing but PostgreSQL and Redis.")
+ABSENT("SHOW PEER_POOLS", READ, "A connection to a peer is made for one cancel request. SHOW PEERS tells how they end.")
 #undef COMMAND
 #undef ABSENT

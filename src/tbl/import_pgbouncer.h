@@ -35,7 +35,7 @@ IMPORT(GLOBAL, "max_user_client_connections", MAPPED, NUMBER, "max_user_client_c
 IMPORT(GLOBAL, "server_round_robin", IMPOSSIBLE, SAID, "", "The server that was used last is used first. For several servers behind one name see replica_reads.")
 IMPORT(GLOBAL, "track_extra_parameters", UNNEEDED, SAID, "", "Every setting follows its session from server to server, reported or not.")
 IMPORT(GLOBAL, "ignore_startup_parameters", UNNEEDED, SAID, "", "Startup settings are passed on to the server, which knows them. Clients with different ones have different pools.")
-IMPORT(GLOBAL, "peer_id", IMPOSSIBLE, SAID, "", "There are no peers: one process uses all CPUs, so there need be no second one on a machine.")
+IMPORT(GLOBAL, "peer_id", MAPPED, NODE, "node", "The same, up to 255. One process uses all CPUs, so there need be no second one on a machine.")
 IMPORT(GLOBAL, "disable_pqexec", IMPOSSIBLE, SAID, "", "Both protocols are always spoken.")
 IMPORT(GLOBAL, "application_name_add_host", IMPOSSIBLE, SAID, "", "SHOW CLIENTS has name and address of each client, and the pid of its server.")
 IMPORT(GLOBAL, "conffile", UNNEEDED, SAID, "", "The file of the command line is read again by each reload.")
@@ -151,8 +151,8 @@ IMPORT(USER, "transaction_timeout", MAPPED, SECONDS, "user.transaction_timeout",
 IMPORT(USER, "client_idle_timeout", MAPPED, SECONDS, "user.client_idle_timeout", "The same.")
 IMPORT(USER, "max_user_client_connections", MAPPED, NUMBER, "user.max_user_client_connections", "The same.")
 
-IMPORT(PEER, "host", IMPOSSIBLE, SAID, "", "There are no peers: let the load balancer send a client's cancel requests where its session is, by source address.")
-IMPORT(PEER, "port", IMPOSSIBLE, SAID, "", "See host.")
-IMPORT(PEER, "pool_size", IMPOSSIBLE, SAID, "", "See host.")
+IMPORT(PEER, "host", MAPPED, PEER_HOST, "peer.host", "The same, if it is an IP address or a folder: names are not resolved. Peers are of no use without peer_id.")
+IMPORT(PEER, "port", MAPPED, NUMBER, "peer.port", "The same.")
+IMPORT(PEER, "pool_size", UNNEEDED, SAID, "", "At most 64 requests are on their way to a peer.")
 
 #undef IMPORT

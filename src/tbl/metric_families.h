@@ -29,6 +29,8 @@ FAMILY(REPLICA_FIT, "pgsluice_replica_fit", "gauge", "backend, replica", "1: the
 FAMILY(REPLICA_LAG, "pgsluice_replica_lag_bytes", "gauge", "backend, replica", "WAL that its primary has written and it has not replayed")
 FAMILY(REPLICA_AGE, "pgsluice_replica_age_seconds", "gauge", "backend, replica", "What it shows is at most as old; the interval of asking is part of it")
 FAMILY(REPLICA_BYPASS, "pgsluice_replica_bypass_total", "counter", "reason", "Statements on backends with replicas that went to no replica")
+FAMILY(PEER_UP, "pgsluice_peer_up", "gauge", "peer", "0: the last cancel request for this node could not be passed on, see SHOW PEERS. Nothing before the first")
+FAMILY(PEER_CANCELS, "pgsluice_peer_cancels_total", "counter", "peer, outcome", "Cancel requests for another node: passed on; failed, because it was not reached or has not answered; dropped, because too many were on their way")
 FAMILY(CHECK_UP, "pgsluice_check_up", "gauge", "check", "1: the question was answered the last time it was asked; 0: see SHOW CHECKS")
 FAMILY(CHECK_VALUE, "pgsluice_check_value", "gauge", "check", "The number it was answered with. Nothing while it is not up")
 FAMILY(CHECK_SECONDS, "pgsluice_check_duration_seconds", "gauge", "check", "How long that answer took")

@@ -100,6 +100,9 @@ SETTING_TIME(tcp_keepintvl, 0, 0, 32767 * S_, true, "Time between probes, in who
 SETTING_INT(tcp_keepcnt, 0, 0, 127, true, "Probes without an answer that end a connection; 0: the system's.")
 SETTING_TIME(tcp_user_timeout, 0, 0, 86400 * S_, true, "How long bytes sent to a client may stay unacknowledged; 0: the system's.")
 
+/* several processes that serve the same clients */
+SETTING_INT(node, 0, 0, 255, true, "Number of this process among several that serve the same clients, each another; it is part of the cancel keys that clients get from then on, see block peer. 0: it has none.")
+
 /* numbers */
 SETTING_TIME(stats_period, 60 * S_, S_, 86400 * S_, true, "The averages of SHOW STATS are over the last whole period of this length.")
 

@@ -91,7 +91,7 @@ def test_columns(sluice, what):
     conn.close()
 
 
-@pytest.mark.parametrize("what", ["FDS", "DNS_HOSTS", "DNS_ZONES", "PEERS",
+@pytest.mark.parametrize("what", ["FDS", "DNS_HOSTS", "DNS_ZONES",
                                   "PEER_POOLS"])
 def test_what_there_is_not(sluice, what):
     with pytest.raises(psycopg2.errors.FeatureNotSupported,

@@ -166,6 +166,16 @@ an error, NULL, more than one value, no number, or no answer in time. Tables tha
 other schemas than the user's own are named with theirs. Neither `/healthz` nor `/readyz`
 looks at it: the load balancer is not to take a proxy out because data are old.
 """,
+    "peer": """\
+```
+node = "${NODE}"                  # 1, 2 or 3, from the environment
+peer "1" { host = "10.0.0.1" }
+peer "2" { host = "10.0.0.2" }
+peer "3" { host = "10.0.0.3" }
+```
+
+See [several nodes](operations.md#several-nodes).
+""",
     "cache": """\
 ```
 cache "recent events" {

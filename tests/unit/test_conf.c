@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -752,6 +753,76 @@ test_checks_refused(void **state PG_UNUSED)
 	    "f:6: interval: '1ms' is out of range, expected 100ms to 1d\n");
 }
 
+static void
+test_peers(void **state PG_UNUSED)
+{
+	struct conf *c = load(REST "node = 2\n"
+	    "peer \"1\" { host = \"10.0.0.1\" }\n"
+	    "peer \"2\" { host = \"10.0.0.2\" }\n"
+	    "peer \"3\" { host = \"::1\" port = 7 }\n"
+	    "peer \"255\" { host = \"/run/other\" }\n");
+	const struct conf_peer *k;
+
+	assert_int_equal(c->n_peers, 4);
+	k = conf_find_peer(c, 1);
+	assert_string_equal(k->host, "10.0.0.1");
+	assert_int_equal(k->port, 6432);
+	assert_int_equal(k->addr.ss_family, AF_INET);
+	assert_int_equal(conf_find_peer(c, 3)->addr.ss_family, AF_INET6);
+	assert_int_equal(conf_find_peer(c, 3)->port, 7);
+	k = conf_find_peer(c, 255);
+	assert_int_equal(k->addr.ss_family, AF_UNIX);
+	assert_string_equal(((const struct sockaddr_un *)(const void *)
+	    &k->addr)->sun_path, "/run/other/.s.PGSQL.6432");
+	/* Oneself is none, nor who is not there, nor who has no number. */
+	assert_null(conf_find_peer(c, 2));
+	assert_null(conf_find_peer(c, 4));
+	assert_null(conf_find_peer(c, 0));
+	conf_unref(&c);
+}
+
+static void
+test_peers_refused(void **state PG_UNUSED)
+{
+	char text[400];
+
+	refuse(REST "peer \"1\" { host = \"::1\" }\n",
+	    "f:3: peer: this process has no number that its peers could know "
+	    "it by, expected node = 1 to 255\n");
+	refuse(REST "node = 1\npeer \"256\" { host = \"::1\" }\n"
+	    "peer \"0\" { host = \"::1\" }\n"
+	    "peer \"02\" { host = \"::1\" }\n"
+	    "peer \"-1\" { host = \"::1\" }\n"
+	    "peer \"two\" { host = \"::1\" }\n",
+	    "f:4: peer \"256\": is titled with the number of its node, "
+	    "expected 1 to 255\n"
+	    "f:5: peer \"0\": is titled with the number of its node, "
+	    "expected 1 to 255\n"
+	    "f:6: peer \"02\": is titled with the number of its node, "
+	    "expected 1 to 255\n"
+	    "f:7: peer \"-1\": is titled with the number of its node, "
+	    "expected 1 to 255\n"
+	    "f:8: peer \"two\": is titled with the number of its node, "
+	    "expected 1 to 255\n");
+	refuse(REST "node = 1\npeer \"2\" {\nhost = \"localhost\"\n}\n"
+	    "peer \"2\" {\nhost = \"10.0.0.300\"\nport = 0\n}\n"
+	    "peer \"3\" { }\n",
+	    "f:5: host: 'localhost' is no address, expected an IP address, or "
+	    "a folder of which the name of a unix socket can be made\n"
+	    "f:7: peer \"2\" is defined twice, expected once (first on line "
+	    "4)\n"
+	    "f:8: host: '10.0.0.300' is no address, expected an IP address, "
+	    "or a folder of which the name of a unix socket can be made\n"
+	    "f:9: port: '0' is out of range, expected 1 to 65535\n"
+	    "f:11: peer \"3\" has no host, expected one\n");
+	(void)snprintf(text, sizeof(text), REST "node = 1\npeer \"2\" { host "
+	    "= \"/%0100d\" }\n", 0);
+	refuse(text, "f:4: host: '/"
+	    "000000000000000000000000000000000000000000000000000000000000000"
+	    "' is no address, expected an IP address, or a folder of which "
+	    "the name of a unix socket can be made\n");
+}
+
 /* As many as a set of shards has room for. */
 static void
 test_replicas(void **state PG_UNUSED)
@@ -1394,6 +1465,8 @@ main(void)
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_checks_refused),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_peers_refused),
 		cmocka_unit_test(test_replicas),
 		cmocka_unit_test(test_replicas_refused),
 		cmocka_unit_test(test_many_shards),

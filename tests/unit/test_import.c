@@ -383,6 +383,37 @@ test_forced_user(void **state PG_UNUSED)
 	unlink(path);
 }
 
+static void
+test_peers(void **state PG_UNUSED)
+{
+	assert_true(render("[pgbouncer]\npeer_id = 2\n"
+	    "unix_socket_dir = /tmp/b\n[peers]\n"
+	    "1 = host=10.0.0.1 port=6433 pool_size=5\n"
+	    "2 = host=/tmp/a\n3 = port=7\n"
+	    "4 = host=localhost\n300 = host=10.0.0.1\n"));
+	has("node = 2\n");
+	has("peer \"1\" {\n\thost = \"10.0.0.1\"\n\tport = 6433\n}\n");
+	has("peer \"2\" {\n\thost = \"/tmp/a\"\n}\n");
+	has("peer \"3\" {\n\thost = \"/tmp/b\"\n\tport = 7\n}\n");
+	lacks("peer \"4\"");
+	lacks("peer \"300\"");
+	says("p.ini:5: pool_size = 5: ");
+	says("p.ini:8: 4 = localhost: is at no address that is taken");
+	says("p.ini:9: 300 = 10.0.0.1: is no number that a node can have");
+	loads();
+	assert_true(render("[pgbouncer]\npeer_id = 16383\n[peers]\n"
+	    "1 = host=10.0.0.1\n"));
+	lacks("node =");
+	lacks("peer \"1\"");
+	says("p.ini:2: peer_id = 16383: is no number that a node can have");
+	says("p.ini:4: 1 = 10.0.0.1: is of no use without peer_id");
+	loads();
+	assert_true(render("[pgbouncer]\npeer_id = 0\n"));
+	lacks("node =");
+	says("p.ini:2: peer_id = 0: is no peer");
+	loads();
+}
+
 static const struct {
 	const char *name, *value;
 } samples[] = {
@@ -491,6 +522,7 @@ main(void)
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_forced_user),
+		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_every_setting),
 		cmocka_unit_test(test_users_file),
 	};
