@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: PostgreSQL
 """Several nodes serve the same clients: a cancel request finds its session by
-way of any of them, and costs little where it finds none."""
+way of any of them, and costs little where it finds none; and what is lost with
+one of them, or with their Redis, is little, too (tests/checker/nodes.py alone
+does that at full size)."""
 
 import contextlib
 import os
 import socket
 import struct
+import sys
 import tempfile
 
 import psycopg2
 import pytest
 
+import harness
 import rawpg
 from harness import lablib, until
+
+sys.path.append(os.path.join(os.path.dirname(harness.HERE), "checker"))
+
+import nodes as checker  # noqa: E402
 
 CONF = """
 auth = "trust"
@@ -176,3 +184,22 @@ def test_numbers_and_peers_change_by_a_reload(pg, db, pgsluice, sockets):
                 assert rawpg.sqlstates(conn.read_until_ready()) == ["57014"]
     with pytest.raises(psycopg2.Error, match="is not supported"):
         one.console("SHOW PEER_POOLS")
+
+
+@pytest.fixture(scope="module")
+def scene(lab, shared_pg, shared_redis):
+    for service in shared_pg, shared_redis:
+        if not service.running:
+            service.start()
+    shared_pg.psql("CREATE DATABASE nodes OWNER app")
+    scene = checker.Scene(lab, shared_pg, shared_redis, "nodes")
+    yield scene
+    scene.stop()
+    shared_pg.psql("DROP DATABASE nodes WITH (FORCE)")
+
+
+@pytest.mark.parametrize("fault", checker.Scene.FAULTS)
+def test_fault(scene, fault):
+    figures = scene.play(fault, 1.2)
+    print(figures)
+    assert figures.good, (figures, figures.errors)
