@@ -86,6 +86,8 @@ rule_check_strong(struct conf_parse *p, const struct conf_sec *s,
 		    "strong");
 	for (i = 0; i < r->n_databases; i++) {
 		c.db = r->databases[i];
+		if (!c.db->cache)
+			continue;
 		conf_rule_places(c.db, r, rule_check_place, &c);
 		if (!r->all)
 			continue;

@@ -1051,6 +1051,15 @@ test_strong_rules(void **state)
 	assert_true(!c->rules[1].strong && c->rules[1].l2);
 	assert_false(c->rules[1].empty_differs);
 	conf_unref(&c);
+	/* Where nothing is cached, nobody needs to follow. */
+	c = load("auth = trust\n"
+	    "backend \"b\" { conninfo = \"host=h\" feed = true }\n"
+	    "backend \"s\" { conninfo = \"host=i\" }\n"
+	    "database \"d\" { backend = \"b\" }\n"
+	    "database \"e\" { backend = \"s\" cache = false }\n"
+	    "cache \"c\" { tables = t ttl = 1h consistency = strong }\n");
+	assert_true(c->rules[0].strong);
+	conf_unref(&c);
 	c = load("auth = trust\n"
 	    "backend \"b\" { conninfo = \"host=h\" }\n"
 	    "database \"d\" { backend = \"b\" }\n"
