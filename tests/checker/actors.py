@@ -348,12 +348,15 @@ def trespasser(seed, rate):
     def script(actor):
         rng = random.Random(f"{seed}/{actor.name}")
         here = rng.choice(SCHEMAS)
-        yield ask(f"SET search_path = {here}, public")
+        if failed((yield ask(f"SET search_path = {here}, public"))):
+            return
         while True:
             yield Pause(rng.expovariate(rate))
             if rng.random() < 0.1:
-                here = rng.choice(SCHEMAS)
-                yield ask(f"SET search_path = {here}, public")
+                there = rng.choice(SCHEMAS)
+                if not failed((yield ask(
+                        f"SET search_path = {there}, public"))):
+                    here = there
             answer = yield ask("SELECT name FROM here")
             if not failed(answer):
                 actor.note("foreign", expected=[(here,)], found=text(answer))

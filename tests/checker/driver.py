@@ -101,6 +101,10 @@ class Loop:
         self.later = []  # (when, number, actor, its turn)
         self.count = 0
 
+    def left(self):
+        """Seconds; not above 0: it is time to end."""
+        return self.until - time.monotonic()
+
     def put_off(self, actor, seconds):
         self.count += 1
         actor.turn += 1
@@ -151,8 +155,7 @@ class Loop:
     def run(self):
         for actor in self.actors:
             self.begin(actor)
-        while time.monotonic() < self.until:
-            wait = self.until - time.monotonic()
+        while (wait := self.left()) > 0:
             if self.later:
                 wait = min(wait, self.later[0][0] - time.monotonic())
             for key, _ in self.selector.select(max(0, wait)):

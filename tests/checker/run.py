@@ -174,6 +174,13 @@ def prepare(pg):
     pg.psql("SET ROLE app;" + actors.SCHEMA, "app")
 
 
+def committed(pg):
+    """What the log of registers has: (k, version, value)."""
+    return [(int(k), int(n), v) for k, n, v in (
+        line.split("|", 2) for line in pg.psql(
+            "SELECT k, ver, val FROM reg_log", "app").splitlines())]
+
+
 def settled(scene, log):
     """When all is quiet every key must soon be what the server has."""
     last = {}
@@ -219,9 +226,7 @@ def one(lab, pg, mode, seed, options):
     faults = None if options.quiet else Faults(scene, seed)
     try:
         events = history(scene, options.seconds, seed, lab.work, faults)
-        log = [(int(k), int(n), v) for k, n, v in (
-            line.split("|", 2) for line in pg.psql(
-                "SELECT k, ver, val FROM reg_log", "app").splitlines())]
+        log = committed(pg)
         wrong = settled(scene, log)
         figures = scene.totals()
     finally:

@@ -2,6 +2,7 @@
 """Classes and helps of the end-to-end tests; fixtures stand in conftest.py."""
 
 import contextlib
+import importlib.util
 import os
 import re
 import signal
@@ -267,6 +268,16 @@ def whole(sql, values=(), formats=(), result_formats=()):
 def until(condition, timeout=10.0):
     """Poll until condition() is true; its value."""
     return wait_for("the condition", condition, timeout)
+
+
+def script(folder, name):
+    """The module tests/FOLDER/NAME.py: several folders have scripts of the
+    same name."""
+    spec = importlib.util.spec_from_file_location(
+        f"{folder}_{name}", os.path.join(TOP, "tests", folder, f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def private_file(path, text):

@@ -3,7 +3,6 @@
 the judge itself, on histories made by hand."""
 
 import argparse
-import importlib.util
 import os
 import sys
 
@@ -17,17 +16,7 @@ sys.path.append(CHECKER)
 import check  # noqa: E402
 import modes  # noqa: E402
 
-
-def script(name):
-    """Other folders have scripts of the same name."""
-    spec = importlib.util.spec_from_file_location(
-        f"checker_{name}", os.path.join(CHECKER, f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-run = script("run")
+run = harness.script("checker", "run")
 
 SECONDS = float(os.environ.get("PGSLUICE_CHECKER", "8"))
 

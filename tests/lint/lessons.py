@@ -13,6 +13,7 @@ ROWS = [f"{kind}{n}" for kind, last in (("S", 43), ("P", 73), ("F", 45))
 ROW = re.compile(r"\| ([SPF]\d+) \|.*\| (.*) \|$")
 TEST = re.compile(r"`([\w/]+\.(?:py|c))(?:::(\w+))?`")
 SCRIPTS = re.compile(r"diff: (P\d+)")
+CHAOS = re.compile(r"chaos: (F\d+)")
 
 
 def text_of(top, name):
@@ -36,7 +37,9 @@ def test_faults(top, name, function):
 def row_faults(top, tests):
     named = TEST.findall(tests)
     scripts = SCRIPTS.findall(tests)
-    if not named and not scripts and not re.match(r"none: \w", tests):
+    chaos = CHAOS.findall(tests)
+    if not named and not scripts and not chaos and \
+            not re.match(r"none: \w", tests):
         yield "neither a test nor a reason"
     for name, function in named:
         yield from test_faults(top, name, function or None)
@@ -44,6 +47,17 @@ def row_faults(top, tests):
         path = top / "tests/diff/scripts.py"
         if f'"{number} ' not in path.read_text(encoding="utf-8"):
             yield f"no script {number}"
+
+
+def chaos_faults(top, rows):
+    """Every row of the faults is played by tests/chaos, and says so."""
+    played = {row for path in (top / "tests/chaos").glob("*_faults.py")
+              for row in re.findall(r'^(?:@fault\(|    \()"(F\d+)"',
+                                    path.read_text(encoding="utf-8"), re.M)}
+    for row in sorted(played ^ rows):
+        yield f"{row}: is " + ("played by tests/chaos, and does not say so"
+                               if row in played else
+                               "not played by tests/chaos")
 
 
 def model_faults(top):
@@ -55,12 +69,13 @@ def model_faults(top):
 
 
 def check(top):
-    seen = []
+    seen, chaos = [], set()
     page = top / "tests/lessons.md"
     for line in page.read_text(encoding="utf-8").splitlines():
         found = ROW.match(line)
         if found:
             seen.append(found[1])
+            chaos |= set(CHAOS.findall(found[2]))
             for fault in row_faults(top, found[2]):
                 yield f"{found[1]}: {fault}"
     for row in ROWS:
@@ -69,6 +84,7 @@ def check(top):
     for row in seen:
         if row not in ROWS:
             yield f"{row}: there is no such row"
+    yield from chaos_faults(top, chaos)
     yield from model_faults(top)
 
 

@@ -140,15 +140,20 @@ class Lessons(Lint):
                                              for row, tests in (
             ("S1", "`test_a.py::test_b`"), ("S2", "`test_a.py::test_c`"),
             ("S3", "`unit/test_a.c::b`"), ("S4", ""), ("S99", "none: x"),
-            ("P1", "diff: P28"), ("P2", "diff: P29"))))
+            ("P1", "diff: P28"), ("P2", "diff: P29"),
+            ("F1", "chaos: F1"), ("F2", "chaos: F2"), ("F3", "none: x"))))
+        self.put("tests/chaos/a_faults.py", '@fault("F1", "a")\n'
+                 'SUITES = (\n    ("F3", "b"),\n)\n')
         self.fails("lessons.py", "S2: no test_c in test_a.py",
                    "S3: no file unit/test_a.c",
                    "S4: neither a test nor a reason", "S5: is there 0 times",
-                   "S99: there is no such row", "P2: no script P29")
+                   "S99: there is no such row", "P2: no script P29",
+                   "F2: is not played by tests/chaos",
+                   "F3: is played by tests/chaos, and does not say so")
         done = self.run_lint("lessons.py").stdout
         self.assertNotIn("S1:", done)
         self.assertNotIn("P1:", done)
-
+        self.assertNotIn("F1:", done)
 
     def test_the_threat_model_names_tests(self):
         self.put("tests/lessons.md", "")
