@@ -8,6 +8,7 @@ go.  Statements are told apart by a word that stands in one of them only.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -21,25 +22,30 @@ import lab as lablib  # noqa: E402
 DB, USER = "app", "app"
 
 
-def arguments(doc, seconds, clients, rows):
+def arguments(doc, seconds, clients, rows, experiment):
+    whole, part = lablib.positive(int), lablib.positive(float)
     p = argparse.ArgumentParser(description=doc)
-    p.add_argument("--bin", default=os.environ.get("PGSLUICE_BIN"),
-                   help="the pgsluice to run")
-    p.add_argument("--rows", type=int, default=rows,
+    p.add_argument("--bin", metavar="PATH",
+                   help="the pgsluice to run (default: $PGSLUICE_BIN, the one "
+                   "built in the top folder, the one on the PATH)")
+    p.add_argument("--rows", type=whole, default=rows,
                    help="rows (default %(default)s)")
-    p.add_argument("--scale", type=float, default=1.0,
-                   help="factor on rows and rounds")
-    p.add_argument("--rounds", type=int, default=seconds,
+    p.add_argument("--scale", type=part, default=1.0,
+                   help="factor on rows and rounds; below 1, targets of speed "
+                   "and size do not count (default %(default)s)")
+    p.add_argument("--rounds", type=whole, default=seconds,
                    help="rounds of a second (default %(default)s)")
-    p.add_argument("--clients", type=int, default=clients,
+    p.add_argument("--clients", type=whole, default=clients,
                    help="sessions of a round (default %(default)s)")
-    p.add_argument("--work", help="work folder (default: a temporary one)")
-    p.add_argument("--json", metavar="FILE")
-    p.add_argument("--report", metavar="FILE",
-                   help="write pgsluice's page on the experiment")
+    p.add_argument("--work", metavar="DIR",
+                   help="work folder, where logs stay (default: a temporary "
+                   "one)")
+    p.add_argument("--json", metavar="FILE",
+                   help="write all figures there, too")
+    if experiment:
+        p.add_argument("--report", metavar="FILE",
+                       help="write pgsluice's page on the experiment")
     args = p.parse_args()
-    if not args.bin:
-        p.error("no pgsluice found: give --bin PATH")
     args.rows = max(50, int(args.rows * args.scale))
     args.rounds = max(2, int(args.rounds * args.scale))
     return args
@@ -221,19 +227,22 @@ def table_sizes(arms, tables):
     return "\n".join(lines)
 
 
-def main(doc, run, seconds, clients, rows):
+def main(doc, run, seconds, clients, rows, experiment=False, programs=(),
+         modules=("psycopg",)):
     """run(args, lab, say) -> what goes into --json."""
-    import json
-    args = arguments(doc, seconds, clients, rows)
+    args = arguments(doc, seconds, clients, rows, experiment)
     lablib.exit_on_signals()
     say = Progress(args.scale >= 1)
-    lab = lablib.Lab(args.work)
     try:
-        found = run(args, lab, say)
+        args.bin = lablib.pgsluice_binary(args.bin)
+        lablib.require(programs, modules)
+        for path in (args.json, experiment and args.report):
+            if path:
+                lablib.require_writable(path)
+        with lablib.Lab(args.work) as lab:
+            found = run(args, lab, say)
     except lablib.LabError as e:
-        sys.exit(f"run.py: {e}")
-    finally:
-        lab.close()
+        lablib.trouble(e)
     say(f"done, {len(say.checks)} targets met, {len(say.problems)} missed")
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:

@@ -18,6 +18,7 @@ import atexit
 import contextlib
 import fcntl
 import glob
+import importlib
 import json
 import os
 import pwd
@@ -51,15 +52,24 @@ class LabError(Exception):
     """A service did not do what it was asked for; the text says which."""
 
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+INSTALL = "contrib/deps.sh lab installs what the lab needs, on Debian"
+
+
 def pg_bindir():
     """Folder of initdb and postgres: $PG_BINDIR, else Debian's newest."""
     given = os.environ.get("PG_BINDIR")
     if given:
+        if not os.path.exists(os.path.join(given, "initdb")):
+            raise LabError(f"PG_BINDIR is {given}, but no initdb is there; "
+                           "expected the folder of PostgreSQL's programs")
         return given
     found = glob.glob("/usr/lib/postgresql/*/bin/initdb")
     if not found:
         raise LabError("no PostgreSQL server found; expected "
-                       "/usr/lib/postgresql/*/bin (package postgresql)")
+                       "/usr/lib/postgresql/*/bin, or PG_BINDIR in the "
+                       f"environment ({INSTALL})")
     return os.path.dirname(max(found, key=lambda p: float(p.split("/")[4])))
 
 
@@ -67,8 +77,65 @@ def program(name):
     path = shutil.which(name, path=os.environ.get("PATH", "") +
                         ":/usr/sbin:/usr/bin:/sbin:/bin")
     if not path:
-        raise LabError(f"program {name} not found")
+        raise LabError(f"program {name} not found ({INSTALL})")
     return path
+
+
+def pgsluice_binary(given=None):
+    """What was given, else $PGSLUICE_BIN, else the one that was built here,
+    else the one on the PATH."""
+    built = os.path.join(TOP, "pgsluice")
+    path = given or os.environ.get("PGSLUICE_BIN") or (
+        built if os.path.exists(built) else shutil.which("pgsluice"))
+    if not path:
+        raise LabError(f"no pgsluice found: build it in {TOP} (./autogen.sh, "
+                       "./configure, make), or give --bin PATH")
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise LabError(f"no program {path}: build pgsluice, or give --bin "
+                       "PATH")
+    return os.path.abspath(path)
+
+
+def require(programs=(), modules=()):
+    """Everything that a scenario will ask for, before it begins."""
+    folder = pg_bindir()
+    for name in ("postgres", "psql", "pgbench"):
+        if not os.path.exists(os.path.join(folder, name)):
+            raise LabError(f"no {name} in {folder} ({INSTALL})")
+    for name in programs:
+        program(name)
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as e:
+            raise LabError(f"{sys.executable} has no module {name}: {e} "
+                           f"({INSTALL})") from None
+
+
+def require_writable(path):
+    """A file that is written at the end must not be what fails there."""
+    try:
+        with open(path, "a", encoding="utf-8"):
+            pass
+    except OSError as e:
+        raise LabError(f"{path} cannot be written: {e.strerror}") from None
+
+
+def trouble(error):
+    """Status 2: nothing can be said of what was to be tried."""
+    print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def positive(kind):
+    """For arguments: a number over 0."""
+    def number(text):
+        value = kind(text)
+        if not value > 0:
+            raise ValueError
+        return value
+    number.__name__ = f"positive {kind.__name__}"
+    return number
 
 
 def free_port():
@@ -503,7 +570,11 @@ class Lab:
         self.made = work is None
         self.work = os.path.abspath(work) if work else tempfile.mkdtemp(
             prefix="pgsluice-lab.", dir=os.environ.get("TMPDIR", "/tmp"))
-        os.makedirs(self.work, exist_ok=True)
+        try:
+            os.makedirs(self.work, exist_ok=True)
+        except OSError as e:
+            raise LabError(f"the work folder {self.work} cannot be made: "
+                           f"{e.strerror}") from None
         if os.geteuid() == 0:
             # The servers' own user has to get through to its folders.
             os.chmod(self.work, 0o755)

@@ -2,6 +2,7 @@
 """The open-loop generator paced.c, compiled into the work folder and run."""
 
 import os
+import shlex
 import subprocess
 
 import lab as lablib
@@ -10,9 +11,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BENCH = os.path.join(HERE, "..", "..", "tests", "bench")
 
 
+def compiler():
+    return shlex.split(os.environ.get("CC", "")) or ["cc"]
+
+
 def build(work):
     path = os.path.join(work, "paced")
-    r = subprocess.run([os.environ.get("CC", "cc"), "-O2", "-I", BENCH, "-o",
+    r = subprocess.run([*compiler(), "-O2", "-I", BENCH, "-o",
                         path, os.path.join(HERE, "paced.c")],
                        capture_output=True, text=True, check=False)
     if r.returncode:

@@ -214,4 +214,5 @@ def arms_fresh(arms, say):
 
 
 if __name__ == "__main__":
-    armslib.main(__doc__, run, seconds=20, clients=CLIENTS, rows=5000)
+    armslib.main(__doc__, run, seconds=20, clients=CLIENTS, rows=5000,
+                 programs=paced.compiler()[:1])

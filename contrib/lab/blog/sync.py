@@ -5,17 +5,15 @@ pgsluice; and somebody who changes posts meanwhile."""
 import threading
 import time
 
-import psycopg
-
 BATCH = 8  # as many values as are told apart in one statement
 
 
 def upsert(conn, documents):
     """documents: (id, JSON text). Literals, as a batch of VALUES."""
-    values = psycopg.sql.SQL(", ").join(
-        psycopg.sql.SQL("({}, {})").format(str(i), text)
-        for i, text in documents)
-    conn.execute(psycopg.sql.SQL(
+    from psycopg import sql
+    values = sql.SQL(", ").join(sql.SQL("({}, {})").format(str(i), text)
+                                for i, text in documents)
+    conn.execute(sql.SQL(
         "INSERT INTO tv_post (id, data) VALUES {} ON CONFLICT (id) DO UPDATE "
         "SET data = excluded.data").format(values))
 
@@ -30,6 +28,7 @@ def sync(conn):
             f"{BATCH}").fetchall()
         if not rows:
             return done
+        ok = False
         try:
             upsert(conn, [r[:2] for r in rows])
             ok = True
@@ -55,6 +54,7 @@ class Life:
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
+        import psycopg
         try:
             with self.connect() as conn:
                 while not self.over.is_set():

@@ -74,4 +74,5 @@ def run(args, lab, say):
 
 
 if __name__ == "__main__":
-    armslib.main(__doc__, run, seconds=20, clients=32, rows=5000)
+    armslib.main(__doc__, run, seconds=20, clients=32, rows=5000,
+                 experiment=True)

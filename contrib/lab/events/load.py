@@ -19,8 +19,6 @@ import uuid
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-import psycopg  # noqa: E402
-
 import lab as lablib  # noqa: E402
 from events import DB, PASSWORD, SHARDS, USER, Events  # noqa: E402
 
@@ -30,9 +28,13 @@ PIECE = 5000  # rows
 def arguments():
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    p.add_argument("--bin", required=True, help="the pgsluice to run")
-    p.add_argument("--rows", type=int, default=500000)
-    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--bin", metavar="PATH",
+                   help="the pgsluice to run (default: $PGSLUICE_BIN, the one\n"
+                   "built in the top folder, the one on the PATH)")
+    p.add_argument("--rows", type=lablib.positive(int), default=500000,
+                   help="default %(default)s")
+    p.add_argument("--rounds", type=lablib.positive(int), default=3,
+                   help="default %(default)s")
     return p.parse_args()
 
 
@@ -48,6 +50,7 @@ def pieces(rows, tenants, first):
 
 def load(port, dbname, relation, data):
     """Seconds."""
+    import psycopg
     with psycopg.connect(host="127.0.0.1", port=port, dbname=dbname,
                          user=USER, password=PASSWORD,
                          autocommit=True) as conn, conn.cursor() as cur:
@@ -77,9 +80,8 @@ def misplaced(events):
                 DB).split() if events.shard_of(tenant) != shard]
 
 
-def main():
-    args = arguments()
-    lablib.exit_on_signals()
+def run(args):
+    """What is wrong, as texts."""
     problems = []
     with lablib.Lab() as lab:
         events = Events(lab, per_month=10, months=1).start()
@@ -113,6 +115,18 @@ def main():
         ratio = (statistics.median(speed["pgsluice"]) /
                  statistics.median(speed["coordinator"]))
         print(f"pgsluice: {ratio:.1f} times the coordinator")
+    return problems
+
+
+def main():
+    args = arguments()
+    lablib.exit_on_signals()
+    try:
+        args.bin = lablib.pgsluice_binary(args.bin)
+        lablib.require(("redis-server",), ("psycopg",))
+        problems = run(args)
+    except lablib.LabError as e:
+        lablib.trouble(e)
     for text in problems[:20]:
         print(f"WRONG: {text}")
     sys.exit(1 if problems else 0)

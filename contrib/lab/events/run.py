@@ -7,7 +7,6 @@ differ or a row is not where it belongs.
 
 import argparse
 import os
-import shutil
 import sys
 import time
 
@@ -24,27 +23,32 @@ PORT_BASE = 54321
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--bin", default=os.environ.get("PGSLUICE_BIN") or
-                   shutil.which("pgsluice"), help="the pgsluice to run")
+    whole, part = lablib.positive(int), lablib.positive(float)
+    p.add_argument("--bin", metavar="PATH",
+                   help="the pgsluice to run (default: $PGSLUICE_BIN, the one "
+                   "built in the top folder, the one on the PATH)")
     p.add_argument("--direct-only", action="store_true",
                    help="without pgsluice: the servers themselves")
-    p.add_argument("--per-month", type=int, default=PER_MONTH,
+    p.add_argument("--per-month", type=whole, default=PER_MONTH,
                    help="rows a month (default %(default)s; full: 500000)")
-    p.add_argument("--scale", type=float, default=1.0,
-                   help="factor on --per-month")
-    p.add_argument("--tenants", type=int, default=TENANTS)
-    p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--work", help="work folder (default: a temporary one)")
+    p.add_argument("--scale", type=part, default=1.0,
+                   help="factor on --per-month (default %(default)s)")
+    p.add_argument("--tenants", type=whole, default=TENANTS,
+                   help="how many (default %(default)s)")
+    p.add_argument("--rounds", type=whole, default=5,
+                   help="how often each query is asked (default %(default)s)")
+    p.add_argument("--work", metavar="DIR",
+                   help="work folder, where logs stay (default: a temporary "
+                   "one)")
     p.add_argument("--port-base", type=int, default=PORT_BASE,
                    help="first of the ports (default %(default)s; 0: any "
                    "that are free)")
     p.add_argument("--shared-buffers", default="256MB", help="per cluster")
-    p.add_argument("--json", metavar="FILE")
+    p.add_argument("--json", metavar="FILE",
+                   help="write all figures there, too")
     p.add_argument("--keep", action="store_true",
                    help="leave everything running and say how to use it")
     args = p.parse_args()
-    if not args.bin and not args.direct_only:
-        p.error("no pgsluice found: give --bin PATH or --direct-only")
     if args.keep and not args.work:
         p.error("--keep needs --work, so that it can be stopped later")
     return args
@@ -104,21 +108,29 @@ def compare(args, lab, say):
     return 1 if comparison.problems else 0
 
 
+def run(args):
+    """The status to exit with."""
+    if not args.direct_only:
+        args.bin = lablib.pgsluice_binary(args.bin)
+    lablib.require(("redis-server",), ("psycopg",))
+    if args.json:
+        lablib.require_writable(args.json)
+    with lablib.Lab(args.work, keep=args.keep) as lab:
+        try:
+            return compare(args, lab, Progress())
+        except BaseException:
+            # Only a finished lab is worth keeping.
+            lab.keep = False
+            raise
+
+
 def main():
     args = arguments()
     lablib.exit_on_signals()
-    lab = lablib.Lab(args.work, keep=args.keep)
     try:
-        status = compare(args, lab, Progress())
-    except BaseException as e:
-        # Only a finished lab is worth keeping.
-        lab.keep = False
-        if isinstance(e, lablib.LabError):
-            sys.exit(f"run.py: {e}")
-        raise
-    finally:
-        lab.close()
-    sys.exit(status)
+        sys.exit(run(args))
+    except lablib.LabError as e:
+        lablib.trouble(e)
 
 
 if __name__ == "__main__":

@@ -219,4 +219,5 @@ def run(args, lab, say):
 
 
 if __name__ == "__main__":
-    armslib.main(__doc__, run, seconds=15, clients=32, rows=1000)
+    armslib.main(__doc__, run, seconds=15, clients=32, rows=1000,
+                 programs=("redis-server",), modules=("psycopg", "redis"))

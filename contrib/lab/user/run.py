@@ -161,4 +161,5 @@ def run(args, lab, say):
 
 
 if __name__ == "__main__":
-    armslib.main(__doc__, run, seconds=15, clients=32, rows=10000)
+    armslib.main(__doc__, run, seconds=15, clients=32, rows=10000,
+                 experiment=True)
