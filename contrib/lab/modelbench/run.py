@@ -6,6 +6,7 @@ work queue of 100 workers.  Exit status 1 if anything is completed twice or lost
 or a target is missed.
 """
 
+import itertools
 import os
 import statistics
 import sys
@@ -30,6 +31,7 @@ MIX = {"details.sql": 35, "results.sql": 25, "recommendations.sql": 20,
 OUTCOMES = ("l1", "l2", "miss")
 WORKERS, DOOMED, TIMEOUT = 100, 10, 2
 CONNECTIONS = 200
+PROBES = 8
 
 
 def latency(arms):
@@ -181,22 +183,39 @@ def quiet_times(arms, say):
     return found
 
 
-def start(arms):
+def redis_in_use(arms, probes):
+    """Are new sessions' questions asked in Redis, on every worker?"""
+    asked = "pgsluice_l2_gets_total"
+    before = arms.sluice.metric(asked)
+    for _ in range(PROBES):
+        with arms.connect() as conn:
+            # No model has this number, and none of them is asked twice.
+            conn.execute("SELECT id, name, family, parameters, description "
+                         f"FROM models WHERE id = {-next(probes)}")
+    return arms.sluice.metric(asked) - before >= PROBES
+
+
+def start(arms, probes):
+    """Ready for load. A table's first miss gives it a token in Redis, and the
+    second is stored there: a rule with one answer has one miss a process, and
+    neither may come before Redis is in use."""
     arms.start_pgsluice()
     armslib.lablib.wait_for("the feed", lambda: arms.console("SHOW FEEDS")[0][
         "state"] == "live")
+    armslib.lablib.wait_for("Redis", lambda: redis_in_use(arms, probes))
 
 
 def run(args, lab, say):
     redis = armslib.lablib.Redis(lab).start()
+    probes = itertools.count(1)
     arms = armslib.Arms(lab, HERE, "pgsluice.conf", args.bin,
                         REDIS=redis.port)
     arms.run_sql("schema.sql", rows=args.rows)
     say(f"{args.rows:,} models")
-    start(arms)
+    start(arms, probes)
     arms.pgbench(MIX, args.clients, 1, rows=args.rows)
     say("a second process finds what the first has left in Redis")
-    start(arms)
+    start(arms, probes)
     for _ in range(args.rounds):
         arms.pgbench(MIX, args.clients, 1, rows=args.rows)
     say(f"{args.rounds} rounds of {args.clients} sessions")
