@@ -17,6 +17,8 @@
 
 #include "admin/console.h"
 #include "conf/deps.h"
+#include "admin/takeover.h"
+#include "cache/warm.h"
 #include "conf/ident.h"
 #include "conf/units.h"
 #include "route/touch.h"
@@ -94,6 +96,19 @@ invalidate_run(struct worker *w, struct message *m)
 		worker_post(w, &v->m);
 }
 
+/* Another process has results of such names in memory, or they are on their way:
+ * all end. */
+static void
+invalidate_elsewhere(void)
+{
+	struct takeover_info i;
+
+	takeover_info(&i);
+	if (i.under_way || succession_is_open() || warm_is_there())
+		tag_bump(TAG_ALL);
+	warm_drop();
+}
+
 void
 console_invalidate_key(struct console_call *call)
 {
@@ -114,6 +129,7 @@ console_invalidate_key(struct console_call *call)
 	v->columns = call->line->command->columns;
 	strcpy(v->pattern, pattern);
 	v->l1.pattern = slice_str(v->pattern);
+	invalidate_elsewhere();
 	worker_post(v->w, &v->m);
 }
 

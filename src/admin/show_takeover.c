@@ -73,6 +73,7 @@ console_show_takeover(struct console_call *call)
 	    before.open ? "hands over" : "has ended");
 	show_takeover_number(&r, "clients_taken", before.came);
 	show_takeover_number(&r, "clients_refused", before.refused);
+	show_takeover_number(&r, "results_taken", before.results);
 	for (i = 0; i < STAY_REASON_COUNT; i++) {
 		snprintf(key, sizeof(key), "before_closed_%s",
 		    session_stay_name((enum stay_reason)i));

@@ -20,6 +20,7 @@
 #include "admin/accord.h"
 #include "admin/takeover_priv.h"
 #include "base/log.h"
+#include "cache/warm.h"
 
 #define GIVE_TIME 10 /* seconds that a message may take at the start */
 #define CANCEL_KEY_MAX 32
@@ -134,6 +135,25 @@ succession_begin(int sock, struct given_doors *doors, int *memory, char *why,
 	return r == 0;
 }
 
+/* Until the answer: results. */
+static enum channel_verdict
+succession_hear(const struct conf *c, struct channel_message *m)
+{
+	enum channel_verdict v;
+	bool good = true;
+
+	warm_begin(takeover_results_max(c), clock_mono());
+	while ((v = channel_recv(line.sock, m)) == CHANNEL_GOT &&
+	    m->type == TAKEOVER_RESULTS) {
+		good = good && warm_add(buf_head(&m->body),
+		    buf_len(&m->body));
+		channel_message_fini(m);
+	}
+	if (warm_count() == 0)
+		warm_drop();
+	return v;
+}
+
 /* The answer. */
 static bool
 succession_agreed(const struct channel_message *m)
@@ -169,7 +189,7 @@ succession_agree(struct conf *c, char *why, size_t why_size)
 	if (!channel_send(line.sock, TAKEOVER_OURS, out, sizeof(out), -1,
 	    true))
 		return true;
-	v = channel_recv(line.sock, &m);
+	v = succession_hear(c, &m);
 	if (v == CHANNEL_END)
 		return true;
 	ok = v == CHANNEL_GOT && succession_agreed(&m);
@@ -331,7 +351,7 @@ succession_info(struct succession_info *i)
 
 	*i = (struct succession_info){ .pid = atomic_load(&line.pid),
 		.open = atomic_load(&line.open), .came = n.came,
-		.refused = n.refused };
+		.refused = n.refused, .results = warm_count() };
 	for (k = 0; k < STAY_REASON_COUNT; k++)
 		i->stayed[k] = atomic_load(&line.stayed[k]);
 }

@@ -35,6 +35,7 @@
 
 #define START_TIME (60 * NSEC_PER_SEC)
 #define LOOK_EVERY_MS 100
+#define RESULTS_TIME 5 /* seconds that a message of results may take */
 #define CHILD_FD 3 /* of the successor: its end of the channel */
 
 struct parting { /* a message for the successor */
@@ -66,9 +67,10 @@ static struct {
 	bool short_of_files;
 	int sock, wake_fd;
 	pid_t pid;
-	bool told;             /* accord counts; this and that: control's until
-	                          the thread begins */
+	/* Control's until the thread begins: */
+	bool told;             /* accord counts */
 	struct accord accord;
+	struct conf *conf;     /* in force then; our reference */
 	atomic_uint acks;      /* of workers, see take_yield() */
 
 	/* under lock */
@@ -326,6 +328,30 @@ take_wait(nsec_t until)
 
 enum take_verdict { TAKE_READY, TAKE_ON, TAKE_FAILED };
 
+static bool
+take_send_results(void *arg PG_UNUSED, const struct buf *b)
+{
+	return channel_send(take.sock, TAKEOVER_RESULTS, buf_head(b),
+	    buf_len(b), -1, true);
+}
+
+/* A process that reads nothing must not keep this one from stopping. */
+static void
+take_results(void)
+{
+	const struct timeval limit = { RESULTS_TIME, 0 }, forever = { 0, 0 };
+	size_t n;
+
+	(void)setsockopt(take.sock, SOL_SOCKET, SO_SNDTIMEO, &limit,
+	    sizeof(limit));
+	n = session_leave_results(take.conf, takeover_results_max(take.conf),
+	    take_send_results, NULL);
+	(void)setsockopt(take.sock, SOL_SOCKET, SO_SNDTIMEO, &forever,
+	    sizeof(forever));
+	log_info("takeover", "msg=\"results in memory are handed over\" "
+	    "results=%zu", n);
+}
+
 /* It is about to serve. */
 static bool
 take_theirs(const struct channel_message *m, bool *yielded)
@@ -345,6 +371,8 @@ take_theirs(const struct channel_message *m, bool *yielded)
 		*yielded = true;
 		take_yield(true);
 	}
+	if (take.told && hash_eq(take.accord.conf, theirs.conf))
+		take_results();
 	/* If it does not get that, its end is next. */
 	(void)!channel_send(take.sock, TAKEOVER_AGREED, &agreed, 1, -1, true);
 	return true;
@@ -519,6 +547,7 @@ take_join(void)
 	close(take.sock);
 	close(take.wake_fd);
 	take.sock = take.wake_fd = -1;
+	conf_unref(&take.conf);
 }
 
 static void
@@ -682,6 +711,8 @@ takeover_start(struct control *c, struct worker *w, uint64_t session)
 	take.w = w;
 	take.session = session;
 	take.told = accord_of(c->setup.conf, &take.accord);
+	take.conf = c->setup.conf;
+	conf_ref(take.conf);
 	kept_now(c);
 	take.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	CHECK(take.wake_fd >= 0);

@@ -11,6 +11,7 @@
  *     G: go                       -->  configuration, doors
  *   goes on as ever               <--  F: text: it will not; it ends
  *   may leave its cache alone     <--  Y: by what it is about to serve
+ *     W, ...: results in memory   -->
  *     O: whether both agree       -->  threads
  *                                 <--  R: it serves
  *   closes its doors, tells the service manager whose pid counts
@@ -92,6 +93,7 @@ struct succession_info {
 	int pid;             /* of the process before; 0: none */
 	bool open;
 	uint64_t came, refused;
+	uint64_t results;    /* that came from its memory */
 	uint64_t stayed[STAY_REASON_COUNT]; /* clients that it closed at last */
 };
 void succession_info(struct succession_info *i);

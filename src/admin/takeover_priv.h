@@ -6,6 +6,7 @@
 #ifndef PGSLUICE_ADMIN_TAKEOVER_PRIV_H
 #define PGSLUICE_ADMIN_TAKEOVER_PRIV_H
 
+#include "conf/conf.h"
 #include "pgwire/msgread.h"
 #include "run/channel.h"
 
@@ -17,11 +18,21 @@
 #define TAKEOVER_GO 'G'
 #define TAKEOVER_FAILED 'F'  /* text */
 #define TAKEOVER_OURS 'Y'    /* an accord: it is about to serve by that */
+#define TAKEOVER_RESULTS 'W' /* of its L1, as cache/warm.h says */
 #define TAKEOVER_AGREED 'O'  /* the answer: 1 if both go by the same, else 0 */
 #define TAKEOVER_READY 'R'
 #define TAKEOVER_SESSION 'S' /* a parcel; its connection */
 #define TAKEOVER_CANCEL 'C'  /* request 8, pid 4, key; the answer: request 8 */
 #define TAKEOVER_END 'E'     /* STAY_REASON_COUNT times 4 */
+
+/* Of results, in bytes: both keep to it. */
+#define TAKEOVER_RESULTS_MAX (64u << 20)
+static inline size_t
+takeover_results_max(const struct conf *c)
+{
+	return (size_t)c->cache_memory / 4 < TAKEOVER_RESULTS_MAX ?
+	    (size_t)c->cache_memory / 4 : TAKEOVER_RESULTS_MAX;
+}
 
 static inline void
 takeover_put(char *out, uint32_t v)

@@ -216,6 +216,32 @@ scope_intern(const char *identity, const char *settings)
 	return scope_get(text, strlen(identity), false);
 }
 
+struct scope_search {
+	uint32_t id;
+	const struct scope *found;
+};
+
+static void
+scope_look(struct htab_node *n, void *arg)
+{
+	const struct scope_entry *e = htab_entry(n, struct scope_entry, node);
+	struct scope_search *s = arg;
+
+	if (e->scope.id == s->id)
+		s->found = &e->scope;
+}
+
+const struct scope *
+scope_find_id(uint32_t id)
+{
+	struct scope_search s = { id, NULL };
+
+	pthread_mutex_lock(&scope_lock);
+	htab_each(&scope_tab, scope_look, &s);
+	pthread_mutex_unlock(&scope_lock);
+	return s.found;
+}
+
 /* ---- with what a session has set ------------------------------------------------ */
 
 static const char *

@@ -48,6 +48,8 @@ const struct scope *scope_intern(const char *identity, const char *settings);
  * many. Any thread. */
 const struct scope *scope_with(const struct scope *base,
     const struct vars *v);
+/* The one of this number; NULL: there is none. Any thread. */
+const struct scope *scope_find_id(uint32_t id);
 /* The settings hold this line. */
 bool scope_has(const struct scope *sc, const char *name, const char *value);
 /* The server's current user is the one that logged in. */

@@ -583,6 +583,37 @@ l1_flush(struct l1 *l)
 	}
 }
 
+/* --- what is in use ------------------------------------------------------ */
+
+unsigned
+l1_parts(const struct l1 *l)
+{
+	return l->n;
+}
+
+bool
+l1_used(struct l1 *l, unsigned part, nsec_t now,
+    struct object *out[L1_USED_MAX], size_t *n)
+{
+	struct l1_stripe *s;
+	struct l1_entry *e;
+	int q;
+
+	*n = 0;
+	if (part >= l->n)
+		return false;
+	s = &l->stripes[part];
+	pthread_mutex_lock(&s->lock);
+	for (q = L1_MAIN; q >= L1_SMALL; q--)
+		TAILQ_FOREACH(e, &s->fifo.queue[q], link)
+			if (*n < L1_USED_MAX && (q == L1_MAIN || e->freq > 0) &&
+			    now < e->obj->l1_until && object_current(e->obj) &&
+			    !l1_memo_outruns(&s->memo, e->obj))
+				out[(*n)++] = object_ref(e->obj);
+	pthread_mutex_unlock(&s->lock);
+	return true;
+}
+
 /* --- by name ------------------------------------------------------------ */
 
 /* What one call looks at, for some 100 us: so many slots, fewer if comparing

@@ -101,6 +101,14 @@ struct l1_drop {
  * stored, those that begin behind it are. */
 bool l1_drop(struct l1 *l, struct l1_drop *d) PG_MUST_CHECK;
 
+/* A part of the store, from 0 on: up to max of its results that are fresh and
+ * were asked for again, those in use for longest first, with references. false:
+ * there is no such part. For some 100 us. */
+#define L1_USED_MAX 2048
+unsigned l1_parts(const struct l1 *l);
+bool l1_used(struct l1 *l, unsigned part, nsec_t now,
+    struct object *out[L1_USED_MAX], size_t *n) PG_MUST_CHECK;
+
 struct l1_stats {
 	uint64_t objects, bytes, busy, inserts, evictions, expired, stale;
 	uint64_t tenant_evictions; /* not among evictions */

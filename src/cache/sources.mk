@@ -49,5 +49,7 @@ libpgsluice_a_SOURCES += \
 	src/cache/tags.h \
 	src/cache/track.c \
 	src/cache/track.h \
+	src/cache/warm.c \
+	src/cache/warm.h \
 	src/cache/worth.c \
 	src/cache/worth.h

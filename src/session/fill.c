@@ -22,6 +22,7 @@
 #include "base/planted.h"
 #include "conf/deps.h"
 #include "route/named.h"
+#include "session/inherit.h"
 #include "session/trial.h"
 #include "sql/shape_text.h"
 
@@ -420,6 +421,19 @@ fill_run(struct fill *f, nsec_t now)
 	return FILL_RUN;
 }
 
+/* Takes the reference over. */
+static enum fill_result
+fill_inherited(struct session *s, const struct unit *u, struct object *o)
+{
+	stat_add(&session_metrics(s)->c.cache_inherited, 1);
+	l1_publish(session_layer_l1(), o, clock_mono());
+	fill_free(s);
+	worth_found(s->sw->worth, o->shape);
+	(void)fill_deliver(s, u, o, false, o->series);
+	object_unref(&o);
+	return FILL_ANSWERED;
+}
+
 enum fill_result
 fill_begin(struct session *s, const struct unit *u, const struct query *q,
     const struct cache_key *k)
@@ -483,6 +497,9 @@ fill_begin(struct session *s, const struct unit *u, const struct query *q,
 			stat_add(&session_metrics(s)->c.cache_refreshes, 1);
 		f->phase = FILL_P_LEADING;
 		f->has_parse = u->has_parse;
+		o = inherit(s, f);
+		if (o != NULL)
+			return fill_inherited(s, u, o);
 		f->mono = clock_mono();
 		if (fill_ask_l2(s, f) == FILL_RUN)
 			return fill_run(f, f->mono);

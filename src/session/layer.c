@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cache/l2_post.h"
 #include "cache/l2_track.h"
+#include "cache/warm.h"
 #include "session/farewell.h"
 #include "session/gather.h"
 #include "session/mirror_lane.h"
@@ -304,6 +305,7 @@ session_layer_fini(void)
 	pool_fini();
 	quota_fini();
 	dbstate_fini();
+	warm_drop();
 }
 
 /* ---- time -------------------------------------------------------------------------------- */
@@ -453,6 +455,7 @@ session_layer_tick(struct worker *w, nsec_t now)
 	if (now - sw->last_second < NSEC_PER_SEC)
 		return;
 	sw->last_second = now;
+	warm_tick(now);
 	farewell_tick(sw, now);
 	atomic_store_explicit(&w->metrics->c.shape_parses, sw->shapes.parses,
 	    memory_order_relaxed);

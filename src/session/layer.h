@@ -111,6 +111,12 @@ struct session_moves session_moves(void); /* any thread */
  * it ends for the other.  From now on nothing is answered from the cache here,
  * and writes end all results. */
 void session_yield(struct worker *w, bool on);
+/* Any thread: copies of results in memory that were hit go to send() for the
+ * process that takes over, as cache/warm.h says, up to so many bytes, within a
+ * second. c: what is in force, with references. false of send(): no more.
+ * Returns how many. */
+size_t session_leave_results(struct conf *c, size_t limit,
+    bool (*send)(void *arg, const struct buf *b), void *arg);
 /* On the worker's thread: from now on sessions leave as soon as they can. */
 void session_move_all(struct worker *w);
 /* Any thread: a session that has come is w's. Both are taken over. false: it is

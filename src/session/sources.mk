@@ -32,6 +32,8 @@ libpgsluice_a_SOURCES += \
 	src/session/gather_query.c \
 	src/session/gather_reply.c \
 	src/session/identity.c \
+	src/session/inherit.c \
+	src/session/inherit.h \
 	src/session/input.c \
 	src/session/layer.c \
 	src/session/layer.h \

@@ -37,6 +37,7 @@ COUNTER(prepared_mended, "Units sent again because a server's statements had cha
 COUNTER(prepared_reuses, "Parse messages saved because the server had the statement")
 COUNTER(cache_hits_l1, "Answers from L1")
 COUNTER(cache_hits_l2, "Answers from L2")
+COUNTER(cache_inherited, "Results taken into L1 from that of the process before, when they were asked for")
 COUNTER(cache_misses, "Cacheable statements that went to a server")
 COUNTER(cache_outdated, "Results in Redis that were older than what L1 had of the same question before")
 COUNTER(cache_too_old, "Results in L1 or Redis that were older than a session's pgsluice.max_staleness")

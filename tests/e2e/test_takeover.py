@@ -79,6 +79,7 @@ def sluice(pg, db, pgsluice, certificate):
     s = pgsluice(CONF, CERT=cert, KEY=key)
     with s.connect() as c:
         c.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
+        c.execute("CREATE TABLE other (id int)")
         c.execute("INSERT INTO t VALUES (1, 'one')")
     return s
 
@@ -96,6 +97,8 @@ def takeover(sluice):
     until(lambda: len(started(sluice)) > before)
     sluice.proc = Successor(started(sluice)[-1])
     assert sluice.proc.pid != old.pid
+    # For a moment the other one still accepts.
+    until(lambda: int(shown(sluice)["before_pid"]) == old.pid)
     return old
 
 
@@ -197,6 +200,72 @@ def test_both_go_on_with_their_caches(sluice, pg, db):
         writer.execute("UPDATE t SET v = 'new' WHERE id = 1")
         assert value(busy) == "new"
         busy.execute("COMMIT")
+        assert old.wait(10) == 0
+
+
+def asked_again(sluice, c):
+    """It is in memory, and was hit."""
+    hits = sluice.count("cache_hits_l1")
+    until(lambda: value(c) == "one" and sluice.count("cache_hits_l1") > hits)
+
+
+def at_home(sluice, c):
+    """Catalogs have been read anew, and the client has a pool: by its servers'
+    settings results are told apart."""
+    until(lambda: shown(sluice)["clients_taken"] == "1")
+    sluice.wait_watched()
+    c.execute("SELECT 1")
+
+
+def test_results_in_memory_go_along(sluice, pg, db):
+    with plain(sluice) as reader, plain(sluice) as writer:
+        asked_again(sluice, reader)
+        writer.execute("BEGIN")
+        writer.execute("INSERT INTO other VALUES (1)")
+        old = takeover(sluice)
+        assert shown(sluice)["results_taken"] == "1"
+        at_home(sluice, reader)
+        write_past(pg, db, "past")
+        with sluice.counting(cache_inherited=1, cache_hits_l1=2,
+                             cache_misses=0):
+            assert value(reader) == value(reader) == "one"
+        # What is written in either process ends them.
+        writer.execute("UPDATE t SET v = 'new' WHERE id = 1")
+        assert value(reader) == "one"
+        writer.execute("COMMIT")
+        assert value(reader) == "new"
+        assert old.wait(10) == 0
+
+
+def test_results_that_a_write_overtakes(sluice):
+    """Copied, and written behind that, before they are asked for."""
+    with plain(sluice) as reader, plain(sluice) as writer:
+        asked_again(sluice, reader)
+        writer.execute("BEGIN")
+        writer.execute("UPDATE t SET v = 'new' WHERE id = 1")
+        old = takeover(sluice)
+        assert shown(sluice)["results_taken"] == "1"
+        writer.execute("COMMIT")
+        assert old.wait(10) == 0
+        until(lambda: shown(sluice)["clients_taken"] == "2")
+        sluice.wait_watched()
+        reader.execute("SELECT 1")
+        assert value(reader) == "new"
+        assert sluice.count("cache_inherited") == 0
+
+
+def test_results_that_are_invalidated_by_name(sluice, pg, db):
+    with plain(sluice) as reader, plain(sluice) as writer:
+        asked_again(sluice, reader)
+        writer.execute("BEGIN")
+        writer.execute("INSERT INTO other VALUES (1)")
+        old = takeover(sluice)
+        assert shown(sluice)["results_taken"] == "1"
+        at_home(sluice, reader)
+        write_past(pg, db, "past")
+        sluice.console("INVALIDATE KEY '*'")
+        assert value(reader) == "past"
+        writer.execute("COMMIT")
         assert old.wait(10) == 0
 
 

@@ -25,7 +25,8 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/trailer \
 	tests/fuzz/corpus/unit \
 	tests/fuzz/corpus/userdb \
-	tests/fuzz/corpus/value
+	tests/fuzz/corpus/value \
+	tests/fuzz/corpus/warm
 FUZZ_REPLAYS = \
 	tests/fuzz/replay_answer \
 	tests/fuzz/replay_bound \
@@ -50,7 +51,8 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_trailer \
 	tests/fuzz/replay_unit \
 	tests/fuzz/replay_userdb \
-	tests/fuzz/replay_value
+	tests/fuzz/replay_value \
+	tests/fuzz/replay_warm
 FUZZERS = \
 	tests/fuzz/fuzz_answer \
 	tests/fuzz/fuzz_bound \
@@ -75,7 +77,8 @@ FUZZERS = \
 	tests/fuzz/fuzz_trailer \
 	tests/fuzz/fuzz_unit \
 	tests/fuzz/fuzz_userdb \
-	tests/fuzz/fuzz_value
+	tests/fuzz/fuzz_value \
+	tests/fuzz/fuzz_warm
 check_PROGRAMS += $(FUZZ_REPLAYS)
 TESTS += $(FUZZ_REPLAYS)
 EXTRA_PROGRAMS += $(FUZZERS)
@@ -202,3 +205,8 @@ tests_fuzz_replay_value_SOURCES = tests/fuzz/fuzz_value.c \
 	tests/fuzz/replay_main.c
 tests_fuzz_fuzz_value_SOURCES = tests/fuzz/fuzz_value.c
 tests_fuzz_fuzz_value_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_replay_warm_SOURCES = tests/fuzz/fuzz_warm.c \
+	tests/fuzz/replay_main.c
+tests_fuzz_fuzz_warm_SOURCES = tests/fuzz/fuzz_warm.c
+tests_fuzz_fuzz_warm_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -138,6 +138,7 @@ UNIT_TESTS = \
 	tests/unit/test_vars \
 	tests/unit/test_verdict \
 	tests/unit/test_vouch \
+	tests/unit/test_warm \
 	tests/unit/test_wishes \
 	tests/unit/test_worker \
 	tests/unit/test_worth
@@ -653,6 +654,10 @@ tests_unit_test_verdict_LDADD = $(UNIT_LDADD)
 tests_unit_test_vouch_SOURCES = tests/unit/test_vouch.c
 tests_unit_test_vouch_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_vouch_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_warm_SOURCES = tests/unit/test_warm.c
+tests_unit_test_warm_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_warm_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_wishes_SOURCES = tests/unit/test_wishes.c
 tests_unit_test_wishes_CPPFLAGS = $(UNIT_CPPFLAGS)
