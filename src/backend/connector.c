@@ -10,6 +10,7 @@
  */
 #include "backend/connector.h"
 
+#include <arpa/inet.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #include "net/kdf.h"
 
 #define CANCEL_THREADS 4
+#define NAME_THREADS 4
+#define NAMES_MAX 64
 #define CANCEL_QUEUE_MAX 10000
 #define SETTINGS_TEXT_MAX (256 * 1024)
 
@@ -71,9 +74,17 @@ struct cancel_job {
 	struct message *m;
 };
 
-static struct connector *connectors;
+static struct connector *connectors; /* those for names come last */
 static unsigned n_connectors;
 static atomic_uint next_connector;
+
+/* Which thread a host's name was given to: in the order of their coming, so
+ * that few hosts share none. */
+static struct {
+	pthread_mutex_t lock;
+	char *hosts[NAMES_MAX];
+	unsigned n;
+} names = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct {
 	pthread_mutex_t lock;
@@ -313,6 +324,70 @@ connector_main(void *arg)
 	return NULL;
 }
 
+static const char *
+connect_job_value(const struct connect_job *j, const char *keyword)
+{
+	size_t i;
+
+	for (i = 0; j->keywords[i] != NULL; i++)
+		if (strcmp(j->keywords[i], keyword) == 0)
+			return j->values[i];
+	return NULL;
+}
+
+/* Addresses and unix sockets all of them?  One that is longer than an address
+ * can be is a name. */
+static bool
+hosts_are_addresses(const char *hosts)
+{
+	char one[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+	size_t n;
+
+	for (;; hosts += n + 1) {
+		n = strcspn(hosts, ",");
+		if (n > 0 && hosts[0] != '/' && hosts[0] != '@') {
+			if (n >= sizeof(one))
+				return false;
+			memcpy(one, hosts, n);
+			one[n] = '\0';
+			if (inet_pton(AF_INET, one, &address) != 1 &&
+			    inet_pton(AF_INET6, one, &address) != 1)
+				return false;
+		}
+		if (hosts[n] == '\0')
+			return true;
+	}
+}
+
+static unsigned
+name_thread(const char *hosts)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&names.lock);
+	for (i = 0; i < names.n; i++)
+		if (strcmp(names.hosts[i], hosts) == 0)
+			break;
+	if (i == names.n && names.n < NAMES_MAX)
+		names.hosts[names.n++] = x_strdup(hosts);
+	pthread_mutex_unlock(&names.lock);
+	return i % NAME_THREADS;
+}
+
+static struct connector *
+connector_choose(const struct connect_job *j)
+{
+	const char *hosts = connect_job_value(j, "host");
+	const char *addresses = connect_job_value(j, "hostaddr");
+	unsigned plain = n_connectors - NAME_THREADS;
+
+	if (hosts != NULL && (addresses == NULL || addresses[0] == '\0') &&
+	    !hosts_are_addresses(hosts))
+		return &connectors[plain + name_thread(hosts)];
+	return &connectors[atomic_fetch_add(&next_connector, 1) % plain];
+}
+
 static void
 connector_poke(struct connector *c)
 {
@@ -331,7 +406,7 @@ connector_submit(struct connect_job *j)
 		worker_post(j->w, &j->done);
 		return;
 	}
-	c = &connectors[atomic_fetch_add(&next_connector, 1) % n_connectors];
+	c = connector_choose(j);
 	pthread_mutex_lock(&c->lock);
 	STAILQ_INSERT_TAIL(&c->inbox, j, next);
 	pthread_mutex_unlock(&c->lock);
@@ -396,9 +471,9 @@ connector_start(unsigned threads)
 
 	STAILQ_INIT(&cancels.queue);
 	cancels.stopping = false;
-	n_connectors = threads;
-	connectors = x_calloc(threads, sizeof(*connectors));
-	for (i = 0; i < threads; i++) {
+	n_connectors = threads + NAME_THREADS;
+	connectors = x_calloc(n_connectors, sizeof(*connectors));
+	for (i = 0; i < n_connectors; i++) {
 		c = &connectors[i];
 		c->magic = CONNECTOR_MAGIC;
 		STAILQ_INIT(&c->inbox);
@@ -441,6 +516,10 @@ connector_stop(void)
 	free(connectors);
 	connectors = NULL;
 	n_connectors = 0;
+	pthread_mutex_lock(&names.lock);
+	while (names.n > 0)
+		free(names.hosts[--names.n]);
+	pthread_mutex_unlock(&names.lock);
 	pthread_mutex_lock(&cancels.lock);
 	cancels.stopping = true;
 	pthread_cond_broadcast(&cancels.more);

@@ -2,9 +2,11 @@
  *
  * Connector threads: libpq connects and logs in here, never on a worker.
  *
- * One PQconnectPoll() call may hold the CPU for 3 ms (SCRAM), and resolving
- * names blocks; so each connector thread has a loop of its own that drives many
- * attempts at once.  A finished connection has read its output-affecting
+ * One PQconnectPoll() call may hold the CPU for 3 ms (SCRAM); so each connector
+ * thread has a loop of its own that drives many attempts at once.  Resolving
+ * names blocks, for as long as the resolver likes: attempts that need it go to
+ * threads for names, as many as there are distinct hosts up to four, so that
+ * a name which nobody knows holds up none but those of its thread.  A finished connection has read its output-affecting
  * settings from pg_settings before it is handed to its worker by mailbox.
  * Cancel requests block until the server closes and have threads of their own.
  */
@@ -38,6 +40,7 @@ struct connect_job {
 	STAILQ_ENTRY(connect_job) next;
 };
 
+/* threads: for addresses and unix sockets; those for names come on top. */
 void connector_start(unsigned threads);
 /* Stop and join, while the workers still run; attempts under way fail, and so
  * do later ones. */

@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	tests/unit/test_confine \
 	tests/unit/test_connect_args \
 	tests/unit/test_connect_error \
+	tests/unit/test_connector \
 	tests/unit/test_console \
 	tests/unit/test_copy_spec \
 	tests/unit/test_copyrows \
@@ -226,6 +227,10 @@ tests_unit_test_connect_args_LDADD = $(UNIT_LDADD)
 tests_unit_test_connect_error_SOURCES = tests/unit/test_connect_error.c
 tests_unit_test_connect_error_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_connect_error_LDADD = $(UNIT_LDADD)
+
+tests_unit_test_connector_SOURCES = tests/unit/test_connector.c
+tests_unit_test_connector_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_connector_LDADD = $(UNIT_LDADD)
 
 tests_unit_test_console_SOURCES = tests/unit/test_console.c
 tests_unit_test_console_CPPFLAGS = $(UNIT_CPPFLAGS)
