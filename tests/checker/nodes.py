@@ -125,7 +125,8 @@ class Ledger:
     def __init__(self):
         n = ROWS * len(NODES) + 1
         self.asked = [0] * n  # the last value that a write was sent with
-        self.acked = [[0.0] for _ in range(n)]  # when value i was committed
+        # When value i was known to be committed, and by which node.
+        self.acked = [[(0.0, 0)] for _ in range(n)]
 
     def done(self, row):
         return len(self.acked[row]) - 1
@@ -167,11 +168,12 @@ class Reader(Client):
         got = conn.execute(
             f"SELECT v FROM item WHERE id = {row}").fetchone()[0]
         self.reads += 1
-        if got > ledger.asked[row]:
+        missed = ledger.acked[row][got + 1:before + 1]
+        if got > ledger.asked[row] or any(n == self.node for _, n in missed):
             self.wrong += 1
-        elif got < before:
+        elif missed:
             self.stale += 1
-            self.late = max(self.late, began - ledger.acked[row][got + 1])
+            self.late = max(self.late, began - missed[0][0])
 
 
 class Writer(Client):
@@ -184,7 +186,7 @@ class Writer(Client):
         ledger.asked[row] = v
         # The same again if its node died, which may have committed it.
         conn.execute(f"UPDATE item SET v = {v} WHERE id = {row}")
-        ledger.acked[row].append(time.monotonic())
+        ledger.acked[row].append((time.monotonic(), self.node))
         got = conn.execute(
             f"SELECT v FROM item WHERE id = {row}").fetchone()[0]
         self.wrong += got != v
