@@ -99,7 +99,7 @@ def backend_full(t):
 
 @fault("F6", "the backend's name leads elsewhere; then nobody knows it",
        "new connections go to the new address at once; others are not "
-       "held up by names that are not found", LOST,
+       "held up by names that are not found", LOST + " 53300",
        needs=machine.needs("files", "net"))
 def name_moves(t):
     here = t.scene.relay.ports["pg"]
