@@ -8,9 +8,9 @@
 #
 #   contrib/deps.sh [--list] GROUP...
 #
-# Groups: build, clang, test, lab, bench.  A package written ?NAME is left out,
-# with a line that says so, where it cannot be installed: beside a package of
-# another origin, or without root.
+# Groups: build, clang, test, lab, bench, deb, rpm, packaging.  A package
+# written ?NAME is left out, with a line that says so, where it cannot be
+# installed: beside a package of another origin, or without root.
 set -euo pipefail
 
 packages_of() {
@@ -37,6 +37,20 @@ packages_of() {
 		# A nodejs of another origin brings npm along, and
 		# Debian's would take its place.
 		command -v npm >/dev/null || echo npm
+		;;
+	deb)
+		packages_of build
+		echo dpkg-dev debhelper fakeroot libcmocka-dev python3 xz-utils
+		;;
+	rpm)
+		packages_of build
+		echo rpm xz-utils
+		;;
+	packaging)
+		packages_of deb
+		packages_of rpm
+		echo lintian rpmlint systemd util-linux iproute2 \
+		    postgresql-15 postgresql-client-15
 		;;
 	bench)
 		packages_of lab
@@ -193,7 +207,8 @@ main() {
 		wanted+=("${more[@]}")
 	done
 	[ ${#wanted[@]} -gt 0 ] || {
-		echo "usage: deps.sh [--list] build|clang|test|lab|bench..." >&2
+		echo "usage: deps.sh [--list] build|clang|test|lab|bench|deb|rpm|" \
+		    "packaging..." >&2
 		return 2
 	}
 	if [ -n "$list" ]; then
