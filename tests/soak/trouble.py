@@ -2,6 +2,7 @@
 """What goes wrong in a soak, one after another, by chance of a seed."""
 
 import collections
+import contextlib
 import os
 import signal
 import time
@@ -55,7 +56,8 @@ class Trouble:
         for pid in self.world.pg.psql(
                 "SELECT pid FROM pg_stat_activity WHERE "
                 "usename = 'feeder'").split():
-            os.kill(int(pid), signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM)
 
     def freeze_postgres(self):
         self.world.pg.freeze()
