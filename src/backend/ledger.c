@@ -127,6 +127,7 @@ ledger_push_text(struct ledger *l, enum owed kind, unsigned flags,
 {
 	unsigned before = l->count;
 
+	CHECK(kind != OWED_SYNC);
 	if (!ledger_push(l, kind, flags, hash))
 		return false;
 	if (l->count == before)
@@ -211,6 +212,7 @@ ledger_begin_copy(struct ledger *l)
 		if (behind->kind != OWED_SYNC)
 			return;
 		*behind = *ledger_head(l);
+		ledger_head(l)->synth = 0; /* its bytes moved with it */
 		ledger_pop(l);
 	}
 }

@@ -112,7 +112,8 @@ ledger_copy_is_late(const struct ledger *l)
 bool ledger_push(struct ledger *l, enum owed kind, unsigned flags,
     struct hash128 hash) PG_MUST_CHECK;
 /* The same, and an error about it finds the text in failed_text: the name that the
- * client gave the statement or, with LEDGER_REPLACE, what it is told. */
+ * client gave the statement or, with LEDGER_REPLACE, what it is told.  Not of
+ * SYNC. */
 bool ledger_push_text(struct ledger *l, enum owed kind, unsigned flags,
     struct hash128 hash, struct slice text) PG_MUST_CHECK;
 /* A reply of our own making, n bytes copied. */

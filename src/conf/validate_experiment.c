@@ -89,10 +89,11 @@ conf_check_rewrites(struct conf_parse *p, const struct conf_sec *s,
 {
 	const struct conf_rewrite *r;
 	const struct conf_variant *v;
-	size_t i;
+	size_t i, k, n;
 
-	for (v = t->variants; v < t->variants + t->n_variants; v++)
-		for (r = v->rewrites; r < v->rewrites + v->n_rewrites; r++) {
+	for (k = 0; k < t->n_variants; k++)
+		for (v = &t->variants[k], n = 0; n < v->n_rewrites; n++) {
+			r = &v->rewrites[n];
 			for (i = 0; i < r->query.tables.n &&
 			     !ident_is_table(r->query.tables.v[i], t->schema,
 			     t->rel); i++)

@@ -139,9 +139,11 @@ void
 ini_parse(struct ini *ini, const char *file, struct slice text)
 {
 	struct ini_line l = { .ini = ini, .file = file };
-	const char *p = text.p, *end = text.p + text.n, *nl;
+	const char *p = text.p, *end, *nl;
 
-	for (; p < end; p = nl < end ? nl + 1 : end) {
+	if (text.n == 0)
+		return;
+	for (end = p + text.n; p < end; p = nl < end ? nl + 1 : end) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		nl = nl != NULL ? nl : end;
 		l.line++;

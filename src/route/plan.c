@@ -57,13 +57,13 @@ plan_compare_edits(const void *a, const void *b)
 }
 
 static struct route_edit *
-plan_add_edit(struct route_plan *p, struct textpos pos, uint32_t len,
+plan_add_edit(struct route_plan *p, struct textpos pos, struct textpos end,
     unsigned an_table, const struct conf_table *table)
 {
 	struct route_edit *e = &p->edits[p->n_edits++];
 
 	e->pos = pos;
-	e->len = len;
+	e->end = end;
 	e->an_table = an_table;
 	e->table = table;
 	return e;
@@ -73,7 +73,7 @@ static void
 plan_table_edit(struct route_plan *p, unsigned i, const struct an_table *t,
     const struct conf_table *table)
 {
-	struct route_edit *e = plan_add_edit(p, t->pos, t->len, i, table);
+	struct route_edit *e = plan_add_edit(p, t->pos, t->end, i, table);
 
 	e->name = ident_name_sql(t->name);
 	e->takes_alias = t->takes_alias && !t->has_alias;
@@ -83,7 +83,7 @@ static void
 plan_qualref_edit(struct route_plan *p, const struct an_qualref *q,
     const struct an_table *t, const struct conf_table *table)
 {
-	struct route_edit *e = plan_add_edit(p, q->pos, q->len, q->table,
+	struct route_edit *e = plan_add_edit(p, q->pos, q->end, q->table,
 	    table);
 
 	e->name = ident_name_sql(t->name);
@@ -179,7 +179,7 @@ plan_make_edits(struct route_plan *p, const struct analysis *a,
 	}
 	p->edits = x_calloc(n, sizeof(*p->edits));
 	for (size_t i = 0; i < a->n_tables; i++) {
-		if (pt->routed[i] != NULL && a->tables[i].len > 0)
+		if (pt->routed[i] != NULL && a->tables[i].placed)
 			plan_table_edit(p, (unsigned)i, &a->tables[i],
 			    pt->routed[i]);
 	}
@@ -465,7 +465,7 @@ plan_choose(struct route_plan *p, const struct analysis *a,
 		if (pt->routed[i] != NULL &&
 		    pt->routed[i]->use->backend != p->backend)
 			common = false;
-		if (pt->routed[i] != NULL && a->tables[i].len == 0)
+		if (pt->routed[i] != NULL && !a->tables[i].placed)
 			placed = false; /* DROP: cannot be rewritten */
 	}
 	if (!placed ||

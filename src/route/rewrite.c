@@ -85,11 +85,9 @@ rewrite_edit(struct rewriter *r, const struct route_edit *e)
 	const char *rel = r->s->an->tables[e->an_table].name;
 	size_t pos = lex_pos(r->v->lx, e->pos);
 	const struct conf_relation *to = rewrite_relation(e, r->form);
-	size_t end;
+	size_t end = lex_pos(r->v->lx, e->end);
 
-	CHECK(pos >= r->at && pos <= r->v->sql.n &&
-	    e->len <= r->v->sql.n - pos);
-	end = pos + e->len;
+	CHECK(pos >= r->at && pos <= end && end <= r->v->sql.n);
 	if (!rewrite_copy(r, pos) ||
 	    !rewrite_put(r, e->column ? e->name : to->sql))
 		return false;

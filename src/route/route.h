@@ -60,8 +60,7 @@ struct live_set; /* cache/live.h */
 /* One place of the client's text that names a routed table: its relation
  * token, or the "schema.rel" of a column reference. */
 struct route_edit {
-	struct textpos pos;
-	uint32_t len;
+	struct textpos pos, end;
 	unsigned an_table;  /* index in analysis.tables */
 	const struct conf_table *table;
 	char *name;         /* SQL, the plan's: what columns are qualified with */

@@ -107,7 +107,7 @@ spread_copy_text(const struct spread_part *p, struct buf *out)
 
 	query_prepare(x->s, &q, slice_str(x->sql), NULL, NULL);
 	t = &q.shape->an->tables[q.plan->an_table];
-	end = lex_pos(q.values.lx, t->pos) + t->len;
+	end = lex_pos(q.values.lx, t->end);
 	if (!route_rewrite_range(q.plan, q.shape, &q.values,
 	    FORM_OF(x->table->use->shards[p->shard].relation), 0, end, out))
 		return false;

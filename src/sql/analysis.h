@@ -86,16 +86,16 @@ struct an_table {
 	bool has_alias;
 	bool temp;           /* a temporary one that the statement may make */
 	bool is_target;      /* the relation of INSERT/UPDATE/DELETE/COPY/TRUNCATE */
+	bool placed;         /* false: place unknown (objects of DROP) */
 	struct textpos pos;  /* of the (qualified) relation token */
-	uint32_t len;        /* bytes of it, quotes and dots included; 0: place
-	                        unknown (objects of DROP) */
+	struct textpos end;  /* behind it; comments in it differ in length from
+	                        text to text */
 };
 
 /* "schema.rel" inside a three-part column reference, to be cut down to "rel". */
 struct an_qualref {
 	unsigned table; /* index in tables */
-	struct textpos pos;
-	uint32_t len;
+	struct textpos pos, end;
 };
 
 enum an_value_kind {

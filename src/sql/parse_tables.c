@@ -10,9 +10,9 @@
 #include "sql/parse_priv.h"
 #include "sql/scan.h"
 
-/* Bytes of "a . b . c" (n parts) at pos. */
-static uint32_t
-tables_name_len(struct slice sql, size_t pos, unsigned n)
+/* Behind "a . b . c" (n parts) at pos. */
+static size_t
+tables_name_end(struct slice sql, size_t pos, unsigned n)
 {
 	size_t end = pos, next;
 
@@ -28,7 +28,7 @@ tables_name_len(struct slice sql, size_t pos, unsigned n)
 			break;
 		end = scan_space(sql, next + 1);
 	}
-	return (uint32_t)(end - pos);
+	return end;
 }
 
 /* "ONLY (t)": nothing fits between the name and the bracket. */
@@ -84,14 +84,15 @@ tables_place(struct parse *p, struct an_table *t, const PgQuery__RangeVar *rv)
 		return;
 	}
 	pos = (size_t)rv->location;
-	t->pos = lex_pos_from(p->lx, (uint32_t)pos);
-	t->len = tables_name_len(p->sql, pos, parts);
-	end = pos + t->len;
-	star = scan_space(p->sql, end);
-	if (t->takes_alias && star < p->sql.n && p->sql.p[star] == '*')
-		t->len = (uint32_t)(star + 1 - pos); /* "t *" says "t" */
+	end = tables_name_end(p->sql, pos, parts);
 	if (!rv->inh && tables_in_only(p->sql, pos, end))
 		t->takes_alias = false;
+	star = scan_space(p->sql, end);
+	if (t->takes_alias && star < p->sql.n && p->sql.p[star] == '*')
+		end = star + 1; /* "t *" says "t" */
+	t->placed = true;
+	t->pos = lex_pos_from(p->lx, (uint32_t)pos);
+	t->end = lex_pos_from(p->lx, (uint32_t)end);
 }
 
 unsigned
@@ -198,7 +199,8 @@ parse_resolve_refs(struct parse *p)
 		an->qualrefs[an->n_qualrefs++] = (struct an_qualref){
 			.table = (unsigned)k,
 			.pos = lex_pos_from(p->lx, r->location),
-			.len = tables_name_len(p->sql, r->location, r->parts),
+			.end = lex_pos_from(p->lx, (uint32_t)tables_name_end(
+			    p->sql, r->location, r->parts)),
 		};
 	}
 }

@@ -163,6 +163,20 @@ def test_one_tenant_goes_to_its_shard(scene, shard, binary_form):
                                 prepare=True).fetchone()[0] == port
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_comments_in_a_name(scene, variant):
+    """Statements that differ in their comments are of one shape; the names are
+    where each text has them."""
+    sql = ("SELECT app /*{0}*/ . /*{1}*/ events /*{0}*/ .id FROM app /*{0}*/ ."
+           " /*{1}*/ events /*{1}*/ * WHERE tenant_id = %s")
+    tenant = scene.tenant_on("shard0")
+    with scene.through(variant) as conn:
+        found = [sorted(conn.execute(sql.format(a, b), (tenant,)).fetchall())
+                 for a, b in ((" a" * 40, " b" * 30), ("", ""), ("cc", ""),
+                              ("", " d" * 70))]
+    assert found[0] and found == [found[0]] * 4
+
+
 def test_prepared_statement_changes_its_shard(scene):
     """One statement, one name, and the parameter says where it runs."""
     with scene.through("sharded") as conn:

@@ -66,7 +66,7 @@ fuzz_push(struct model *m, unsigned kind, unsigned flags)
 		return;
 	if (kind == OWED_PARSE)
 		hash.lo = ++m->parses;
-	if (!(flags & 1 ? ledger_push_text(&m->l, (enum owed)kind, flags,
+	if (!(flags & 1 && kind != OWED_SYNC ? ledger_push_text(&m->l, (enum owed)kind, flags,
 	    hash, SLICE_LIT("name")) :
 	    ledger_push(&m->l, (enum owed)kind, flags, hash))) {
 		CHECK(before == LEDGER_MAX);

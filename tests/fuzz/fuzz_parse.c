@@ -35,13 +35,14 @@ fuzz_analysis(const struct analysis *a, const struct lexer *lx,
 		const struct an_table *t = &a->tables[i];
 
 		CHECK(t->name != NULL);
-		CHECK(lex_pos(lx, t->pos) + t->len <= sql.n);
+		CHECK(lex_pos(lx, t->pos) <= lex_pos(lx, t->end));
+		CHECK(lex_pos(lx, t->end) <= sql.n);
 	}
 	for (i = 0; i < a->n_qualrefs; i++) {
 		CHECK(a->qualrefs[i].table < a->n_tables);
-		CHECK(a->qualrefs[i].len > 0);
-		CHECK(lex_pos(lx, a->qualrefs[i].pos) + a->qualrefs[i].len <=
-		    sql.n);
+		CHECK(lex_pos(lx, a->qualrefs[i].pos) <
+		    lex_pos(lx, a->qualrefs[i].end));
+		CHECK(lex_pos(lx, a->qualrefs[i].end) <= sql.n);
 	}
 	for (i = 0; i < a->n_preds; i++) {
 		CHECK(a->preds[i].table < a->n_tables);

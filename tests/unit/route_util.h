@@ -214,8 +214,9 @@ util_table(struct util_stmt *st, const char *token)
 	char *dot;
 
 	assert_true(i < UTIL_MAX && strlen(token) < sizeof(st->names[i]));
+	t->placed = true;
 	t->pos = lex_pos_from(&st->lx, (uint32_t)util_find(st, token));
-	t->len = (uint32_t)strlen(token);
+	t->end = lex_pos_from(&st->lx, (uint32_t)st->scanned);
 	strcpy(st->names[i], token);
 	t->name = st->names[i];
 	dot = strchr(t->name, '.');
@@ -233,9 +234,11 @@ util_table(struct util_stmt *st, const char *token)
 static inline PG_UNUSED void
 util_qualref(struct util_stmt *st, unsigned table, const char *token)
 {
-	st->qualrefs[st->an.n_qualrefs++] = (struct an_qualref){ table,
-		lex_pos_from(&st->lx, (uint32_t)util_find(st, token)),
-		(uint32_t)strlen(token) };
+	struct textpos pos = lex_pos_from(&st->lx,
+	    (uint32_t)util_find(st, token));
+
+	st->qualrefs[st->an.n_qualrefs++] = (struct an_qualref){ table, pos,
+		lex_pos_from(&st->lx, (uint32_t)st->scanned) };
 }
 
 /* A value that refers to the literal written as text. */

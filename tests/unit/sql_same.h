@@ -49,8 +49,9 @@ sql_same_table(const struct an_table *a, const struct an_table *b)
 	CHECK(a->read == b->read && a->written == b->written);
 	CHECK(a->takes_alias == b->takes_alias);
 	CHECK(a->has_alias == b->has_alias && a->temp == b->temp);
-	CHECK(a->is_target == b->is_target && a->len == b->len);
+	CHECK(a->is_target == b->is_target && a->placed == b->placed);
 	sql_same_pos(a->pos, b->pos);
+	sql_same_pos(a->end, b->end);
 }
 
 static inline void
@@ -88,8 +89,8 @@ sql_same_lists(const struct analysis *a, const struct analysis *b)
 		sql_same_table(&a->tables[i], &b->tables[i]);
 	for (i = 0; i < a->n_qualrefs; i++) {
 		CHECK(a->qualrefs[i].table == b->qualrefs[i].table);
-		CHECK(a->qualrefs[i].len == b->qualrefs[i].len);
 		sql_same_pos(a->qualrefs[i].pos, b->qualrefs[i].pos);
+		sql_same_pos(a->qualrefs[i].end, b->qualrefs[i].end);
 	}
 	CHECK(a->n_preds == b->n_preds);
 	for (i = 0; i < a->n_preds; i++)

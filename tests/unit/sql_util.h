@@ -78,7 +78,8 @@ sql_put_table(FILE *f, struct slice sql, const struct lexer *lx,
 	    t->takes_alias ? "a" : "");
 	if (t->schema != NULL)
 		fprintf(f, "%s.", t->schema);
-	fprintf(f, "%s@%.*s", t->name, (int)t->len,
+	fprintf(f, "%s@%.*s", t->name,
+	    (int)(lex_pos(lx, t->end) - lex_pos(lx, t->pos)),
 	    sql.p + lex_pos(lx, t->pos));
 }
 
@@ -121,7 +122,8 @@ sql_describe(struct slice sql, const struct lexer *lx,
 	}
 	for (i = 0; i < a->n_qualrefs; i++)
 		fprintf(f, "; ref %u %.*s", a->qualrefs[i].table,
-		    (int)a->qualrefs[i].len,
+		    (int)(lex_pos(lx, a->qualrefs[i].end) -
+		    lex_pos(lx, a->qualrefs[i].pos)),
 		    sql.p + lex_pos(lx, a->qualrefs[i].pos));
 	for (i = 0; i < a->n_preds; i++) {
 		const struct an_pred *p = &a->preds[i];

@@ -537,6 +537,27 @@ test_named(void **state PG_UNUSED)
 	finish(&l);
 }
 
+/* Syncs behind a COPY that are not answered take no bytes with them. */
+static void
+test_text_of_a_copy(void **state PG_UNUSED)
+{
+	struct slice bytes;
+	struct ledger l;
+
+	start(&l);
+	assert_true(ledger_push_text(&l, OWED_EXECUTE, 0, none,
+	    SLICE_LIT("copy")));
+	push(&l, OWED_SYNC, 0, 0);
+	push(&l, OWED_SYNC, 0, 0);
+	assert_true(ledger_push_synth(&l, "own", 3));
+	assert_int_equal(message(&l, 'G'), LEDGER_PASS);
+	assert_int_equal(message(&l, 'C'), LEDGER_PASS);
+	assert_true(ledger_take_synth(&l, &bytes));
+	assert_true(slice_eq_str(bytes, "own"));
+	assert_int_equal(buf_len(&l.synth), 0);
+	finish(&l);
+}
+
 /* Whether a Sync amid COPY data is answered depends on which of the data made
  * the COPY fail, which nobody can tell. */
 static void
@@ -775,6 +796,7 @@ main(void)
 		cmocka_unit_test(test_hidden_replies),
 		cmocka_unit_test(test_error_of_a_hidden_request),
 		cmocka_unit_test(test_named),
+		cmocka_unit_test(test_text_of_a_copy),
 		cmocka_unit_test(test_sync_amid_copy_data),
 		cmocka_unit_test(test_replaced_error),
 		cmocka_unit_test(test_swallowed),

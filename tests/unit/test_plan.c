@@ -275,7 +275,7 @@ definitions_of_tables_with_variants_are_not_changed(void **state)
 	end(p);
 	/* But not if its name cannot be found in the text. */
 	util_stmt_init(&st, STMT_DDL, "DROP TABLE app.logs");
-	util_table(&st, "app.logs")->len = 0;
+	util_table(&st, "app.logs")->placed = false;
 	p = plan();
 	assert_string_equal(p->err_sqlstate, "0A000");
 	end(p);

@@ -111,7 +111,7 @@ several_tables_are_rewritten_together(void **state)
 	    "SELECT 1 FROM app.users u, t, app.events WHERE 'x' = u.name");
 	util_table(&st, "app.users")->has_alias = true;
 	util_table(&st, "t,");
-	st.tables[1].len = 1;
+	st.tables[1].end.off = st.tables[1].pos.off + 1;
 	st.names[1][1] = '\0';
 	util_table(&st, "app.events");
 	expect(FORM_RELATION, "SELECT 1 FROM app.users_v1 u, t, "
