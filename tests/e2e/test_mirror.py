@@ -6,7 +6,6 @@ there, is counted."""
 import os
 import random
 import threading
-import time
 
 import psycopg
 import psycopg2
@@ -272,14 +271,13 @@ def test_order_under_contention(make, pg, db):
     """Many sessions, few rows, statements and transactions that read what they
     change: the arm ends up with the control's rows."""
     sluice = make()
-    stop = time.monotonic() + 4
     failed = []
 
     def work(seed):
         rng = random.Random(seed)
         try:
             with connect(sluice) as c:
-                while time.monotonic() < stop:
+                for _ in range(80):
                     step(c, rng)
         except psycopg.Error as e:
             failed.append(e)
@@ -312,7 +310,7 @@ def test_order_under_contention(make, pg, db):
         t.join()
     assert not failed
     row = alike(sluice, pg, db)
-    assert row["mirrored"] > 300
+    assert row["mirrored"] > 300  # of 640
 
 
 @pytest.mark.parametrize("pool", ["transaction", "session"])
