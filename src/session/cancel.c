@@ -197,7 +197,7 @@ cancel_request(struct session *s, uint32_t pid, const char *key,
 {
 	const struct session_abroad *a = session_abroad_ops();
 	struct counters *c = &session_metrics(s)->c;
-	bool marked = peers_is_marked(key_len);
+	bool marked = s->conf->node != 0 && peers_is_marked(key_len);
 	struct cancel_message *cm;
 	unsigned worker = 0;
 	uint64_t session;

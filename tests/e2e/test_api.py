@@ -149,9 +149,9 @@ def test_hot_keys(tokened):
 def test_hot_keys_of_several_workers(tokened):
     """A row for each key, whichever workers have met it."""
     tokened.query("SELECT * FROM numbers WHERE id = 9")
-    conns = [tokened.connect(prepare_threshold=None) for _ in range(6)]
+    conns = [tokened.connect(prepare_threshold=None) for _ in range(20)]
     for conn in conns:
-        for _ in range(5):
+        for _ in range(2):
             conn.execute("SELECT * FROM numbers WHERE id = 9")
     clients = {r["worker"] for r in tokened.console("SHOW CLIENTS")
                if r["database"] == "app"}
