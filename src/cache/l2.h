@@ -84,6 +84,9 @@ void l2_set_tls(struct l2 *l, SSL_CTX *tls);
 void l2_set_keys(struct l2 *l, struct l2_keys *keys);
 /* Usable now: connected, circuit closed, no pending bump for these tags. */
 bool l2_usable(const struct l2 *l, const struct tagset *tags);
+/* Redis has acknowledged every bump of this process: whoever reads there has
+ * what was written here.  Any thread. */
+bool l2_is_settled(void);
 
 /* scope_text: the full text of the fingerprint (stable over processes); db: the
  * database, for the readable part of the Redis key, as k->name. tags: recorded

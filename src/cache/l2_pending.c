@@ -15,12 +15,14 @@
 #include "cache/l2_priv.h"
 
 static atomic_uint l2_pending[TAG_SLOTS];
+static atomic_uint l2_pending_all; /* their sum */
 static atomic_bool l2_orphaned; /* holds one count of TAG_ALL */
 
 void
 l2_pending_add(tag_t t)
 {
 	CHECK(t < TAG_SLOTS);
+	atomic_fetch_add(&l2_pending_all, 1);
 	atomic_fetch_add(&l2_pending[t], 1);
 }
 
@@ -28,6 +30,13 @@ void
 l2_pending_remove(tag_t t)
 {
 	CHECK(atomic_fetch_sub(&l2_pending[t], 1) > 0);
+	CHECK(atomic_fetch_sub(&l2_pending_all, 1) > 0);
+}
+
+bool
+l2_is_settled(void)
+{
+	return atomic_load(&l2_pending_all) == 0;
 }
 
 bool

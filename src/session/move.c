@@ -103,6 +103,9 @@ session_stays(const struct session *s)
 		return STAY_SERVER;
 	if (!stream_is_open(&s->st) || stream_backlog(&s->st) > 0)
 		return STAY_UNREAD;
+	/* It would read in Redis, from there, what was before its own write. */
+	if (!l2_is_settled())
+		return STAY_REDIS;
 	statements_each(&s->prepared, stay_statement, &outdated);
 	return outdated ? STAY_STATEMENTS : STAY_REASON_COUNT;
 }

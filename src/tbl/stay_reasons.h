@@ -10,6 +10,7 @@ STAY_REASON(LISTEN, "listen", "it has listened to notifications")
 STAY_REASON(SERVER, "server", "it holds a server: it is pinned, or pools by session")
 STAY_REASON(UNREAD, "unread", "it has not taken what it was sent")
 STAY_REASON(STATEMENTS, "statements", "it has prepared statements from before a change of tables")
+STAY_REASON(REDIS, "redis", "Redis has not acknowledged what was written here")
 STAY_REASON(FILES, "files", "there are no descriptors left")
 STAY_REASON(CHANNEL, "channel", "the other process takes no more")
 #undef STAY_REASON

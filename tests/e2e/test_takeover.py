@@ -426,6 +426,34 @@ def test_ten_takeovers_under_load(sluice):
     assert len(started(sluice)) == 11
 
 
+def test_redis_hears_of_a_write_first(sluice, redis):
+    """A client that moved before would read there what was before its own
+    write."""
+    with open(sluice.conf, encoding="utf-8") as f:
+        text = f.read().replace("takeover_timeout = 1s",
+                                "takeover_timeout = 20s")
+    sluice.write_conf(f'redis_host = "127.0.0.1"\nredis_port = {redis.port}\n'
+                      'redis_retry = "100ms"\n' + text)
+    sluice.stop()
+    sluice.start()
+    until(sluice.on_redis)
+    with plain(sluice) as c:
+        assert value(c) == "one"
+        redis.freeze()
+        try:
+            c.execute("UPDATE t SET v = 'new' WHERE id = 1")
+            old = takeover(sluice)
+            for _ in range(10):
+                time.sleep(0.05)
+                assert shown(sluice)["clients_taken"] == "0"
+            assert value(c) == "new"
+        finally:
+            redis.thaw()
+        until(lambda: shown(sluice)["clients_taken"] == "1")
+        assert value(c) == "new"
+        assert old.wait(10) == 0
+
+
 def test_the_service_manager_is_told(pg, db, pgsluice, lab, certificate):
     path = os.path.join(lab.work, "notify")
     with contextlib.closing(socket.socket(socket.AF_UNIX,

@@ -34,14 +34,17 @@ pending_tags_close_their_sets(void **state)
 	tagset_init(&b);
 	tagset_add(&b, 6);
 	assert_false(l2_pending_any(&a));
+	assert_true(l2_is_settled());
 	l2_pending_add(5);
 	l2_pending_add(5);
 	assert_true(l2_pending_any(&a));
 	assert_false(l2_pending_any(&b));
 	l2_pending_remove(5);
 	assert_true(l2_pending_any(&a));
+	assert_false(l2_is_settled());
 	l2_pending_remove(5);
 	assert_false(l2_pending_any(&a));
+	assert_true(l2_is_settled());
 	l2_pending_add(TAG_ALL);
 	assert_true(l2_pending_any(&a) && l2_pending_any(&b));
 	l2_pending_remove(TAG_ALL);
