@@ -124,6 +124,22 @@ buf_append(struct buf *b, const void *p, size_t n)
 	return true;
 }
 
+bool
+buf_put_u32(struct buf *b, uint32_t v)
+{
+	const char out[4] = { (char)(v >> 24), (char)(v >> 16),
+		(char)(v >> 8), (char)v };
+
+	return buf_append(b, out, sizeof(out));
+}
+
+bool
+buf_put_u64(struct buf *b, uint64_t v)
+{
+	return buf_put_u32(b, (uint32_t)(v >> 32)) &&
+	    buf_put_u32(b, (uint32_t)v);
+}
+
 void
 buf_consume(struct buf *b, size_t n)
 {

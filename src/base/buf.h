@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/check.h"
 #include "base/slice.h"
@@ -61,6 +62,9 @@ buf_tail(const struct buf *b)
 void buf_grow(struct buf *b, size_t n);
 /* Copy n bytes to the end; false as buf_reserve. */
 bool buf_append(struct buf *b, const void *p, size_t n) PG_MUST_CHECK;
+/* The same, of a number in network order. */
+bool buf_put_u32(struct buf *b, uint32_t v) PG_MUST_CHECK;
+bool buf_put_u64(struct buf *b, uint64_t v) PG_MUST_CHECK;
 /* Drop n bytes from the front; n <= buf_len(). Frees memory when empty and
  * the allocation is larger than 16 KiB. */
 void buf_consume(struct buf *b, size_t n);

@@ -52,31 +52,16 @@ put_u8(struct buf *b, uint8_t v)
 }
 
 static bool
-put_u32(struct buf *b, uint32_t v)
-{
-	const char out[4] = { (char)(v >> 24), (char)(v >> 16),
-		(char)(v >> 8), (char)v };
-
-	return buf_append(b, out, sizeof(out));
-}
-
-static bool
-put_u64(struct buf *b, uint64_t v)
-{
-	return put_u32(b, (uint32_t)(v >> 32)) && put_u32(b, (uint32_t)v);
-}
-
-static bool
 put_slice(struct buf *b, struct slice s)
 {
-	return s.n <= UINT32_MAX && put_u32(b, (uint32_t)s.n) &&
+	return s.n <= UINT32_MAX && buf_put_u32(b, (uint32_t)s.n) &&
 	    (s.n == 0 || buf_append(b, s.p, s.n));
 }
 
 bool
 warm_put_scope(struct buf *b, nsec_t vouched, struct slice text)
 {
-	return put_u8(b, 'S') && put_u64(b, vouched) && put_slice(b, text);
+	return put_u8(b, 'S') && buf_put_u64(b, vouched) && put_slice(b, text);
 }
 
 static bool
@@ -86,16 +71,17 @@ put_tags(struct buf *b, const struct tagset *t)
 	bool ok = put_u8(b, (uint8_t)t->n);
 
 	for (i = 0; ok && i < t->n; i++)
-		ok = put_u32(b, t->tag[i]) && put_u64(b, t->gen[i]);
+		ok = buf_put_u32(b, t->tag[i]) && buf_put_u64(b, t->gen[i]);
 	return ok;
 }
 
 bool
 warm_put_result(struct buf *b, uint32_t scope, const struct object *o)
 {
-	return put_u8(b, 'R') && put_u32(b, scope) &&
-	    put_u8(b, (uint8_t)o->key.form) && put_u64(b, o->fetched_mono) &&
-	    put_u64(b, o->fetched_wall) && put_tags(b, &o->tags) &&
+	return put_u8(b, 'R') && buf_put_u32(b, scope) &&
+	    put_u8(b, (uint8_t)o->key.form) &&
+	    buf_put_u64(b, o->fetched_mono) &&
+	    buf_put_u64(b, o->fetched_wall) && put_tags(b, &o->tags) &&
 	    put_slice(b, o->key.sql) && put_slice(b, o->key.types) &&
 	    put_slice(b, o->key.bind) &&
 	    put_slice(b, slice_make(o->frames.p, o->desc_len)) &&

@@ -24,24 +24,9 @@
 /* ---- writing ------------------------------------------------------------ */
 
 static bool
-put_u32(struct buf *b, uint32_t v)
-{
-	const char out[4] = { (char)(v >> 24), (char)(v >> 16),
-		(char)(v >> 8), (char)v };
-
-	return buf_append(b, out, sizeof(out));
-}
-
-static bool
-put_u64(struct buf *b, uint64_t v)
-{
-	return put_u32(b, (uint32_t)(v >> 32)) && put_u32(b, (uint32_t)v);
-}
-
-static bool
 put_slice(struct buf *b, struct slice s)
 {
-	return s.n <= PARCEL_MAX && put_u32(b, (uint32_t)s.n) &&
+	return s.n <= PARCEL_MAX && buf_put_u32(b, (uint32_t)s.n) &&
 	    (s.n == 0 || buf_append(b, s.p, s.n));
 }
 
@@ -58,7 +43,8 @@ parcel_add_statement(struct buf *statements, const struct parcel_statement *s)
 	uint32_t flags = (s->declared ? STATEMENT_DECLARED : 0) |
 	    (s->named ? STATEMENT_NAMED : 0) | (s->told ? STATEMENT_TOLD : 0);
 
-	return put_u32(statements, flags) && put_slice(statements, s->name) &&
+	return buf_put_u32(statements, flags) &&
+	    put_slice(statements, s->name) &&
 	    put_slice(statements, s->sql) && put_slice(statements, s->types);
 }
 
@@ -69,14 +55,14 @@ parcel_write(struct buf *b, const struct parcel *p)
 	    (p->app_news ? FLAG_APP_NEWS : 0) | (p->own ? FLAG_OWN : 0) |
 	    (p->backslashes ? FLAG_BACKSLASHES : 0) |
 	    (p->other_encoding ? FLAG_OTHER_ENCODING : 0);
-	bool ok = put_u32(b, flags) && put_u64(b, p->born) &&
-	    put_u64(b, p->queries) && put_u32(b, p->cancel_pid);
+	bool ok = buf_put_u32(b, flags) && buf_put_u64(b, p->born) &&
+	    buf_put_u64(b, p->queries) && buf_put_u32(b, p->cancel_pid);
 	int i;
 
 	for (i = 0; ok && i < PARCEL_TEXTS; i++)
 		ok = put_slice(b, p->text[i]);
-	return ok && put_u32(b, p->n_vars) && put_slice(b, p->vars) &&
-	    put_u32(b, p->n_statements) && put_slice(b, p->statements);
+	return ok && buf_put_u32(b, p->n_vars) && put_slice(b, p->vars) &&
+	    buf_put_u32(b, p->n_statements) && put_slice(b, p->statements);
 }
 
 /* ---- reading ------------------------------------------------------------ */
